@@ -1,0 +1,126 @@
+"""Spend limits: may a task start, and may it go on?
+
+What is spent and what is reserved never exceed a budget together, so tasks that start
+in parallel cannot overspend it; a run oversteps by one request at most, whose cost is
+known only afterwards.
+"""
+
+import math
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from ledger.models import Budget, BudgetQuerySet, LedgerEntry, Reservation
+from ledger.pricing import dollars
+
+
+class BudgetExceeded(Exception):
+    """There is no money left. The message is for people."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+
+def reserve(
+    *,
+    task_id: UUID,
+    run_id: UUID,
+    runtime: str,
+    project_id: str | None,
+    task_limit_microdollars: int,
+) -> int:
+    """Set aside what this task may still spend, in the caller's transaction.
+
+    Return it in microdollars, or raise BudgetExceeded.
+    """
+    remaining = task_limit_microdollars - _spent_by(task_id)
+    if remaining <= 0:
+        raise BudgetExceeded(
+            f"This task has used up its own budget of {dollars(task_limit_microdollars)} USD:"
+            " raise maxBudgetUsd to go on."
+        )
+    budgets = Budget.objects.applying_to(runtime=runtime, project_id=project_id)
+    amount = min([remaining, *_amounts_left(budgets, except_task=task_id)])
+    reservation = Reservation(
+        task_id=task_id,
+        run_id=run_id,
+        runtime=runtime,
+        project_id=project_id or "",
+        amount_microdollars=amount,
+    )
+    Reservation.objects.put(reservation)
+    return amount
+
+
+def release(task_id: UUID) -> None:
+    """Give back what the task has reserved: its run is over."""
+    Reservation.objects.filter(task_id=task_id).delete()
+
+
+def is_used_up(task_id: UUID, *, task_limit_microdollars: int) -> bool:
+    """Tell if the task must stop. Ask after each booking.
+
+    Where its reservation is used up and its budgets have room again, reserve more.
+    """
+    if _spent_by(task_id) >= task_limit_microdollars:
+        return True
+    reservation = Reservation.objects.filter(task_id=task_id).first()
+    if reservation is None:
+        return False
+    if reservation.amount_microdollars == 0:
+        return not _can_reserve_again(reservation, task_limit_microdollars)
+    # Where there is something left, only a limit that was lowered since can stop it.
+    budgets = Budget.objects.applying_to(
+        runtime=reservation.runtime, project_id=reservation.project_id
+    )
+    return any(
+        budget.spent_microdollars >= budget.limit_microdollars
+        for budget in budgets.with_spent()
+    )
+
+
+def _spent_by(task_id: UUID) -> int:
+    return LedgerEntry.objects.for_task(task_id).known_cost_microdollars()
+
+
+def _amounts_left(budgets: BudgetQuerySet, *, except_task: UUID) -> list[int]:
+    """Return what each budget has left, or raise BudgetExceeded for the last to reset."""
+    # Only for its locks. What was committed while we waited for them is seen by the next
+    # statement, which reads spend and reservations at one moment: a booking moves money
+    # from one to the other.
+    list(budgets.select_for_update().order_by("pk").values_list("pk"))
+    now = timezone.now()
+    all_left = list(budgets.with_spent(now=now).with_reserved(except_task=except_task))
+    used_up = [budget for budget in all_left if budget.left_microdollars <= 0]
+    if used_up:
+        raise _exceeded(max(used_up, key=lambda budget: budget.resets_at(now)), now)
+    return [budget.left_microdollars for budget in all_left]
+
+
+def _exceeded(budget: Budget, now: datetime) -> BudgetExceeded:
+    resets_at = budget.resets_at(now)
+    return BudgetExceeded(
+        f"The {budget} is used up ({dollars(budget.spent_microdollars)} USD spent,"
+        f" {dollars(budget.reserved_microdollars)} USD reserved by tasks that run),"
+        f" resets at {resets_at:%Y-%m-%d %H:%M} UTC.",
+        retry_after_seconds=math.ceil((resets_at - now).total_seconds()),
+    )
+
+
+def _can_reserve_again(reservation: Reservation, task_limit_microdollars: int) -> bool:
+    try:
+        with transaction.atomic():
+            reserve(
+                task_id=reservation.task_id,
+                run_id=reservation.run_id,
+                runtime=reservation.runtime,
+                project_id=reservation.project_id,
+                task_limit_microdollars=task_limit_microdollars,
+            )
+    except BudgetExceeded:
+        return False
+    return True

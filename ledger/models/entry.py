@@ -1,0 +1,256 @@
+"""LedgerEntry: what one request to a provider used and cost. Written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import Case, Q, Sum, Value, When
+from django.utils import timezone
+
+from ledger.models.budget import DailySpend, Reservation
+from ledger.pricing import Price, Usage, price_of
+
+COUNTS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+)
+PRICES = (
+    "input_price",
+    "cache_read_price",
+    "cache_write_price",
+    "cache_write_1h_price",
+    "output_price",
+)
+
+
+class EntryIsFinal(Exception):
+    """An entry is written once, by `record()`; a mistake is offset by `correct()`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A ledger entry is never changed or deleted: correct it by another."
+        )
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over entries, less what was corrected."""
+
+    input_tokens: int  # of the whole prompt: the next four together
+    uncached_input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    cost_microdollars: int | None  # of the requests whose cost is known; None: of none
+    requests: int
+    unpriced_requests: int
+    last_model: str
+
+
+class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
+    def record(
+        self,
+        *,
+        task_id: UUID,
+        run_id: UUID,
+        key: str,
+        usage: Usage,
+        runtime: str,
+        project_id: str | None = None,
+    ) -> LedgerEntry:
+        """Write `usage` down once; the same key again returns the first entry."""
+        price = price_of(usage)
+        return self._book(
+            run_id=run_id,
+            key=key,
+            task_id=task_id,
+            project_id=project_id or "",
+            runtime=runtime,
+            provider=usage.provider,
+            model=usage.model,
+            cost_microdollars=price.cost(usage)
+            if price
+            else None,  # None is unknown, 0 is free
+            **{count: getattr(usage, count) for count in COUNTS},
+            **(_columns(price) if price else {}),
+        )
+
+    def correct(self, entry: LedgerEntry, *, reason: str) -> LedgerEntry:
+        """Offset `entry` by a new one, once; again returns the first correction."""
+        if entry.corrects_id is not None:
+            raise EntryIsFinal
+        cost = entry.cost_microdollars
+        copied = (
+            "task_id",
+            "project_id",
+            "runtime",
+            "provider",
+            "model",
+            "price_source",
+        )
+        return self._book(
+            run_id=entry.run_id,
+            key=f"correction:{entry.pk}",
+            corrects=entry,
+            reason=reason,
+            cost_microdollars=None if cost is None else -cost,
+            **{count: -getattr(entry, count) for count in COUNTS},
+            **{name: getattr(entry, name) for name in (*copied, *PRICES)},
+        )
+
+    def _book(self, *, run_id: UUID, key: str, **columns: Any) -> LedgerEntry:
+        with transaction.atomic(savepoint=False):
+            entry, is_new = self.get_or_create(run_id=run_id, key=key, defaults=columns)
+            if is_new and entry.cost_microdollars:
+                DailySpend.objects.add(
+                    entry.cost_microdollars,
+                    at=entry.recorded_at,
+                    runtime=entry.runtime,
+                    project_id=entry.project_id,
+                )
+                Reservation.objects.shrink(entry.task_id, by=entry.cost_microdollars)
+        return entry
+
+    def for_task(self, task_id: UUID) -> LedgerEntryQuerySet:
+        return self.filter(task_id=task_id)
+
+    def known_cost_microdollars(self) -> int:
+        cost: int = self.aggregate(cost=Sum("cost_microdollars", default=0))["cost"]
+        return cost
+
+    def totals(self) -> Totals:
+        sign = Case(When(corrects=None, then=Value(1)), default=Value(-1))
+        sums = self.aggregate(
+            **{f"sum_of_{count}": Sum(count, default=0) for count in COUNTS},
+            requests=Sum(sign, default=0),
+            unpriced_requests=Sum(sign, filter=Q(cost_microdollars=None), default=0),
+            # The last: those after it would take the sum for the column.
+            cost_microdollars=Sum("cost_microdollars"),
+        )
+        counts = {count: sums.pop(f"sum_of_{count}") for count in COUNTS}
+        requests = self.filter(corrects=None).order_by("-pk")
+        return Totals(
+            input_tokens=sum(counts.values()) - counts["output_tokens"],
+            uncached_input_tokens=counts.pop("input_tokens"),
+            last_model=requests.values_list("model", flat=True).first() or "",
+            **counts,
+            **sums,
+        )
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise EntryIsFinal
+
+    def delete(self) -> NoReturn:
+        raise EntryIsFinal
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise EntryIsFinal  # past the day's spend and the reservations
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise EntryIsFinal
+
+
+def _columns(price: Price) -> dict[str, Any]:
+    kinds = {column: getattr(price, column.removesuffix("_price")) for column in PRICES}
+    return {**kinds, "price_source": price.source}
+
+
+def _price_field() -> models.DecimalField[Any, Any]:
+    # 15 digits are what SQLite keeps exactly.
+    return models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        null=True,
+        help_text="Microdollars per million tokens.",
+    )
+
+
+class LedgerEntry(models.Model):
+    """Usage and cost of one provider request, with the price that was used.
+
+    It names its task and run by id, for it outlives them.
+    """
+
+    task_id = models.UUIDField()
+    run_id = models.UUIDField()
+    project_id = models.CharField(max_length=255, blank=True)
+    runtime = models.CharField(max_length=255)
+    provider = models.CharField(max_length=255)
+    model = models.CharField(max_length=255)
+    key = models.CharField(
+        max_length=255, help_text="The request's id, unique in its run."
+    )
+    input_tokens = models.BigIntegerField(help_text="Without what was cached.")
+    cache_read_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField()
+    cache_write_1h_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cost_microdollars = models.BigIntegerField(
+        null=True, help_text="Empty: unknown. 0: free."
+    )
+    input_price = _price_field()
+    cache_read_price = _price_field()
+    cache_write_price = _price_field()
+    cache_write_1h_price = _price_field()
+    output_price = _price_field()
+    price_source = models.CharField(max_length=255, blank=True)
+    corrects = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    reason = models.TextField(blank=True, help_text="Why it was corrected.")
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    objects = LedgerEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run_id", "key"], name="ledger_entry_once"),
+            models.UniqueConstraint(
+                fields=["corrects"], name="ledger_entry_corrected_once"
+            ),
+        ]
+        indexes = [
+            # With the id, so that a task's last entry is found without a walk over others'.
+            models.Index(fields=["task_id", "id"], name="ledger_entry_task"),
+            models.Index(fields=["recorded_at"], name="ledger_entry_recorded_at"),
+            models.Index(fields=["runtime"], name="ledger_entry_runtime"),
+            models.Index(fields=["provider"], name="ledger_entry_provider"),
+            models.Index(fields=["model"], name="ledger_entry_model"),
+            models.Index(
+                fields=["id"],
+                condition=Q(cost_microdollars=None),
+                name="ledger_entry_unknown_cost",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.recorded_at:%Y-%m-%d %H:%M:%S}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise EntryIsFinal
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise EntryIsFinal
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(getattr(self, count) for count in COUNTS if count != "output_tokens")
+
+    @property
+    def price(self) -> Price | None:
+        """The price that was used; None: it is unknown."""
+        if self.cost_microdollars is None:
+            return None
+        kinds = {
+            column.removesuffix("_price"): getattr(self, column) for column in PRICES
+        }
+        return Price(**kinds, source=self.price_source)

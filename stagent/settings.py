@@ -1,0 +1,222 @@
+"""Settings, read from the environment. Everything runs with none of them set."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from redis.connection import parse_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
+
+
+def _names(name: str) -> list[str]:
+    return [
+        part.strip() for part in os.environ.get(name, "").split(",") if part.strip()
+    ]
+
+
+def _kept_secret(file: Path) -> str:
+    """Make a secret at the first start and keep it, so that sessions outlive a restart."""
+    if not file.exists():
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, file)  # of two first starts, one wins
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return file.read_text()
+
+
+# --- Ours ---------------------------------------------------------------------------
+
+# Where the data lives: database, workspaces, documents, a site's own profiles.
+STAGENT_HOME = Path(os.environ.get("STAGENT_HOME") or BASE_DIR / ".stagent").resolve()
+STAGENT_HOME.mkdir(parents=True, exist_ok=True)
+# Runs that one worker performs at once. They wait on the network, so hundreds are fine.
+STAGENT_WORKER_CONCURRENCY = int(os.environ.get("STAGENT_WORKER_CONCURRENCY") or 300)
+# How long a worker that is gone keeps its runs; it renews them at a third of that.
+STAGENT_LEASE_SECONDS = float(os.environ.get("STAGENT_LEASE_SECONDS") or 30)
+# The runtime of tasks that name none; empty: the first of the five that is ready.
+STAGENT_DEFAULT_RUNTIME = os.environ.get("STAGENT_DEFAULT_RUNTIME", "")
+# Every route needs a token or a login, on loopback and without tokens issued too.
+STAGENT_REQUIRE_AUTH = _flag("STAGENT_REQUIRE_AUTH")
+# Lets tests run tasks on the scripted runtime `echo`.
+STAGENT_ENABLE_ECHO = _flag("STAGENT_ENABLE_ECHO")
+# Bytes: a JSON body, an uploaded document.
+STAGENT_MAX_BODY_BYTES = 10 * 2**20
+STAGENT_MAX_UPLOAD_BYTES = 100 * 2**20
+
+# --- Django's -----------------------------------------------------------------------
+
+DEBUG = _flag("STAGENT_DEBUG")
+SECRET_KEY = os.environ.get("STAGENT_SECRET_KEY") or _kept_secret(
+    STAGENT_HOME / "secret-key"
+)
+_PUBLIC_HOSTS = _names("STAGENT_ALLOWED_HOSTS")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *_PUBLIC_HOSTS]
+# A name that others can reach: behind a proxy on this machine every client looks local.
+STAGENT_HAS_PUBLIC_HOST = bool(set(_PUBLIC_HOSTS) - {"localhost", "127.0.0.1", "[::1]"})
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "ledger",
+    "tasks",
+    "agents",
+    "stagent",
+]
+
+MIDDLEWARE = [
+    "stagent.origin.OriginMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "stagent.urls"
+ASGI_APPLICATION = "stagent.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+MEDIA_ROOT = STAGENT_HOME / "documents"
+FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_MEMORY_SIZE = STAGENT_MAX_BODY_BYTES
+
+SESSION_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_SAMESITE = "Strict"
+
+# --- The database: SQLite on a laptop, PostgreSQL at a site ------------------------------
+
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+
+
+def _database() -> dict[str, Any]:
+    if DATABASE_URL and not DATABASE_URL.startswith("sqlite:"):
+        return dict(
+            dj_database_url.parse(
+                DATABASE_URL, conn_max_age=600, conn_health_checks=True
+            )
+        )
+    file = STAGENT_HOME / "stagent.sqlite3"
+    parsed = (
+        dj_database_url.parse(DATABASE_URL) if DATABASE_URL else {"NAME": str(file)}
+    )
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": parsed["NAME"],
+        "CONN_MAX_AGE": None,
+        # A file in tests too: threads have connections of their own.
+        "TEST": {"NAME": str(STAGENT_HOME / "test.sqlite3")},
+        "OPTIONS": {
+            # Taking the write lock at BEGIN is what makes read-then-write safe.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": (
+                "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+                "PRAGMA cache_size=-16000;PRAGMA mmap_size=134217728;"
+                "PRAGMA temp_store=MEMORY;"
+            ),
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+
+# --- The rings: in this process on a laptop, over Redis at a site ------------------------
+
+REDIS_URL = os.environ.get("REDIS_URL", "")
+
+if REDIS_URL:
+    EVENTSTREAM_REDIS = parse_url(REDIS_URL)
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            # Longer than the layer's own blocking pop of 5 s, which is redis-py's default.
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 20}]},
+        }
+    }
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+# --- The API ---------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["stagent.api.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["stagent.api.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "stagent.api.OneRenderer",
+    "EXCEPTION_HANDLER": "stagent.api.exception_handler",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tasks.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tasks.authentication.IsOpenOrAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Stagent",
+    "DESCRIPTION": "Tasks for AI agents: create, queue, execute, stream, answer, account.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- Logging ---------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "stagent": {"level": "INFO"},
+        "tasks": {"level": "INFO"},
+        "agents": {"level": "INFO"},
+        "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
+}

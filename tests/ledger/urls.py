@@ -1,0 +1,6 @@
+"""The admin alone, so that its pages are tested without the other apps' URLs."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
