@@ -1,0 +1,78 @@
+"""The tools that our own agent loop gives to a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents.events import JSON
+from agents.runtimes.base import ToolCall
+from agents.tools import command, files, search
+from agents.tools.base import (
+    Tool,
+    ToolFailed,
+    ToolRefused,
+    ToolSchema,
+    checked_input,
+    clipped,
+)
+from agents.workspace import PathRefused, Workspace
+
+__all__ = ["ALL", "ToolFailed", "ToolRefused", "ToolSchema", "Toolbox"]
+
+# The order is what a provider's prompt cache sees, so it never changes. The first takes an
+# empty input: a tiny model calls the first tool with no more than that.
+TOOLS = (files.LIST, files.READ, search.SEARCH, files.WRITE, files.EDIT, command.RUN)
+ALL = tuple(tool.schema.name for tool in TOOLS)
+
+
+class Toolbox:
+    """Some of the tools, in one workspace."""
+
+    schemas: list[ToolSchema]
+
+    def __init__(self, workspace: Path, *, names: Sequence[str] = ALL) -> None:
+        if unknown := set(names) - set(ALL):
+            raise ValueError(f"No such tools: {', '.join(sorted(unknown))}")
+        self._workspace = Workspace(workspace)
+        self._tools = {
+            tool.schema.name: tool for tool in TOOLS if tool.schema.name in names
+        }
+        self.schemas = [tool.schema for tool in self._tools.values()]
+
+    def prepare(self, call_id: str, name: str, tool_input: JSON) -> ToolCall:
+        """Check the input and say what it would do, or raise ToolRefused."""
+        tool = self._tool(name)
+        checked = checked_input(tool.schema, tool_input)
+        try:
+            plan = tool.plan(self._workspace, checked)
+        except PathRefused as refused:
+            raise ToolRefused(str(refused)) from refused
+        action = f"{plan.kind}:{plan.target}"
+        return ToolCall(call_id, name, checked, action=action, message=plan.message)
+
+    async def execute(self, call: ToolCall) -> str:
+        """Do what `call` says and return what there is to tell the model.
+
+        Raise ToolRefused or ToolFailed; when cancelled, end everything that was started.
+        """
+        tool = self._tool(call.tool_name)
+        # What was allowed is the action: a link may lead elsewhere since.
+        if (
+            self.prepare(call.call_id, call.tool_name, call.tool_input).action
+            != call.action
+        ):
+            raise ToolRefused(f"This is no longer what was allowed: {call.message}")
+        target = call.action.partition(":")[2]
+        try:
+            return clipped(await tool.perform(self._workspace, target, call.tool_input))
+        except PathRefused as refused:
+            raise ToolRefused(str(refused)) from refused
+        except OSError as error:
+            raise ToolFailed(f"{call.message}: {error.strerror}") from error
+
+    def _tool(self, name: str) -> Tool:
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolRefused(
+                f"There is no tool {name!r}; there are: {', '.join(self._tools)}."
+            )
+        return tool

