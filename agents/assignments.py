@@ -1,0 +1,80 @@
+"""Makes an assignment of a run: its workspace, its documents, its prompt, its limits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from agents.prompt import AttachedDocument, build_prompt, extract_text, safe_name
+from agents.runtimes.base import Assignment, Checkpoint, RuntimeFailed
+from tasks import catalog, lifecycle
+from tasks.models import Document, Run, Task
+from tasks.models.task import DEFAULT_MAX_TURNS
+
+DOCUMENTS = "documents"  # the folder in the workspace
+
+
+@dataclass(frozen=True)
+class Job:
+    assignment: Assignment
+    profile: catalog.Profile
+    budget_microdollars: int
+
+
+def prepare(run: Run) -> Job:
+    """Read all that the runtime needs, and lay out the workspace."""
+    task = Task.objects.get(pk=run.task_id)
+    profile = catalog.profile(run.profile)
+    if profile is None:
+        raise RuntimeFailed(f"The profile {run.profile} is gone; assign another one.")
+    workspace = workspace_of(task.pk)
+    documents = _lay_out(list(task.documents.order_by("created_at", "id")), workspace)
+    kept = run.session.checkpoint()
+    assignment = Assignment(
+        task_id=task.pk,
+        run_id=run.pk,
+        instructions=profile.instructions,
+        prompt=build_prompt(task.title, task.description, documents),
+        workspace=workspace,
+        max_turns=task.max_turns or profile.max_turns or DEFAULT_MAX_TURNS,
+        tools=profile.tools,
+        checkpoint=Checkpoint(*kept) if kept else None,
+    )
+    return Job(assignment, profile, lifecycle.budget_of(task, profile.id))
+
+
+def workspace_of(task_id: UUID) -> Path:
+    """Return the task's own folder, made if need be."""
+    folder: Path = settings.STAGENT_HOME / "workspaces" / str(task_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve()
+
+
+def _lay_out(documents: list[Document], workspace: Path) -> list[AttachedDocument]:
+    names: list[str] = []
+    attached = []
+    for document in documents:
+        names.append(safe_name(document.name, taken=names))
+        attached.append(_copy(document, workspace, names[-1]))
+    return attached
+
+
+def _copy(document: Document, workspace: Path, name: str) -> AttachedDocument:
+    """Give the agent a copy, unless it has one: what it made of that stays in a resume."""
+    folder = workspace / DOCUMENTS
+    with document.file.open("rb") as file:
+        content: bytes = file.read()
+    target = folder / name
+    # An agent may have put a link in the way; then it works with what it made.
+    if not folder.is_symlink() and not target.exists() and not target.is_symlink():
+        folder.mkdir(exist_ok=True)
+        target.write_bytes(content)
+    return AttachedDocument(
+        id=document.pk,
+        name=document.name,
+        path=f"/{DOCUMENTS}/{name}",
+        media_type=document.media_type,
+        text=extract_text(content, document.media_type, document.name),
+        size=document.size,
+    )

@@ -1,0 +1,105 @@
+"""What a runtime yields while it works. `agents.recorder` turns each into rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.pricing import Usage
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PartialText:
+    """All of the unfinished message so far. Shown to who is watching, never stored."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AssistantText:
+    """A finished message of the agent."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """A finished stretch of the agent's reasoning, as far as the provider shows it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """The agent starts to use a tool: it was allowed to."""
+
+    call_id: str
+    tool_name: str
+    tool_input: JSON
+    message: str  # a sentence for people: "Reading file: src/data/revenue.csv"
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    call_id: str
+    tool_name: str
+    output: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class UsageReported:
+    """What one request to the provider used. `key` is that request's id."""
+
+    key: str
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """A passing failure of the provider; the request goes out again after `delay` seconds."""
+
+    reason: str
+    delay: float
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something about this run that a person should know and that is no failure."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CheckpointReached:
+    """From here the conversation can go on in another process.
+
+    `state` replaces what was kept before, `items` are appended to what was kept: the
+    provider's own wire items, as plain JSON. `will_continue` is true where the agent's
+    next step asks the provider again, which is where a used-up budget stops it.
+    """
+
+    state: JSON
+    items: list[JSON] = field(default_factory=list)
+    will_continue: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The agent is done; `text` is the task's result. Always the last event."""
+
+    text: str
+
+
+Event = (
+    PartialText
+    | AssistantText
+    | Thinking
+    | ToolUse
+    | ToolResult
+    | UsageReported
+    | Retrying
+    | Notice
+    | CheckpointReached
+    | Finished
+)

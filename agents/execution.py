@@ -1,0 +1,132 @@
+"""One run, from claim to outcome. Here alone a failure becomes a status and a traceback."""
+
+import asyncio
+import enum
+import logging
+import traceback
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
+
+from agents import events, runtimes
+from agents.assignments import Job, prepare
+from agents.database import in_database
+from agents.permissions import Gate
+from agents.recorder import Recorder
+from agents.runtimes.base import RuntimeFailed
+from ledger import budgets
+from tasks import lifecycle
+from tasks.exceptions import LeaseLost
+from tasks.lifecycle import Outcome
+from tasks.models import Run, Status
+
+log = logging.getLogger(__name__)
+
+
+class Stop(enum.Enum):
+    """Why a worker stops a run that has not ended by itself."""
+
+    CANCELLED = "a person cancelled it"
+    LOST = "the lease is lost"
+    HANDED_OVER = "the worker is stopping"
+
+
+class BudgetUsedUp(RuntimeFailed):
+    pass
+
+
+class Execution:
+    """A run that this worker performs."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.recorder = Recorder(run)
+        self.gate: Gate | None = None
+        self._stop: Stop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._has_begun = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it only waits for a person."""
+        return self.gate is not None and self.gate.waiting_for is not None
+
+    def start(self) -> asyncio.Task[None]:
+        self._task = asyncio.create_task(self._perform(), name=f"run {self.run.pk}")
+        return self._task
+
+    def stop(self, reason: Stop) -> None:
+        if self._stop is None and self._task is not None:
+            self._stop = reason
+            # A task that is cancelled before its first step would never write its outcome.
+            if self._has_begun:
+                self._task.cancel()
+
+    async def _perform(self) -> None:
+        self._has_begun = True
+        try:
+            await self._conclude(await self._outcome())
+        except LeaseLost:
+            log.info("Run %s is no longer ours: stopped.", self.run.pk)
+        finally:
+            await in_database(self.run.let_go, self.run.worker)
+
+    async def _outcome(self) -> Outcome | None:
+        """Perform the run; None means that there is nothing to write any more."""
+        if self._stop is not None:
+            return self._stopped()
+        try:
+            result = await self._work()
+        except asyncio.CancelledError:
+            if self._stop is None:
+                raise
+            return self._stopped()
+        except LeaseLost:
+            raise
+        except RuntimeFailed as error:
+            return Outcome(Status.FAILED, str(error), error=str(error))
+        except Exception as error:
+            # Whatever it was, the task must not stay running: the one broad except.
+            log.exception("Run %s failed", self.run.pk)
+            message = f"The run failed unexpectedly: {type(error).__name__}: {error}"
+            return Outcome(
+                Status.FAILED, message, error=message, traceback=traceback.format_exc()
+            )
+        return Outcome(Status.COMPLETED, "Completed.", result=result)
+
+    def _stopped(self) -> Outcome | None:
+        if self._stop is Stop.CANCELLED:
+            return Outcome(Status.CANCELLED, "Cancelled.")
+        return None
+
+    async def _conclude(self, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            await in_database(lifecycle.finish, self.run, outcome)
+        elif self._stop is Stop.HANDED_OVER:
+            await in_database(lifecycle.hand_over, self.run)
+
+    async def _work(self) -> str:
+        job = await in_database(prepare, self.run)
+        self.gate = Gate(self.recorder, job.profile)
+        runtime = runtimes.runtime(self.run.runtime)
+        performance = cast(
+            AsyncGenerator[events.Event, None],
+            runtime.perform(job.assignment, self.gate.ask),
+        )
+        async with aclosing(performance):
+            async for event in performance:
+                await in_database(self._record, event, job)
+                if isinstance(event, events.Finished):
+                    return event.text
+        raise RuntimeFailed("The agent stopped without a result.")
+
+    def _record(self, event: events.Event, job: Job) -> None:
+        self.recorder.record(event)
+        # Between a turn that is safely written down and the request for the next one.
+        if isinstance(event, events.CheckpointReached) and event.will_continue:
+            limit = job.budget_microdollars
+            if budgets.is_used_up(self.run.task_id, task_limit_microdollars=limit):
+                raise BudgetUsedUp(
+                    f"The budget is used up (${limit / 1_000_000:.2f} for this task, or one that"
+                    " it shares). Raise maxBudgetUsd or the budget, then resume."
+                )

@@ -1,0 +1,52 @@
+"""Arguments and signals; the work is in agents.worker."""
+
+import asyncio
+import signal
+from typing import Any
+
+from channels.layers import get_channel_layer
+from channels.management.commands.runworker import Command as RunWorker
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from agents.worker import GRACE_SECONDS, Worker
+
+
+class Command(RunWorker):
+    help = "Perform queued runs. Any number of these may work on one database."
+    worker_class = Worker
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        # Not the parent's: it listens on channels, this on the table.
+        parser.add_argument(
+            "--concurrency",
+            type=int,
+            default=settings.STAGENT_WORKER_CONCURRENCY,
+            help="runs performed at once (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=GRACE_SECONDS,
+            help="seconds that runs get to end by themselves at a stop (default: %(default)s)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        worker = Worker(
+            channel_layer=get_channel_layer(), concurrency=options["concurrency"]
+        )
+        asyncio.run(_until_stopped(worker, grace=options["grace"]))
+
+
+async def _until_stopped(worker: Worker, *, grace: float) -> None:
+    """Work until SIGTERM or SIGINT; a second one leaves no grace."""
+    loop = asyncio.get_running_loop()
+    stops: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        stops.append(loop.create_task(worker.stop(grace=0 if stops else grace)))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await worker.handle()
+    await asyncio.gather(*stops)

@@ -1,0 +1,152 @@
+"""The one door from a runtime to the database: every event becomes rows, in one transaction."""
+
+import re
+from typing import Any, assert_never
+from uuid import UUID
+
+from django.db import transaction
+
+from agents import events
+from ledger.models import LedgerEntry
+from tasks import doorbell
+from tasks.exceptions import LeaseLost
+from tasks.models import EventType, LogEntry, NewEntry, Run, Session, Task
+
+# What no database takes as text: NUL, and halves of characters.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+SHOWN_OUTPUT = 2_000
+
+
+def storable(value: Any) -> Any:
+    """Return JSON with every text in it fit for a database."""
+    match value:
+        case str():
+            return _UNSTORABLE.sub("\ufffd", value)
+        case dict():
+            return {storable(key): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+    return value
+
+
+class Recorder:
+    """Writes down what one run does. Raises LeaseLost once the run is no longer live."""
+
+    def __init__(self, run: Run) -> None:
+        self.run_id: UUID = run.pk
+        self.task_id: UUID = run.task_id
+        self.session_id: UUID = run.session_id
+        self.runtime = run.runtime
+
+    def record(self, event: events.Event) -> None:
+        match event:
+            case events.PartialText(text):
+                doorbell.show_partial(self.task_id, storable(text))
+            case events.UsageReported():
+                self._book(event)
+            case events.CheckpointReached():
+                self._keep(event)
+            case events.Finished():
+                pass  # the outcome is written with the end of the run
+            case _:
+                self.append(_entry(event))
+
+    def append(self, *entries: NewEntry) -> None:
+        fit = [
+            NewEntry(one.event_type, storable(one.message), storable(one.data))
+            for one in entries
+        ]
+        LogEntry.objects.append(self.task_id, *fit, lease=self.run_id)
+
+    def _book(self, event: events.UsageReported) -> None:
+        # Booked even when the lease is lost: what was spent was spent. So the log entry,
+        # which may not be written then, comes in a transaction of its own.
+        project_id = Task.objects.filter(pk=self.task_id).values_list(
+            "project_id", flat=True
+        )
+        entry = LedgerEntry.objects.record(
+            task_id=self.task_id,
+            run_id=self.run_id,
+            key=event.key,
+            usage=event.usage,
+            runtime=self.runtime,
+            project_id=project_id.first(),
+        )
+        self.append(_usage_entry(event, entry.cost_microdollars))
+
+    def _keep(self, event: events.CheckpointReached) -> None:
+        with transaction.atomic():
+            # The fence, and the lock under which items get their positions.
+            held = Task.objects.filter(pk=self.task_id, live_run=self.run_id)
+            if held.select_for_update().first() is None:
+                raise LeaseLost(f"Run {self.run_id} is no longer live.")
+            session = Session.objects.get(pk=self.session_id)
+            session.keep(event.state, event.items)
+
+
+def _usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:
+    usage = event.usage
+    prompt = (
+        usage.input_tokens
+        + usage.cache_read_tokens
+        + usage.cache_write_tokens
+        + usage.cache_write_1h_tokens
+    )
+    price = "price unknown" if cost is None else f"${cost / 1_000_000:.6f}"
+    message = f"{usage.model}: {prompt} tokens in, {usage.output_tokens} out, {price}"
+    data = {
+        "modelId": usage.model,
+        "inputTokens": prompt,
+        "outputTokens": usage.output_tokens,
+        "costMicros": cost,
+    }
+    return NewEntry(EventType.USAGE, message, data)
+
+
+def _entry(
+    event: events.AssistantText
+    | events.Thinking
+    | events.ToolUse
+    | events.ToolResult
+    | events.Retrying
+    | events.Notice,
+) -> NewEntry:
+    match event:
+        case events.AssistantText(text):
+            return NewEntry(EventType.ASSISTANT, text)
+        case events.Thinking(text):
+            return NewEntry(EventType.THINKING, text)
+        case events.ToolUse():
+            return NewEntry(EventType.TOOL_USE, event.message, _tool_use(event))
+        case events.ToolResult():
+            return NewEntry(
+                EventType.TOOL_RESULT, _shortened(event.output), _tool_result(event)
+            )
+        case events.Retrying(reason, delay):
+            return NewEntry(EventType.RETRY, reason, {"delaySeconds": delay})
+        case events.Notice(text):
+            return NewEntry(EventType.STATUS, text)
+        case _:
+            assert_never(event)
+
+
+def _tool_use(event: events.ToolUse) -> dict[str, Any]:
+    return {
+        "toolName": event.tool_name,
+        "toolInput": event.tool_input,
+        "callId": event.call_id,
+    }
+
+
+def _tool_result(event: events.ToolResult) -> dict[str, Any]:
+    return {
+        "toolName": event.tool_name,
+        "callId": event.call_id,
+        "isError": event.is_error,
+    }
+
+
+def _shortened(output: str) -> str:
+    if len(output) <= SHOWN_OUTPUT:
+        return output
+    return f"{output[:SHOWN_OUTPUT]}\n… {len(output) - SHOWN_OUTPUT:,} more characters"

@@ -1,0 +1,72 @@
+"""What every runtime is given and must do."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from agents.events import Event
+
+JSON = dict[str, Any]
+
+
+class RuntimeFailed(Exception):
+    """The run cannot go on. The message is for people and says what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was kept to go on with a conversation: see `events.CheckpointReached`."""
+
+    state: JSON
+    items: list[JSON]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a runtime is given: plain data, no model."""
+
+    task_id: UUID
+    run_id: UUID
+    instructions: str  # the profile's: the system prompt
+    prompt: str  # the task's title, description and documents
+    workspace: Path  # an existing folder of the task's own, absolute and resolved
+    max_turns: int  # requests to the model in this run
+    tools: tuple[str, ...]  # of the direct runtimes' own: read, list, search, ...
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """What an agent wants to do, in the vocabulary that all runtimes share."""
+
+    call_id: str  # unique in the conversation, the same after a restart
+    tool_name: str
+    tool_input: JSON
+    action: str  # "write:/reports/q4.md", "run:git status": what rules are matched with
+    message: str  # a sentence for people: "Writing file: reports/q4.md"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to a ToolCall. `tool_input` is what may run, edited or not."""
+
+    is_allowed: bool
+    tool_input: JSON
+    message: str = ""
+
+
+AskPermission = Callable[[ToolCall], Awaitable[Decision]]
+
+
+class Runtime(Protocol):
+    """A way to run an agent.
+
+    To resume is an assignment with a checkpoint; to cancel is to close the generator
+    (it stops everything it started before it returns); to fail is to raise.
+    """
+
+    def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[Event, None]: ...

@@ -1,0 +1,103 @@
+"""A runtime for tests: it plays the script that is its prompt, a step a line.
+
+    say: TEXT             a message of the agent
+    partial: TEXT         an unfinished one
+    sleep: SECONDS
+    ask: ACTION           ask for permission, then use the tool; `ask: write:/x`
+    use: KEY=N …          book a request: input=10 output=5 model=NAME provider=NAME key=ID
+    checkpoint            keep the line that comes next; a resume starts there
+    turn                  the same, where the next step would ask the provider again
+    fail: TEXT            end as failed
+    crash: TEXT           end by an error nobody expected
+    kill                  end the worker's process, as `kill -9` does
+    finish: TEXT          end with this result
+
+Lines of any other form are passed over. A script that ends without `finish` says "done".
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from agents import events
+from agents.runtimes.base import Assignment, AskPermission, RuntimeFailed, ToolCall
+from ledger.pricing import Usage
+
+
+class Echo:
+    async def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[events.Event, None]:
+        lines = assignment.prompt.splitlines()
+        start = assignment.checkpoint.state["line"] if assignment.checkpoint else 0
+        for number, line in enumerate(lines[start:], start=start):
+            verb, _, rest = line.strip().partition(":")
+            if verb == "finish":
+                yield events.Finished(rest.strip())
+                return
+            async for event in _step(verb, rest.strip(), number, assignment, ask):
+                yield event
+        yield events.Finished("done")
+
+
+async def _step(
+    verb: str, rest: str, number: int, assignment: Assignment, ask: AskPermission
+) -> AsyncIterator[events.Event]:
+    match verb:
+        case "say":
+            yield events.AssistantText(rest)
+        case "partial":
+            yield events.PartialText(rest)
+        case "sleep":
+            await asyncio.sleep(float(rest))
+        case "ask":
+            async for event in _use_tool(rest, number, ask):
+                yield event
+        case "use":
+            yield _usage(rest, f"{assignment.run_id}-{number}")
+        case "checkpoint" | "turn":
+            state = {"line": number + 1}
+            yield events.CheckpointReached(state, [{"line": number}], verb == "turn")
+        case _:
+            _end(verb, rest)
+
+
+def _end(verb: str, rest: str) -> None:
+    match verb:
+        case "fail":
+            raise RuntimeFailed(rest)
+        case "crash":
+            raise ZeroDivisionError(rest)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def _use_tool(
+    action: str, number: int, ask: AskPermission
+) -> AsyncIterator[events.Event]:
+    kind, _, target = action.partition(":")
+    call = ToolCall(
+        f"call-{number}", kind, {"target": target}, action, f"Using {action}"
+    )
+    decision = await ask(call)
+    if decision.is_allowed:
+        yield events.ToolUse(call.call_id, kind, decision.tool_input, call.message)
+        yield events.ToolResult(
+            call.call_id, kind, f"did {decision.tool_input['target']}"
+        )
+    else:
+        text = f"denied: {decision.message}"
+        yield events.ToolResult(call.call_id, kind, text, is_error=True)
+
+
+def _usage(rest: str, key: str) -> events.UsageReported:
+    given = dict(pair.split("=", 1) for pair in rest.split())
+    usage = Usage(
+        provider=given.get("provider", "anthropic"),
+        model=given.get("model", "claude-sonnet-4-5"),
+        input_tokens=int(given.get("input", 0)),
+        cache_read_tokens=int(given.get("cache_read", 0)),
+        output_tokens=int(given.get("output", 0)),
+    )
+    return events.UsageReported(given.get("key", key), usage)

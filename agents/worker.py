@@ -1,0 +1,255 @@
+"""The worker: claims runs, performs many at once, keeps their leases, takes up lost ones.
+
+Rings come over Channels and only make it quick. All that matters it finds in the tables
+by itself, at a glance every second.
+"""
+
+import asyncio
+import contextvars
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import redis
+from channels.worker import Worker as ChannelsWorker
+from django import db
+from django.conf import settings
+
+from agents import sandbox
+from agents.database import for_leases, in_database
+from agents.execution import Execution, Stop
+from tasks import doorbell, lifecycle
+from tasks.models import PermissionRequest, Run
+
+log = logging.getLogger(__name__)
+
+GLANCE_SECONDS = 1.0
+GRACE_SECONDS = 5.0
+REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
+PASSING = (db.Error, OSError, redis.RedisError)
+
+
+class Worker(ChannelsWorker):
+    """Performs runs until it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        channel_layer: Any,
+        concurrency: int | None = None,
+        lease: float | None = None,
+    ) -> None:
+        super().__init__(application=None, channels=[], channel_layer=channel_layer)
+        # New for every process, so that no other is ever taken for it.
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.concurrency = concurrency or settings.STAGENT_WORKER_CONCURRENCY
+        self.lease = lease or settings.STAGENT_LEASE_SECONDS
+        self.executions: dict[UUID, Execution] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._rung = asyncio.Event()
+        self._stopping = False
+        self._renewed_at = time.monotonic()
+
+    async def handle(self) -> None:
+        """Work until `stop()`; ends when every run is finished or handed over."""
+        doorbell.use_loop(asyncio.get_running_loop())
+        await asyncio.to_thread(sandbox.kill_strays)
+        chores = [
+            self._spawn(
+                self._repeated("renew leases", self._renew, lambda: self.lease / 3)
+            ),
+            self._spawn(
+                self._repeated("take up lost runs", self._reap, lambda: self.lease / 6)
+            ),
+            self._spawn(self._listen()),
+        ]
+        log.info(
+            "Worker %s performs up to %d runs at once.", self.name, self.concurrency
+        )
+        try:
+            while not self._stopping:
+                await self._forgiving("look for work", self._glance)
+                await self._rest()
+            while self.tasks:
+                await asyncio.wait(self.tasks)
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # A context of its own: it outlives whatever started the worker.
+        return asyncio.get_running_loop().create_task(
+            work, context=contextvars.Context()
+        )
+
+    async def stop(self, *, grace: float = GRACE_SECONDS) -> None:
+        """Claim no more, let runs end for `grace` seconds, then hand the rest over."""
+        self._stopping = True
+        self._rung.set()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=grace)
+        for execution in list(self.executions.values()):
+            execution.stop(Stop.HANDED_OVER)
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=GRACE_SECONDS)
+
+    # --- Rings -------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        self._rung.set()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(GLANCE_SECONDS):
+                await self._rung.wait()
+        except TimeoutError:
+            pass
+        self._rung.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._hear()
+            except PASSING as error:
+                log.warning(
+                    "The channel layer is not heard (the table is looked at): %s", error
+                )
+                await asyncio.sleep(GLANCE_SECONDS)
+
+    async def _hear(self) -> None:
+        channel = await self.channel_layer.new_channel("worker")
+        joined_at = float("-inf")
+        while True:
+            if time.monotonic() - joined_at > REJOIN_SECONDS:
+                await self.channel_layer.group_add(doorbell.WORKERS, channel)
+                joined_at = time.monotonic()
+            try:
+                async with asyncio.timeout(REJOIN_SECONDS):
+                    message = await self.channel_layer.receive(channel)
+            except TimeoutError:
+                continue
+            self._rang(message)
+
+    def _rang(self, message: dict[str, Any]) -> None:
+        if message["type"] == "task.cancel":
+            execution = self.executions.get(UUID(message["run_id"]))
+            if execution is None:
+                return
+        self.wake()
+
+    # --- Work --------------------------------------------------------------------------
+
+    async def _glance(self) -> None:
+        await self._look_after()
+        while not self._stopping and (free := self.concurrency - self._busy()) > 0:
+            claimed = await in_database(Run.objects.claim_due, self.name, free)
+            for run in claimed:
+                self._perform(run)
+            if len(claimed) < free:
+                return
+
+    def _busy(self) -> int:
+        # Who waits for a person, perhaps for days, takes nobody's place.
+        return sum(not execution.is_waiting for execution in self.executions.values())
+
+    def _perform(self, run: Run) -> None:
+        execution = Execution(run)
+        self.executions[run.pk] = execution
+        task = execution.start()
+        self.tasks.add(task)
+        if self._stopping:
+            execution.stop(Stop.HANDED_OVER)  # claimed while the signal came
+        task.add_done_callback(lambda done: self._ended(run.pk, done))
+
+    def _ended(self, run_id: UUID, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self.executions.pop(run_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            # Nothing could be written: the lease will expire, and the run is taken up again.
+            log.error("Run %s could not be concluded", run_id, exc_info=error)
+        self._rung.set()
+
+    async def _look_after(self) -> None:
+        """Hear of cancels, lost leases and answers for the runs in hand."""
+        if not self.executions:
+            return
+        waiting = {e.gate.waiting_for: e for e in self.executions.values() if e.gate}
+        news = await in_database(
+            _news, list(self.executions), [i for i in waiting if i]
+        )
+        for run_id, execution in list(self.executions.items()):
+            if run_id in news.cancelled:
+                execution.stop(Stop.CANCELLED)
+            elif run_id not in news.held:
+                execution.stop(Stop.LOST)
+        for request_id in news.answered:
+            if gate := waiting[request_id].gate:
+                gate.ring()
+
+    # --- Leases ------------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        if self.executions:
+            await for_leases(Run.objects.renew, self.name, list(self.executions))
+        self._renewed_at = time.monotonic()
+
+    async def _reap(self) -> None:
+        for run in await for_leases(lambda: list(Run.objects.expired())):
+            if await for_leases(lifecycle.lose, run):
+                log.warning("Run %s was lost by %s and is closed.", run.pk, run.worker)
+
+    async def _repeated(
+        self,
+        what: str,
+        chore: Callable[[], Coroutine[Any, Any, None]],
+        pause: Callable[[], float],
+    ) -> None:
+        while True:
+            await self._forgiving(what, chore)
+            self._give_up_expired()
+            await asyncio.sleep(pause())
+
+    def _give_up_expired(self) -> None:
+        """Stop what another worker may have taken up by now, when leases cannot be renewed."""
+        if time.monotonic() - self._renewed_at > self.lease:
+            for execution in list(self.executions.values()):
+                execution.stop(Stop.LOST)
+
+    async def _forgiving(
+        self, what: str, chore: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Do a chore that will be done again: a passing failure is logged, no more."""
+        try:
+            await chore()
+        except PASSING:
+            log.exception("Could not %s; trying again", what)
+
+
+class News:
+    def __init__(
+        self, *, held: set[UUID], cancelled: set[UUID], answered: list[str]
+    ) -> None:
+        self.held = held
+        self.cancelled = cancelled
+        self.answered = answered
+
+
+def _news(run_ids: list[UUID], request_ids: list[str]) -> News:
+    running = Run.objects.filter(pk__in=run_ids, status=Run.Status.RUNNING)
+    asked = dict(running.values_list("pk", "cancel_requested_at"))
+    answered: list[str] = []
+    if request_ids:
+        requests = PermissionRequest.objects.filter(pk__in=request_ids)
+        still = requests.pending().values_list("pk", flat=True)
+        answered = list(set(request_ids) - set(still))
+    return News(
+        held=set(asked),
+        cancelled={pk for pk, requested_at in asked.items() if requested_at},
+        answered=answered,
+    )

@@ -1,0 +1,201 @@
+"""The ASGI application: one hop from the event loop into a few lasting threads.
+
+Django's own ASGI handler makes a thread and a database connection a request. Here the
+sync handler, with all middleware, runs in threads that keep theirs; only what streams
+(a task's log) goes on in the event loop, where it holds neither.
+"""
+
+import asyncio
+import io
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import IO, Any
+
+import django
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
+django.setup(set_prefix=False)
+
+from django.core import signals  # noqa: E402
+from django.core.handlers.asgi import ASGIRequest  # noqa: E402
+from django.core.handlers.base import BaseHandler  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
+from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse  # noqa: E402
+from django.urls import set_script_prefix  # noqa: E402
+
+from tasks import doorbell  # noqa: E402
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+UPLOADS = "/api/documents"
+SPOOL_BYTES = 2**20
+
+
+class TooLarge(Exception):
+    pass
+
+
+class Disconnected(Exception):
+    pass
+
+
+class SyncHandler(BaseHandler):
+    request_class = ASGIRequest
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.load_middleware()
+
+    def __call__(self, scope: Message, body: IO[bytes]) -> HttpResponseBase:
+        set_script_prefix(scope.get("root_path") or "/")
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        request = ASGIRequest(scope, body)
+        response: HttpResponseBase = self.get_response(request)
+        if not response.streaming:
+            response.close()
+        elif response.is_async:
+            close_old_connections()
+        return response
+
+
+class Application:
+    def __init__(self) -> None:
+        self.handler = SyncHandler()
+        # SQLite has one writer: more threads would only wait for each other.
+        is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+        self.threads = ThreadPoolExecutor(
+            1 if is_sqlite else 8, thread_name_prefix="web"
+        )
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"Only HTTP is served here, not {scope['type']}.")
+        doorbell.use_loop(asyncio.get_running_loop())
+        try:
+            body = await _read_body(scope, receive)
+        except Disconnected:
+            return
+        except TooLarge:
+            too_large = {"error": f"The body is larger than {_limit(scope)} bytes."}
+            await self._answer(JsonResponse(too_large, status=413), receive, send)
+            return
+        with body:
+            response = await self._hop(self.handler, scope, body)
+            await self._answer(response, receive, send)
+
+    async def _hop(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, function, *arguments)
+
+    async def _answer(
+        self, response: HttpResponseBase, receive: Receive, send: Send
+    ) -> None:
+        headers = [(k.encode("ascii"), v.encode("latin1")) for k, v in response.items()]
+        headers += [
+            (b"Set-Cookie", c.output(header="").encode())
+            for c in response.cookies.values()
+        ]
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": headers,
+            }
+        )
+        if not response.streaming:
+            await send({"type": "http.response.body", "body": response.content})
+        elif response.is_async:
+            await _until_disconnect(_send_stream(response, send), receive)
+        else:
+            await self._send_chunks(response, send)
+
+    async def _send_chunks(self, response: StreamingHttpResponse, send: Send) -> None:
+        chunks: Iterator[bytes] = iter(response)
+        try:
+            while (chunk := await self._hop(next, chunks, None)) is not None:
+                await send(
+                    {"type": "http.response.body", "body": chunk, "more_body": True}
+                )
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            await self._hop(response.close)
+
+
+def _limit(scope: Message) -> int:
+    is_upload = scope["path"].startswith(UPLOADS) or scope["path"].startswith("/admin/")
+    limit: int = (
+        settings.STAGENT_MAX_UPLOAD_BYTES
+        if is_upload
+        else settings.STAGENT_MAX_BODY_BYTES
+    )
+    return limit
+
+
+async def _read_body(scope: Message, receive: Receive) -> IO[bytes]:
+    message = await receive()
+    first = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        if len(first) > _limit(scope):
+            raise TooLarge
+        return io.BytesIO(first)
+    body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
+    try:
+        await _spool(message, body, limit=_limit(scope), receive=receive)
+    except BaseException:
+        body.close()
+        raise
+    body.seek(0)
+    return body
+
+
+async def _spool(
+    message: Message, body: IO[bytes], *, limit: int, receive: Receive
+) -> None:
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge
+        body.write(chunk)
+        if not message.get("more_body"):
+            return
+        message = await receive()
+
+
+async def _send_stream(response: StreamingHttpResponse, send: Send) -> None:
+    async for chunk in response:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_disconnect(sending: Any, receive: Receive) -> None:
+    """Send until all is sent or the client is gone, and leave nothing behind."""
+    tasks = [
+        asyncio.ensure_future(sending),
+        asyncio.ensure_future(_disconnected(receive)),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+application = Application()

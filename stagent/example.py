@@ -1,0 +1,99 @@
+"""The example that a first start shows: a project, two documents and one task, executed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from asgiref.sync import sync_to_async
+from django.core.files.base import ContentFile
+
+from tasks import catalog, lifecycle, representation
+from tasks.exceptions import Refused
+from tasks.models import Document, Project, Status, Task
+from tasks.streams import follow_log
+
+FILES = Path(catalog.__file__).parent / "example"
+PROJECT_ID = "proj-8f3a-4b2c"
+DOCUMENTS = {
+    "doc-meeting-transcript-001": "meeting-transcript.txt",
+    "doc-q4-revenue-001": "q4-revenue.csv",
+}
+
+Say = Callable[[str], None]
+
+
+def load() -> Task:
+    """Make the example data, and a planned task on it."""
+    project = Project.objects.create(
+        id=PROJECT_ID,
+        name="Marketing Analysis",
+        description="An example to try things on.",
+    )
+    documents = {pk: _document(pk, name, project) for pk, name in DOCUMENTS.items()}
+    task = Task.objects.create(
+        title="Analyze Q4 revenue trends",
+        description="Review the revenue data and produce a short summary of the trends.",
+        project=project,
+        priority=1,
+        agent_profile="data-analyst",
+        created_by="example",
+    )
+    task.documents.add(documents["doc-q4-revenue-001"])
+    return task
+
+
+def _document(pk: str, name: str, project: Project) -> Document:
+    content = (FILES / name).read_bytes()
+    document = Document(
+        id=pk,
+        project=project,
+        name=name,
+        media_type="text/csv" if name.endswith(".csv") else "text/plain",
+        size=len(content),
+    )
+    document.file.save(name, ContentFile(content))
+    return document
+
+
+def _start(task: Task) -> None:
+    lifecycle.record_status(task, Status.QUEUED, by="example")
+    lifecycle.start_run(task, by="example")
+
+
+async def show(task: Task, say: Say) -> None:
+    """Execute the task, say its log live, then what came out and what it cost."""
+    try:
+        await sync_to_async(_start)(task)
+    except Refused as error:
+        say(f"The example task was not started: {error}")
+        return
+    say(f"Task {task.pk}: {task.title}\n")
+    async for event in follow_log(task.pk, 0):
+        for line in event.decode().splitlines():
+            if line.startswith("data: ") and not event.startswith(b"event: partial"):
+                say(_line(orjson.loads(line[len("data: ") :])))
+    shown = await sync_to_async(representation.of)(task.pk)
+    if shown:
+        _say_outcome(shown, say)
+
+
+def _line(entry: dict[str, Any]) -> str:
+    message = entry["message"].replace("\n", "\n" + " " * 33)
+    hint = ""
+    if entry["eventType"] == "permission_request":
+        hint = "\n" + " " * 33 + "→ Allow or deny it in the admin; the agent waits."
+    return f"  {entry['timestamp'][11:19]}  {entry['eventType']:<20}  {message}{hint}"
+
+
+def _say_outcome(shown: dict[str, Any], say: Say) -> None:
+    say(f"\nThe task is {shown['status']}. Output:\n")
+    say("\n".join(f"  {line}" for line in (shown["result"] or "(none)").splitlines()))
+    usage = shown.get("usage")
+    if usage:
+        cost = usage["costMicros"]
+        price = "price unknown" if cost is None else f"${cost / 1_000_000:.4f}"
+        say(
+            f"\nUsage: {usage['inputTokens']:,} tokens in, {usage['outputTokens']:,} out"
+            f" on {usage['modelId']}, {price}."
+        )

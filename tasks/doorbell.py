@@ -1,0 +1,105 @@
+"""Wakes workers and readers of a log. It carries nothing that matters.
+
+Every ring may be lost, doubled or late: workers also look at the table by themselves, and
+a reader takes an entry from a ring only if it is the next one, else it reads the table.
+In one process the rings go from thread to event loop; with REDIS_URL they go over Redis.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import orjson
+import redis
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django_eventstream.event import Event
+from django_eventstream.views import get_listener_manager
+
+log = logging.getLogger(__name__)
+
+WORKERS = "workers"  # the group that every worker joins
+
+_loop: asyncio.AbstractEventLoop | None = None
+_own_loop = threading.Lock()
+
+
+def use_loop(loop: asyncio.AbstractEventLoop | None) -> None:
+    """Send rings from any thread through `loop`: channel layers belong to one loop."""
+    global _loop
+    _loop = loop
+
+
+def log_channel(task_id: UUID) -> str:
+    return f"log:{task_id}"
+
+
+def ring_workers(*, cancelled: UUID | None = None) -> None:
+    """Tell workers that a run is queued or answered, or that `cancelled` is to stop."""
+    message: dict[str, Any] = {"type": "task.wake"}
+    if cancelled:
+        message = {"type": "task.cancel", "run_id": str(cancelled)}
+    _send(lambda: _group_send(message))
+
+
+async def _group_send(message: dict[str, Any]) -> None:
+    try:
+        await get_channel_layer().group_send(WORKERS, message)
+    except (OSError, redis.RedisError) as error:
+        log.warning("Could not ring the workers (they look by themselves): %s", error)
+
+
+def _send(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop = _loop
+    if loop is not None and loop.is_running():
+        asyncio.run_coroutine_threadsafe(make(), loop)
+    elif settings.REDIS_URL:
+        # A command of its own: no loop lasts here, so nothing is kept between rings.
+        asyncio.run(make())
+
+
+def ring_readers(task_id: UUID, entries: list[tuple[int, str]]) -> None:
+    """Push `entries` (sequence, JSON) to who follows the log; none means: look again."""
+    _publish(task_id, {"entries": entries})
+
+
+def show_partial(task_id: UUID, text: str) -> None:
+    """Show unfinished text to who follows the log just now."""
+    _publish(task_id, {"partial": text})
+
+
+def _publish(task_id: UUID, data: dict[str, Any]) -> None:
+    channel = log_channel(task_id)
+    if not settings.REDIS_URL:
+        get_listener_manager().add_to_queues(channel, Event(channel, "message", data))
+        return
+    message = {
+        "channel": channel,
+        "event_type": "message",
+        "data": data,
+        "pub_id": None,
+    }
+    try:
+        _redis().publish("events_channel", orjson.dumps(message))
+    except redis.RedisError as error:
+        log.warning(
+            "Could not ring the readers of %s (they look by themselves): %s",
+            task_id,
+            error,
+        )
+
+
+_client: "redis.Redis | None" = None
+
+
+def _redis() -> "redis.Redis":
+    global _client
+    if _client is None:
+        # Short: a ring is not worth waiting for.
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=None
+        )
+    return _client

@@ -1,0 +1,339 @@
+"""The verbs that move a task and its runs together.
+
+Each is one transaction that takes the task's row first, writes a log entry and rings on
+commit. The API, the admin, `manage.py` and the worker all call these and nothing else.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from ledger import budgets
+from tasks import catalog, doorbell
+from tasks.exceptions import InvalidTransition, LeaseLost, NotResumable, Refused
+from tasks.models import (
+    MAX_RESUME_COUNT,
+    EventType,
+    LogEntry,
+    NewEntry,
+    PermissionRequest,
+    Run,
+    Session,
+    Status,
+    Task,
+)
+from tasks.models.ids import new_id
+from tasks.models.run import MAX_LOSSES
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: a final status, and what to say of it."""
+
+    status: Status
+    message: str
+    result: str | None = None
+    error: str = ""
+    traceback: str = ""
+
+
+def start_run(task: Task, *, by: str) -> Run:
+    """Start a fresh run of a queued task.
+
+    Raises InvalidTransition, Refused (runtime or profile) or BudgetExceeded.
+    """
+    if task.status != Status.QUEUED:
+        raise InvalidTransition(
+            f"Task must be queued to be executed; it is {task.status}."
+            " Move it there with PATCH {status: 'queued'}."
+        )
+    runtime, profile = _choose(task)
+    with transaction.atomic():
+        run_id = new_id()
+        task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
+        session = Session.objects.create(task=task, runtime=runtime)
+        return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
+
+
+def resume(task: Task, *, by: str) -> Run:
+    """Go on with a failed or cancelled task from its last checkpoint.
+
+    Raises NotResumable, Refused (runtime or profile) or BudgetExceeded.
+    """
+    if task.status not in {Status.FAILED, Status.CANCELLED}:
+        raise NotResumable(
+            f"Only failed and cancelled tasks can be resumed; it is {task.status}."
+        )
+    session = _session_to_resume(task)
+    _, profile = _choose(task, runtime=session.runtime)
+    with transaction.atomic():
+        run_id = new_id()
+        resumable = Task.objects.filter(
+            pk=task.pk, status__in=[Status.FAILED, Status.CANCELLED]
+        )
+        moved = resumable.filter(resume_count__lt=MAX_RESUME_COUNT).update(
+            status=Status.RUNNING,
+            live_run=run_id,
+            resume_count=F("resume_count") + 1,
+            updated_at=timezone.now(),
+        )
+        task.refresh_from_db()
+        if not moved:
+            raise NotResumable("Somebody else resumed the task first.")
+        return _queue_run(
+            task, session, run_id=run_id, profile=profile, by=by, is_resume=True
+        )
+
+
+def _session_to_resume(task: Task) -> Session:
+    session = task.sessions.exclude(state="").first()
+    if session is None:
+        raise NotResumable(
+            "No session to resume: no run of this task has reached a checkpoint."
+            " Re-queue it for a fresh start."
+        )
+    if task.resume_count >= MAX_RESUME_COUNT:
+        raise NotResumable(
+            f"Resume limit reached ({MAX_RESUME_COUNT}). Re-queue the task for a fresh start."
+        )
+    if task.assigned_agent not in {"", session.runtime}:
+        raise NotResumable(
+            f"The session belongs to {session.runtime}, not to {task.assigned_agent}."
+            " Re-queue the task for a fresh start."
+        )
+    return session
+
+
+def _choose(task: Task, *, runtime: str = "") -> tuple[str, str]:
+    """Return the runtime and the profile to run with, or raise Refused."""
+    wanted = runtime or task.assigned_agent
+    facts = catalog.runtime(wanted) if wanted else catalog.default_runtime()
+    if facts is None:
+        raise Refused(
+            "No runtime is ready. GET /api/runtimes tells what each one lacks."
+        )
+    if not (readiness := facts.readiness()).is_ready:
+        raise Refused(
+            f"{facts.name} is not ready: {readiness.reason} {readiness.fix}".strip()
+        )
+    if not task.agent_profile:
+        fitting = catalog.classify(f"{task.title}\n{task.description}")
+        return facts.name, fitting.id if fitting.suits(facts.name) else catalog.GENERAL
+    if problem := catalog.incompatibility(facts.name, task.agent_profile):
+        raise Refused(problem)
+    return facts.name, task.agent_profile
+
+
+def budget_of(task: Task, profile: str) -> int:
+    """Return what all runs of `task` may cost, in microdollars: its own word goes first."""
+    chosen = catalog.profile(profile)
+    if (
+        task.max_budget_microdollars is None
+        and chosen
+        and chosen.max_budget_usd is not None
+    ):
+        return min(task.budget_microdollars, round(chosen.max_budget_usd * 1_000_000))
+    return task.budget_microdollars
+
+
+def _queue_run(
+    task: Task,
+    session: Session,
+    *,
+    run_id: UUID,
+    profile: str,
+    by: str,
+    is_resume: bool = False,
+) -> Run:
+    budgets.reserve(
+        task_id=task.pk,
+        run_id=run_id,
+        runtime=session.runtime,
+        project_id=task.project_id,
+        task_limit_microdollars=budget_of(task, profile),
+    )
+    run = Run.objects.create(
+        pk=run_id,
+        task=task,
+        session=session,
+        attempt=_next_attempt(task.pk),
+        runtime=session.runtime,
+        profile=profile,
+        priority=task.priority,
+        is_resume=is_resume,
+        started_by=by,
+    )
+    verb = "Resume" if is_resume else "Execution"
+    _log_status(
+        task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
+    )
+    transaction.on_commit(doorbell.ring_workers)
+    return run
+
+
+def _next_attempt(task_id: UUID) -> int:
+    last = Run.objects.filter(task_id=task_id).order_by("-attempt").first()
+    return last.attempt + 1 if last else 1
+
+
+def _ring_end(task_id: UUID) -> None:
+    """Let who follows the log look at once whether this is its end."""
+    transaction.on_commit(lambda: doorbell.ring_readers(task_id, []))
+
+
+def _log_status(
+    task: Task, message: str, run: Run | None = None, **data: object
+) -> None:
+    entry = NewEntry(EventType.STATUS, message, data)
+    LogEntry.objects.append(task.pk, entry, run_id=run.pk if run else task.live_run)
+
+
+def record_status(task: Task, status: Status, *, by: str, **changes: object) -> None:
+    """Write down what an outside party reports; starts no agent.
+
+    If an agent's run is live and the new status is final, that run is told to stop and
+    nothing it writes afterwards counts.
+    """
+    with transaction.atomic():
+        locked = Task.objects.select_for_update().get(pk=task.pk)
+        live_run = (
+            Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
+        )
+        task.move(status, live_run=None, **changes)
+        if live_run:
+            _stop_counting(task, live_run)
+        _log_status(task, f"Moved to {status} by {by}.", live_run, status=status)
+        _ring_end(task.pk)
+
+
+def _stop_counting(task: Task, run: Run) -> None:
+    """Close a live run for good, whether or not its worker has noticed."""
+    run.close(Run.Status.CANCELLED, error="The task was ended from outside.")
+    PermissionRequest.objects.pending().filter(task=task).withdraw()
+    budgets.release(task.pk)
+    transaction.on_commit(lambda: doorbell.ring_workers(cancelled=run.pk))
+
+
+def cancel(task: Task, *, by: str) -> None:
+    """Cancel a planned, queued or running task; a cancelled one stays as it is.
+
+    A run that a worker performs is only asked to stop: the worker hears it and confirms.
+    """
+    with transaction.atomic():
+        locked = Task.objects.select_for_update().get(pk=task.pk)
+        if locked.status == Status.CANCELLED:
+            return
+        run = (
+            Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
+        )
+        if run and run.request_cancel():
+            _log_status(task, f"Cancel requested by {by}.", run, status=locked.status)
+            transaction.on_commit(lambda: doorbell.ring_workers(cancelled=run.pk))
+            return
+        task.move(Status.CANCELLED, live_run=None)
+        if run:
+            _stop_counting(task, run)
+        _log_status(task, f"Cancelled by {by}.", run, status=Status.CANCELLED)
+        _ring_end(task.pk)
+
+
+def delete(task: Task) -> None:
+    """Remove a task and all but its ledger entries; a live run is stopped first."""
+    with transaction.atomic():
+        locked = Task.objects.select_for_update().get(pk=task.pk)
+        run = (
+            Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
+        )
+        if run:
+            _stop_counting(locked, run)
+        _ring_end(task.pk)
+        locked.delete()
+
+
+# --- What a worker reports ---------------------------------------------------------------
+
+
+def finish(run: Run, outcome: Outcome) -> None:
+    """End a run and its task, or raise LeaseLost."""
+    with transaction.atomic():
+        held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
+        changes = {} if outcome.result is None else {"result": outcome.result}
+        if not held.update(
+            status=outcome.status, live_run=None, updated_at=timezone.now(), **changes
+        ):
+            raise LeaseLost(f"Run {run.pk} is no longer live.")
+        run.close(
+            Run.Status(outcome.status), error=outcome.error, traceback=outcome.traceback
+        )
+        PermissionRequest.objects.pending().filter(task_id=run.task_id).withdraw()
+        budgets.release(run.task_id)
+        LogEntry.objects.append(run.task_id, _last_entry(outcome), run_id=run.pk)
+        _ring_end(run.task_id)
+
+
+_LAST_EVENT = {Status.COMPLETED: EventType.RESULT, Status.FAILED: EventType.ERROR}
+
+
+def _last_entry(outcome: Outcome) -> NewEntry:
+    event_type = _LAST_EVENT.get(outcome.status, EventType.STATUS)
+    return NewEntry(event_type, outcome.message, {"status": outcome.status})
+
+
+def hand_over(run: Run) -> None:
+    """Give up a run in good order: the next worker goes on from its checkpoint."""
+    with transaction.atomic():
+        _succeed(
+            run, Run.Status.HANDED_OVER, "The worker is stopping; another one goes on."
+        )
+
+
+def lose(run: Run) -> bool:
+    """Close a run whose lease has expired; False if it was renewed meanwhile."""
+    with transaction.atomic():
+        Task.objects.select_for_update().get(pk=run.task_id)
+        if not Run.objects.expired().filter(pk=run.pk).exists():
+            return False
+        if run.cancel_requested_at:
+            finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
+        elif _losses(run) + 1 >= MAX_LOSSES:
+            reason = f"The worker died {MAX_LOSSES} times while it performed this task."
+            finish(run, Outcome(Status.FAILED, reason, error=reason))
+        else:
+            _succeed(
+                run, Run.Status.LOST, "The worker is gone; the run is taken up again."
+            )
+        Run.objects.filter(pk=run.pk).update(
+            status=Run.Status.LOST, lease_expires_at=None
+        )
+        return True
+
+
+def _losses(run: Run) -> int:
+    return Run.objects.filter(session_id=run.session_id, status=Run.Status.LOST).count()
+
+
+def _succeed(run: Run, status: Run.Status, message: str) -> None:
+    """Close `run` and queue its successor in the same session."""
+    successor_id = new_id()
+    held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
+    if not held.update(live_run=successor_id):
+        raise LeaseLost(f"Run {run.pk} is no longer live.")
+    run.close(status)
+    Run.objects.create(
+        pk=successor_id,
+        task_id=run.task_id,
+        session_id=run.session_id,
+        attempt=run.attempt + 1,
+        runtime=run.runtime,
+        profile=run.profile,
+        priority=run.priority,
+        is_resume=run.is_resume,
+        started_by=run.started_by,
+        cancel_requested_at=run.cancel_requested_at,
+    )
+    entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
+    LogEntry.objects.append(run.task_id, entry, run_id=successor_id)
+    transaction.on_commit(doorbell.ring_workers)

@@ -1,0 +1,28 @@
+from tasks.models.document import Document
+from tasks.models.log import EventType, LogEntry, NewEntry
+from tasks.models.origin import Schedule, Workflow
+from tasks.models.permission import PermissionRequest, PermissionRule
+from tasks.models.project import Project
+from tasks.models.run import Run
+from tasks.models.session import Session, SessionItem
+from tasks.models.task import MAX_RESUME_COUNT, Status, Task
+from tasks.models.token import ApiToken
+
+__all__ = [
+    "MAX_RESUME_COUNT",
+    "ApiToken",
+    "Document",
+    "EventType",
+    "LogEntry",
+    "NewEntry",
+    "PermissionRequest",
+    "PermissionRule",
+    "Project",
+    "Run",
+    "Schedule",
+    "Session",
+    "SessionItem",
+    "Status",
+    "Task",
+    "Workflow",
+]

@@ -1,0 +1,143 @@
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from tasks import doorbell
+from tasks.exceptions import LeaseLost
+from tasks.models.task import Task
+
+JSON = dict[str, Any]
+
+
+class EventType(models.TextChoices):
+    """What a log entry tells. The list is closed: clients may switch on it."""
+
+    STATUS = "status"
+    ASSISTANT = "assistant"
+    THINKING = "thinking"
+    TOOL_USE = "tool_use"
+    TOOL_RESULT = "tool_result"
+    PERMISSION_REQUEST = "permission_request"
+    PERMISSION_RESPONSE = "permission_response"
+    USAGE = "usage"
+    RETRY = "retry"
+    ERROR = "error"
+    RESULT = "result"
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    event_type: EventType
+    message: str
+    data: JSON = field(default_factory=dict)
+
+
+def to_text(moment: datetime) -> str:
+    """Write a time as the API does: ISO 8601, UTC, milliseconds, Z."""
+    return (
+        moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+class LogEntryQuerySet(models.QuerySet["LogEntry"]):
+    def after(self, sequence: int) -> Self:
+        return self.filter(sequence__gt=sequence).order_by("sequence")
+
+    def append(
+        self,
+        task_id: UUID,
+        *entries: NewEntry,
+        run_id: UUID | None = None,
+        lease: UUID | None = None,
+    ) -> None:
+        """Write entries under the task's next numbers, and ring its readers on commit.
+
+        The UPDATE of the task's row gives the numbers out, so that their order is the
+        order of commits. With `lease`, the id of the run that writes, it is the fence
+        too: LeaseLost if that run is no longer the task's live one.
+        """
+        with transaction.atomic():
+            task = Task.objects.filter(pk=task_id)
+            held = task.filter(live_run=lease) if lease else task
+            if not held.update(log_sequence=F("log_sequence") + len(entries)):
+                raise LeaseLost(f"Run {lease} is no longer live.")
+            last = task.values_list("log_sequence", flat=True).get()
+            written = self._write(
+                task_id, run_id or lease, last - len(entries) + 1, entries
+            )
+            transaction.on_commit(lambda: doorbell.ring_readers(task_id, written))
+
+    def _write(
+        self,
+        task_id: UUID,
+        run_id: UUID | None,
+        first: int,
+        entries: Sequence[NewEntry],
+    ) -> list[tuple[int, str]]:
+        now = timezone.now()
+        rows = [
+            LogEntry(
+                task_id=task_id,
+                run_id=run_id,
+                sequence=sequence,
+                event_type=entry.event_type,
+                message=entry.message,
+                data=entry.data,
+                recorded_at=now,
+            )
+            for sequence, entry in enumerate(entries, start=first)
+        ]
+        self.bulk_create(rows)
+        return [(row.sequence, row.as_json()) for row in rows]
+
+
+class LogEntry(models.Model):
+    """What happened to a task, numbered from 1 without a gap, only appended."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="log")
+    run_id = models.UUIDField(null=True, editable=False)
+    sequence = models.PositiveIntegerField()
+    event_type = models.CharField(max_length=20, choices=EventType)
+    message = models.TextField()
+    data = models.JSONField(default=dict)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    objects = LogEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["task", "sequence"]
+        verbose_name_plural = "log entries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "sequence"], name="one_entry_per_sequence"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"[{self.event_type}] {self.message}"
+
+    def as_json(self) -> str:
+        """Return the entry as the log stream sends it."""
+        return entry_json(
+            self.sequence, self.event_type, self.message, self.recorded_at, self.data
+        )
+
+
+def entry_json(
+    sequence: int, event_type: str, message: str, recorded_at: datetime, data: JSON
+) -> str:
+    content = {
+        "eventType": event_type,
+        "message": message,
+        "timestamp": to_text(recorded_at),
+        "sequence": sequence,
+        **data,
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,215 @@
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from tasks import doorbell, patterns
+from tasks.exceptions import AlreadyAnswered
+from tasks.models.ids import new_text_id
+from tasks.models.log import EventType, LogEntry, NewEntry
+
+JSON = dict[str, Any]
+
+
+def digest_of(tool_input: JSON) -> str:
+    """Return what tells one tool input from another, whatever the order of its keys."""
+    canonical = json.dumps(tool_input, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class PermissionRuleQuerySet(models.QuerySet["PermissionRule"]):
+    def valid(self) -> Self:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+
+    def for_task(self, task_id: UUID, project_id: str | None) -> Self:
+        everywhere = Q(task=None, project=None)
+        return self.valid().filter(
+            everywhere
+            | Q(task_id=task_id)
+            | Q(project__isnull=False, project_id=project_id)
+        )
+
+    def count_use(self, rule_id: int) -> None:
+        self.filter(pk=rule_id).update(use_count=F("use_count") + 1, last_used_at=Now())
+
+
+class PermissionRule(models.Model):
+    """A standing answer: what matches is allowed, or denied, without asking."""
+
+    class Effect(models.TextChoices):
+        ALLOW = "allow"
+        DENY = "deny"
+
+    pattern = models.CharField(
+        max_length=2000,
+        validators=[patterns.validate],
+        help_text="“write:/reports/*”, “run:git status”; a bare kind such as “read” is all of it.",
+    )
+    effect = models.CharField(max_length=5, choices=Effect, default=Effect.ALLOW)
+    project = models.ForeignKey(
+        "tasks.Project",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="permission_rules",
+        help_text="Holds for this project's tasks only.",
+    )
+    task = models.ForeignKey(
+        "tasks.Task",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="permission_rules",
+        help_text="Holds for this task only.",
+    )
+    created_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    use_count = models.PositiveIntegerField(default=0, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = PermissionRuleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(task=None) | Q(project=None), name="rule_has_one_scope"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.effect} {self.pattern}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person says to a permission request."""
+
+    is_allowed: bool
+    by: str
+    message: str = ""
+    edited_input: JSON | None = None
+    always_allow: str | None = None  # the pattern of the rule to save
+
+
+class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
+    def pending(self) -> Self:
+        return self.filter(status=PermissionRequest.Status.PENDING)
+
+    def withdraw(self) -> None:
+        self.update(status=PermissionRequest.Status.WITHDRAWN, decided_at=Now())
+
+
+class PermissionRequest(models.Model):
+    """An agent asks a person: may I use this tool? It waits as long as it takes."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ALLOWED = "allowed"
+        DENIED = "denied"
+        WITHDRAWN = "withdrawn"  # the agent no longer waits
+
+    # Text: the contract calls it notificationId, and one of any shape is just not there.
+    id = models.CharField(
+        primary_key=True, max_length=36, default=new_text_id, editable=False
+    )
+    task = models.ForeignKey(
+        "tasks.Task", on_delete=models.CASCADE, related_name="permission_requests"
+    )
+    run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="+")
+    session = models.ForeignKey(
+        "tasks.Session", on_delete=models.CASCADE, related_name="+"
+    )
+    call_id = models.CharField(max_length=200)
+    tool_name = models.CharField(max_length=200)
+    tool_input = models.JSONField()
+    input_digest = models.CharField(max_length=64)
+    action = models.TextField(help_text="In the words that rules are matched with.")
+    message = models.TextField()
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    decided_input = models.JSONField(null=True, blank=True)
+    decision_message = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = PermissionRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "call_id", "input_digest"],
+                condition=~Q(status="withdrawn"),
+                name="one_request_per_call",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="permission_pending",
+                condition=Q(status="pending"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+
+    def answer(self, answer: Answer) -> None:
+        """Decide, or raise AlreadyAnswered: the UPDATE lets the first one win."""
+        with transaction.atomic():
+            decided = (
+                PermissionRequest.objects.pending()
+                .filter(pk=self.pk)
+                .update(
+                    status=self.Status.ALLOWED
+                    if answer.is_allowed
+                    else self.Status.DENIED,
+                    decided_input=answer.edited_input or self.tool_input,
+                    decision_message=answer.message,
+                    decided_by=answer.by,
+                    decided_at=timezone.now(),
+                )
+            )
+            self.refresh_from_db()
+            if not decided:
+                raise AlreadyAnswered(self._why_not())
+            if answer.is_allowed and answer.always_allow:
+                self._save_rule(answer.always_allow, by=answer.by)
+            self._log(answer)
+            transaction.on_commit(doorbell.ring_workers)
+
+    def _why_not(self) -> str:
+        if self.status == self.Status.WITHDRAWN:
+            return "The agent no longer waits for this permission request."
+        return f"Already responded: {self.status} by {self.decided_by}."
+
+    def _save_rule(self, pattern: str, *, by: str) -> None:
+        # For the project where there is one: the narrowest that still serves future runs.
+        PermissionRule.objects.get_or_create(
+            pattern=pattern,
+            effect=PermissionRule.Effect.ALLOW,
+            project_id=self.task.project_id,
+            task=None,
+            defaults={"created_by": by},
+        )
+
+    def _log(self, answer: Answer) -> None:
+        verb = "Allowed" if answer.is_allowed else "Denied"
+        edited = " with edited input" if answer.edited_input else ""
+        note = f": {answer.message}" if answer.message else ""
+        data = {
+            "notificationId": self.pk,
+            "behavior": "allow" if answer.is_allowed else "deny",
+            "toolName": self.tool_name,
+        }
+        message = f"{verb} by {answer.by}{edited}{note} ({self.message})"
+        entry = NewEntry(EventType.PERMISSION_RESPONSE, message, data)
+        LogEntry.objects.append(self.task_id, entry, run_id=self.run_id)

@@ -1,0 +1,182 @@
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models.functions import Now
+
+from tasks.models.ids import new_id
+
+MAX_LOSSES = 3
+
+
+def _lease_end() -> ExpressionWrapper:
+    # The database's clock, the one that all workers share.
+    lease = timedelta(seconds=settings.STAGENT_LEASE_SECONDS)
+    return ExpressionWrapper(Now() + lease, output_field=DateTimeField())
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def live(self) -> Self:
+        return self.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+
+    def due(self) -> Self:
+        """Those that a worker may claim, the most urgent first.
+
+        Not while an earlier run of the task is still being wound down by its worker:
+        they share a workspace.
+        """
+        held = Run.objects.filter(task=OuterRef("task"), lease_expires_at__gt=Now())
+        parked = Q(not_before__gt=Now())
+        return (
+            self.filter(status=Run.Status.QUEUED)
+            .exclude(parked)
+            .exclude(Exists(held))
+            .order_by("priority", "id")
+        )
+
+    def expired(self) -> Self:
+        return self.filter(status=Run.Status.RUNNING, lease_expires_at__lt=Now())
+
+    def claim_due(self, worker: str, limit: int) -> list["Run"]:
+        """Claim up to `limit` due runs, passing over those that others are claiming."""
+        with transaction.atomic():
+            due = self.due().select_for_update(skip_locked=True, of=("self",))[:limit]
+            return [run for run in due if run.claim(worker)]
+
+    def renew(self, worker: str, run_ids: Collection[UUID]) -> "Heartbeat":
+        """Extend the leases of `run_ids`, and tell which are lost or to be cancelled."""
+        held = self.filter(pk__in=run_ids, worker=worker, status=Run.Status.RUNNING)
+        held.update(lease_expires_at=_lease_end())
+        asked = dict(held.values_list("pk", "cancel_requested_at"))
+        return Heartbeat(
+            lost=frozenset(run_ids) - asked.keys(),
+            cancelled=frozenset(
+                pk for pk, requested_at in asked.items() if requested_at
+            ),
+        )
+
+
+class Heartbeat:
+    def __init__(self, *, lost: frozenset[UUID], cancelled: frozenset[UUID]) -> None:
+        self.lost = lost
+        self.cancelled = cancelled
+
+
+class Run(models.Model):
+    """One attempt at a task. A queued one waits for a worker: the table is the queue.
+
+    A run is claimed once. One whose worker is gone is closed, and a new row goes on from
+    its session's checkpoint, so that the row itself fences the late worker.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        HANDED_OVER = "handed_over", "handed over"  # its worker stopped in good order
+        LOST = "lost"  # its worker let the lease expire
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    task = models.ForeignKey(
+        "tasks.Task", on_delete=models.CASCADE, related_name="runs"
+    )
+    session = models.ForeignKey(
+        "tasks.Session", on_delete=models.CASCADE, related_name="runs"
+    )
+    attempt = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    runtime = models.CharField(max_length=40)
+    profile = models.CharField(max_length=100)
+    is_resume = models.BooleanField(default=False)
+    started_by = models.CharField(max_length=150, blank=True)
+    priority = models.PositiveSmallIntegerField(default=2)
+
+    worker = models.CharField(max_length=100, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Parked until then."
+    )
+
+    error = models.TextField(blank=True)
+    traceback = models.TextField(blank=True)
+    queued_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["task", "attempt"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "attempt"], name="one_run_per_attempt"
+            ),
+            models.UniqueConstraint(
+                fields=["task"],
+                condition=Q(status__in=["queued", "running"]),
+                name="one_live_run_per_task",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["priority", "id"],
+                name="run_queue",
+                condition=Q(status="queued"),
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                name="run_leases",
+                condition=Q(lease_expires_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.attempt}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
+
+    def claim(self, worker: str) -> bool:
+        """Take this queued run under a lease; of two workers, one gets True."""
+        claimed = Run.objects.filter(pk=self.pk, status=self.Status.QUEUED).update(
+            status=self.Status.RUNNING,
+            worker=worker,
+            lease_expires_at=_lease_end(),
+            started_at=Now(),
+        )
+        if claimed:
+            self.refresh_from_db()
+        return bool(claimed)
+
+    def let_go(self, worker: str) -> None:
+        """Say that nothing of this run is left on `worker`, whatever became of it."""
+        Run.objects.filter(pk=self.pk, worker=worker).exclude(
+            status=self.Status.RUNNING
+        ).update(lease_expires_at=None)
+
+    def request_cancel(self) -> bool:
+        """Ask the worker that performs this run to stop it. It confirms by finishing."""
+        running = Run.objects.filter(pk=self.pk, status=self.Status.RUNNING)
+        return bool(running.update(cancel_requested_at=Now()))
+
+    def close(
+        self, status: "Run.Status", *, error: str = "", traceback: str = ""
+    ) -> bool:
+        """End a live run. The caller's transaction holds the task's row.
+
+        The lease stays: only its worker can say that nothing is left of it.
+        """
+        live = Run.objects.live().filter(pk=self.pk)
+        return bool(
+            live.update(
+                status=status, error=error, traceback=traceback, finished_at=Now()
+            )
+        )

@@ -1,0 +1,177 @@
+from typing import ClassVar, Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from tasks.exceptions import InvalidTransition
+from tasks.models.ids import new_id
+
+MAX_RESUME_COUNT = 3
+DEFAULT_MAX_TURNS = 50
+DEFAULT_MAX_BUDGET_MICRODOLLARS = 2_000_000
+WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS = 5_000_000
+
+
+class Status(models.TextChoices):
+    PLANNED = "planned"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    def movable_to(self, status: Status) -> Self:
+        sources = [old for old, new in Task.TRANSITIONS.items() if status in new]
+        return self.filter(status__in=sources)
+
+    def waiting_for_decision(self) -> Self:
+        requests = Task.permission_requests.rel.related_model.objects
+        return self.filter(Exists(requests.pending().filter(task=OuterRef("pk"))))
+
+
+class Task(models.Model):
+    """What a person wants done."""
+
+    TRANSITIONS: ClassVar[dict[Status, frozenset[Status]]] = {
+        Status.PLANNED: frozenset({Status.QUEUED, Status.CANCELLED}),
+        Status.QUEUED: frozenset({Status.RUNNING, Status.PLANNED, Status.CANCELLED}),
+        Status.RUNNING: FINAL,
+        Status.COMPLETED: frozenset({Status.PLANNED}),
+        Status.FAILED: frozenset({Status.PLANNED, Status.QUEUED, Status.RUNNING}),
+        Status.CANCELLED: frozenset({Status.PLANNED, Status.RUNNING}),
+    }
+
+    # Version 7: the order of ids is the order of creation, so no other index is needed for it.
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    title = models.CharField(max_length=200)
+    description = models.TextField(
+        blank=True, help_text="The brief that the agent gets."
+    )
+    project = models.ForeignKey(
+        "tasks.Project",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="tasks",
+        db_index=False,
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.PLANNED)
+    priority = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MinValueValidator(0), MaxValueValidator(3)],
+        help_text="0 is the most urgent, 3 the least.",
+    )
+    assigned_agent = models.CharField(
+        max_length=40, blank=True, help_text="The runtime. Empty: the default one."
+    )
+    agent_profile = models.CharField(
+        max_length=100, blank=True, help_text="Empty: chosen by title and description."
+    )
+    documents = models.ManyToManyField(
+        "tasks.Document", blank=True, related_name="tasks"
+    )
+    max_turns = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text=f"Requests to the model a run. Empty: {DEFAULT_MAX_TURNS}.",
+    )
+    max_budget_microdollars = models.PositiveBigIntegerField(null=True, blank=True)
+
+    workflow = models.ForeignKey(
+        "tasks.Workflow",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="tasks",
+    )
+    workflow_run = models.UUIDField(
+        null=True, blank=True, help_text="Steps of one run of a workflow share this."
+    )
+    schedule = models.ForeignKey(
+        "tasks.Schedule",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="tasks",
+    )
+    created_by = models.CharField(max_length=150, blank=True, editable=False)
+
+    result = models.TextField(blank=True)
+    resume_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The one run that may write: every write of a worker names it, so that a run which
+    # was closed meanwhile writes nothing. No foreign key: a run is made after its task.
+    live_run = models.UUIDField(null=True, blank=True, editable=False)
+    log_sequence = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["priority", "-id"]
+        indexes = [
+            models.Index(fields=["priority", "-id"], name="task_order"),
+            models.Index(
+                fields=["status", "priority", "-id"], name="task_order_by_status"
+            ),
+            models.Index(
+                fields=["project", "priority", "-id"], name="task_order_by_project"
+            ),
+            models.Index(
+                fields=["workflow_run"],
+                name="task_workflow_run",
+                condition=models.Q(workflow_run__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(priority__lte=3), name="priority_up_to_3"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=Status), name="status_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def budget_microdollars(self) -> int:
+        """What all runs of this task together may cost."""
+        if self.max_budget_microdollars is not None:
+            return self.max_budget_microdollars
+        if self.workflow_id:
+            return WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS
+        return DEFAULT_MAX_BUDGET_MICRODOLLARS
+
+    def move(self, status: Status, **changes: object) -> None:
+        """Write `status` and `changes`, or raise InvalidTransition and write nothing.
+
+        The UPDATE itself carries the check, so of two callers only one moves.
+        """
+        self._move(Task.objects.movable_to(status), status, changes)
+
+    def move_from(self, source: Status, status: Status, **changes: object) -> None:
+        """The same, from one status only: of all that may become `status`, `source`."""
+        self._move(Task.objects.filter(status=source), status, changes)
+
+    def _move(
+        self, movable: TaskQuerySet, status: Status, changes: dict[str, object]
+    ) -> None:
+        changed = movable.filter(pk=self.pk).update(
+            status=status, updated_at=timezone.now(), **changes
+        )
+        self.refresh_from_db()
+        if not changed:
+            raise InvalidTransition(f"A {self.status} task cannot become {status}.")

@@ -1,0 +1,94 @@
+"""A task's whole story, from sources: who asked, what ran, who allowed it, what it cost."""
+
+from typing import Any
+
+from ledger.models import LedgerEntry
+from tasks.models import PermissionRequest, Run, Task
+from tasks.models.log import to_text
+
+JSON = dict[str, Any]
+
+
+def of(task: Task) -> JSON:
+    """Return the graph. `sourceType` is manual, workflow or schedule; `parentId` names it."""
+    source, parent = _source(task)
+    totals = LedgerEntry.objects.for_task(task.pk).totals()
+    return {
+        "taskId": str(task.pk),
+        "sourceType": source,
+        "parentId": str(parent.pk) if parent else None,
+        "parentName": parent.name if parent else None,
+        "createdBy": task.created_by or None,
+        "createdAt": to_text(task.created_at),
+        "lineage": _lineage(task, source, parent),
+        "documents": [
+            {"id": pk, "name": name}
+            for pk, name in task.documents.values_list("pk", "name")
+        ],
+        "runs": [_run(run) for run in task.runs.order_by("attempt")],
+        "permissions": [
+            _permission(request)
+            for request in task.permission_requests.order_by("created_at")
+        ],
+        "costMicros": totals.cost_microdollars,
+    }
+
+
+def _source(task: Task) -> tuple[str, Any]:
+    if task.workflow_id:
+        return "workflow", task.workflow
+    if task.schedule_id:
+        return "schedule", task.schedule
+    return "manual", None
+
+
+def _lineage(task: Task, source: str, parent: Any) -> list[JSON]:
+    chain = (
+        [{"type": source, "id": str(parent.pk), "name": parent.name}] if parent else []
+    )
+    return [*chain, {"type": "task", "id": str(task.pk), "name": task.title}]
+
+
+def _run(run: Run) -> JSON:
+    return {
+        "id": str(run.pk),
+        "attempt": run.attempt,
+        "status": run.status,
+        "runtime": run.runtime,
+        "profile": run.profile,
+        "isResume": run.is_resume,
+        "startedBy": run.started_by or None,
+        "queuedAt": to_text(run.queued_at),
+        "startedAt": to_text(run.started_at) if run.started_at else None,
+        "finishedAt": to_text(run.finished_at) if run.finished_at else None,
+        "error": run.error or None,
+    }
+
+
+def _permission(request: PermissionRequest) -> JSON:
+    return {
+        "notificationId": request.pk,
+        "toolName": request.tool_name,
+        "action": request.action,
+        "status": request.status,
+        "decidedBy": request.decided_by or None,
+        "requestedAt": to_text(request.created_at),
+        "decidedAt": to_text(request.decided_at) if request.decided_at else None,
+    }
+
+
+def siblings(task: Task) -> list[JSON]:
+    """Return the other tasks of the same workflow run, in the order of their creation."""
+    if task.workflow_run is None:
+        return []
+    others = Task.objects.filter(workflow_run=task.workflow_run).exclude(pk=task.pk)
+    rows = others.order_by("id").values_list("pk", "title", "status", "created_at")
+    return [
+        {
+            "id": str(pk),
+            "title": title,
+            "status": status,
+            "createdAt": to_text(created_at),
+        }
+        for pk, title, status, created_at in rows
+    ]

@@ -1,0 +1,56 @@
+from django.urls import path
+
+from tasks.views.catalog import ProfilesView, ProfileView, RuntimesView
+from tasks.views.documents import DocumentViewSet
+from tasks.views.permissions import NotificationsView, NotificationView, RespondView
+from tasks.views.projects import ProjectViewSet
+from tasks.views.tasks import TaskViewSet
+
+_LIST = {"get": "list", "post": "create"}
+_ONE = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+TASK = "tasks/<str:task_id>"
+
+urlpatterns = [
+    path("tasks", TaskViewSet.as_view(_LIST), name="tasks"),
+    path(TASK, TaskViewSet.as_view(_ONE), name="task"),
+    path(
+        f"{TASK}/execute", TaskViewSet.as_view({"post": "execute"}), name="task-execute"
+    ),
+    path(f"{TASK}/resume", TaskViewSet.as_view({"post": "resume"}), name="task-resume"),
+    path(f"{TASK}/cancel", TaskViewSet.as_view({"post": "cancel"}), name="task-cancel"),
+    path(f"{TASK}/respond", RespondView.as_view(), name="task-respond"),
+    path(f"{TASK}/output", TaskViewSet.as_view({"get": "output"}), name="task-output"),
+    path(f"{TASK}/logs", TaskViewSet.as_view({"get": "logs"}), name="task-logs"),
+    path(
+        f"{TASK}/provenance",
+        TaskViewSet.as_view({"get": "provenance"}),
+        name="task-provenance",
+    ),
+    path(
+        f"{TASK}/siblings",
+        TaskViewSet.as_view({"get": "siblings"}),
+        name="task-siblings",
+    ),
+    path("projects", ProjectViewSet.as_view(_LIST), name="projects"),
+    path("projects/<str:project_id>", ProjectViewSet.as_view(_ONE), name="project"),
+    path("documents", DocumentViewSet.as_view(_LIST), name="documents"),
+    path(
+        "documents/<str:document_id>",
+        DocumentViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="document",
+    ),
+    path(
+        "documents/<str:document_id>/content",
+        DocumentViewSet.as_view({"get": "content"}),
+        name="document-content",
+    ),
+    path("notifications", NotificationsView.as_view(), name="notifications"),
+    path(
+        "notifications/<str:notification_id>",
+        NotificationView.as_view(),
+        name="notification",
+    ),
+    path("profiles", ProfilesView.as_view(), name="profiles"),
+    path("profiles/<str:profile_id>", ProfileView.as_view(), name="profile"),
+    path("runtimes", RuntimesView.as_view(), name="runtimes"),
+]

@@ -1,0 +1,138 @@
+"""What agents ask for, and the answers of people."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks import patterns
+from tasks.authentication import actor
+from tasks.models import PermissionRequest
+from tasks.models.log import to_text
+from tasks.models.permission import Answer
+from tasks.serializers import Respond
+from tasks.views.tasks import get_task, parse_id
+from tasks.zod import Invalid
+
+JSON = dict[str, Any]
+
+validate_respond = Respond.validator()
+
+
+class RespondView(APIView):
+    @extend_schema(request=Respond, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request, task_id: str) -> Response:
+        """Allow or deny a pending permission request; the first answer wins."""
+        task = get_task(task_id)
+        data = validate_respond(request.data)
+        asked = PermissionRequest.objects.filter(
+            pk=data["notificationId"], task=task
+        ).first()
+        if asked is None:
+            raise Http404("Notification not found")
+        asked.answer(
+            Answer(
+                is_allowed=data["behavior"] == "allow",
+                by=actor(request),
+                message=data.get("message", ""),
+                edited_input=_edited(asked, data),
+                always_allow=_rule(asked, data),
+            )
+        )
+        return Response({"success": True})
+
+
+def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
+    """Return the original input with the edits, whose keys and types must be the original's."""
+    edits = data.get("updatedInput")
+    if edits is None:
+        return None
+    if problem := edit_problem(asked.tool_input, edits):
+        raise Invalid.field("updatedInput", problem)
+    return {**asked.tool_input, **edits}
+
+
+def edit_problem(original: JSON, edits: JSON) -> str | None:
+    for key, value in edits.items():
+        if key not in original:
+            return f"Disallowed input key: {key}"
+        if _kind(value) is not _kind(original[key]):
+            return f"The value of {key} must stay a {_kind(original[key]).__name__}"
+    return None
+
+
+def _kind(value: object) -> type:
+    return float if type(value) is int else type(value)
+
+
+def _rule(asked: PermissionRequest, data: JSON) -> str | None:
+    if not data.get("alwaysAllow"):
+        return None
+    pattern: str = data.get("permissionPattern") or asked.action
+    try:
+        patterns.validate(pattern)
+    except ValidationError as error:
+        raise Invalid.field("permissionPattern", error.messages[0]) from error
+    return pattern
+
+
+class NotificationsView(APIView):
+    @extend_schema(
+        parameters=[OpenApiParameter("taskId"), OpenApiParameter("status")],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> Response:
+        """List permission requests, the newest first."""
+        asked = PermissionRequest.objects.all()
+        if "taskId" in request.query_params:
+            try:
+                asked = asked.filter(task_id=parse_id(request.query_params["taskId"]))
+            except Http404:
+                return Response([])
+        if status := request.query_params.get("status"):
+            if status not in PermissionRequest.Status.values:
+                names = " | ".join(
+                    f"'{name}'" for name in PermissionRequest.Status.values
+                )
+                message = f"Invalid enum value. Expected {names}, received '{status}'"
+                raise Invalid.field("status", message)
+            asked = asked.filter(status=status)
+        return Response(
+            [notification(one) for one in asked.order_by("-created_at")[:LIMIT]]
+        )
+
+
+LIMIT = 1_000
+
+
+class NotificationView(APIView):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, notification_id: str) -> Response:
+        """Get one permission request."""
+        asked = PermissionRequest.objects.filter(pk=notification_id).first()
+        if asked is None:
+            raise Http404("Notification not found")
+        return Response(notification(asked))
+
+
+def notification(asked: PermissionRequest) -> JSON:
+    return {
+        "id": asked.pk,
+        "notificationId": asked.pk,
+        "type": "permission_request",
+        "taskId": str(asked.task_id),
+        "status": asked.status,
+        "toolName": asked.tool_name,
+        "toolInput": asked.tool_input,
+        "action": asked.action,
+        "message": asked.message,
+        "createdAt": to_text(asked.created_at),
+        "decidedAt": to_text(asked.decided_at) if asked.decided_at else None,
+        "decidedBy": asked.decided_by or None,
+        "decisionMessage": asked.decision_message or None,
+    }

@@ -1,0 +1,75 @@
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from tasks.models import Project
+from tasks.models.log import to_text
+from tasks.serializers import CreateProject, UpdateProject
+from tasks.zod import Invalid
+
+validate_create = CreateProject.validator()
+validate_update = UpdateProject.validator()
+
+
+def get_project(project_id: str) -> Project:
+    project = Project.objects.filter(pk=project_id).first()
+    if project is None:
+        raise Http404("Project not found")
+    return project
+
+
+class ProjectViewSet(ViewSet):
+    serializer_class = CreateProject
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def list(self, request: Request) -> Response:
+        """List all projects by name."""
+        return Response([_shown(project) for project in Project.objects.all()])
+
+    @extend_schema(request=CreateProject, responses={201: OpenApiTypes.OBJECT})
+    def create(self, request: Request) -> Response:
+        """Create a project, under an id of the client's choice if it gives one."""
+        data = validate_create(request.data)
+        try:
+            with transaction.atomic():
+                project = Project.objects.create(**data)
+        except IntegrityError:
+            raise Invalid.field(
+                "id", f"A project with this id exists: {data['id']}"
+            ) from None
+        return Response(_shown(project), status=201)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def retrieve(self, request: Request, project_id: str) -> Response:
+        return Response(_shown(get_project(project_id)))
+
+    @extend_schema(request=UpdateProject, responses={200: OpenApiTypes.OBJECT})
+    def partial_update(self, request: Request, project_id: str) -> Response:
+        project = get_project(project_id)
+        data = validate_update(request.data)
+        for name, value in data.items():
+            setattr(project, name, value)
+        project.save(update_fields=[*data, "updated_at"])
+        return Response(_shown(project))
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def destroy(self, request: Request, project_id: str) -> Response:
+        """Remove a project; its tasks and documents stay, without a project."""
+        get_project(project_id).delete()
+        return Response({"success": True})
+
+
+def _shown(project: Project) -> dict[str, Any]:
+    return {
+        "id": project.pk,
+        "name": project.name,
+        "description": project.description or None,
+        "createdAt": to_text(project.created_at),
+        "updatedAt": to_text(project.updated_at),
+    }

@@ -1,0 +1,250 @@
+"""/api/tasks: create, read, change, and the verbs that start and stop agents."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from tasks import catalog, lifecycle, paging, provenance, representation
+from tasks.authentication import actor
+from tasks.content_type import content_type_of
+from tasks.models import Document, Project, Status, Task
+from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
+from tasks.streams import follow_log
+from tasks.zod import Invalid
+
+JSON = dict[str, Any]
+
+validate_create = CreateTask.validator()
+validate_update = UpdateTask.validator()
+validate_list = TaskListQuery.validator()
+
+# What the API calls it -> what the model does.
+COLUMNS = {
+    "title": "title",
+    "description": "description",
+    "priority": "priority",
+    "assignedAgent": "assigned_agent",
+    "agentProfile": "agent_profile",
+    "result": "result",
+    "maxTurns": "max_turns",
+    "projectId": "project_id",
+}
+
+
+def get_task(task_id: str) -> Task:
+    """Return the task; an id that is not there, of whatever shape, is a 404."""
+    task = Task.objects.filter(pk=parse_id(task_id)).first()
+    if task is None:
+        raise Http404("Task not found")
+    return task
+
+
+def parse_id(task_id: str) -> UUID:
+    try:
+        parsed = UUID(task_id)
+    except ValueError:
+        raise Http404("Task not found") from None
+    if str(parsed) != task_id.lower():  # UUID() also reads braces and urn: forms
+        raise Http404("Task not found")
+    return parsed
+
+
+class TaskViewSet(ViewSet):
+    serializer_class = CreateTask
+
+    @extend_schema(parameters=[TaskListQuery], responses={200: OpenApiTypes.OBJECT})
+    def list(self, request: Request) -> HttpResponse:
+        """List tasks, the most urgent and then the newest first."""
+        query = validate_list(request.query_params.dict())
+        page = paging.page(_matching(query), query)
+        response = StreamingHttpResponse(
+            representation.list_chunks(page.rows), content_type="application/json"
+        )
+        if page.next_cursor:
+            response["Link"] = paging.link(request, page.next_cursor)
+        return response  # type: ignore[return-value]
+
+    @extend_schema(request=CreateTask, responses={201: OpenApiTypes.OBJECT})
+    def create(self, request: Request) -> Response:
+        """Create a task. It starts as planned."""
+        data = validate_create(request.data)
+        _check_references(data)
+        _check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
+        documents = _documents(data.get("documentIds", []))
+        with transaction.atomic():
+            task = Task.objects.create(created_by=actor(request), **_changes(data))
+            if documents:
+                task.documents.set(documents)
+        return Response(representation.of_new(task), status=201)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        """Get a task with the names of what it belongs to and its usage."""
+        return Response(_shown(parse_id(task_id)))
+
+    @extend_schema(request=UpdateTask, responses={200: OpenApiTypes.OBJECT})
+    def partial_update(self, request: Request, task_id: str) -> Response:
+        """Change fields; a status moves by the transition table and starts no agent."""
+        pk = parse_id(task_id)
+        data = validate_update(request.data)
+        if {
+            "status",
+            "documentIds",
+            "assignedAgent",
+            "agentProfile",
+            "projectId",
+        } & data.keys():
+            self._update_checked(get_task(task_id), data, by=actor(request))
+        elif changes := _changes(data):
+            Task.objects.filter(pk=pk).update(updated_at=timezone.now(), **changes)
+        return Response(_shown(pk))
+
+    def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
+        _check_references(data)
+        if {"assignedAgent", "agentProfile"} & data.keys():
+            _check_compatible(
+                data.get("assignedAgent", task.assigned_agent) or None,
+                data.get("agentProfile", task.agent_profile) or None,
+            )
+        documents = _documents(data["documentIds"]) if "documentIds" in data else None
+        changes = _changes(data)
+        with transaction.atomic():
+            if data.get("status", task.status) != task.status:
+                lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
+            elif changes:
+                Task.objects.filter(pk=task.pk).update(
+                    updated_at=timezone.now(), **changes
+                )
+            if documents is not None:
+                task.documents.set(documents)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def destroy(self, request: Request, task_id: str) -> Response:
+        """Remove a task and its data; what it spent stays in the ledger."""
+        lifecycle.delete(get_task(task_id))
+        return Response({"success": True})
+
+    @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
+    def execute(self, request: Request, task_id: str) -> Response:
+        """Start an agent on a queued task; it runs in the background."""
+        lifecycle.start_run(get_task(task_id), by=actor(request))
+        return Response({"message": "Execution started"}, status=202)
+
+    @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
+    def resume(self, request: Request, task_id: str) -> Response:
+        """Go on with a failed or cancelled task from its last checkpoint."""
+        lifecycle.resume(get_task(task_id), by=actor(request))
+        return Response({"message": "Resume started"}, status=202)
+
+    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
+    def cancel(self, request: Request, task_id: str) -> Response:
+        """Cancel a planned, queued or running task."""
+        lifecycle.cancel(get_task(task_id), by=actor(request))
+        return Response({"success": True})
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def output(self, request: Request, task_id: str) -> Response:
+        """Get the result and what kind of text it is."""
+        task = get_task(task_id)
+        return Response(
+            {
+                "taskId": str(task.pk),
+                "status": task.status,
+                "result": task.result,
+                "contentType": content_type_of(task.result),
+            }
+        )
+
+    @extend_schema(responses={(200, "text/event-stream"): OpenApiTypes.STR})
+    def logs(self, request: Request, task_id: str) -> HttpResponse:
+        """Follow the log as server-sent events; `Last-Event-ID` goes on after that entry.
+
+        A sync view for an async stream: the checks share the way of every other request,
+        the stream itself then holds neither a thread nor a connection.
+        """
+        task = get_task(task_id)
+        after = _last_event_id(request, task.log_sequence)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if after and after >= task.log_sequence and task.is_finished:
+            return HttpResponse(status=204, headers=headers)  # stops an EventSource
+        return StreamingHttpResponse(  # type: ignore[return-value]
+            follow_log(task.pk, after),
+            content_type="text/event-stream",
+            headers=headers,
+        )
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def provenance(self, request: Request, task_id: str) -> Response:
+        """Tell where a task came from, what ran, who allowed it and what it cost."""
+        return Response(provenance.of(get_task(task_id)))
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def siblings(self, request: Request, task_id: str) -> Response:
+        """List the other tasks of the same workflow run."""
+        return Response(provenance.siblings(get_task(task_id)))
+
+
+def _shown(task_id: UUID) -> JSON:
+    task = representation.of(task_id)
+    if task is None:
+        raise Http404("Task not found")
+    return task
+
+
+def _matching(query: JSON) -> Any:
+    tasks = Task.objects.all()
+    if "projectId" in query:
+        tasks = tasks.filter(project_id=query["projectId"])
+    if "status" in query:
+        tasks = tasks.filter(status=query["status"])
+    return tasks
+
+
+def _changes(data: JSON) -> JSON:
+    changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
+    if "maxBudgetUsd" in data:
+        changes["max_budget_microdollars"] = round(data["maxBudgetUsd"] * 1_000_000)
+    return changes
+
+
+def _check_references(data: JSON) -> None:
+    if (
+        "projectId" in data
+        and not Project.objects.filter(pk=data["projectId"]).exists()
+    ):
+        raise Invalid.field("projectId", "Project not found")
+    profile = data.get("agentProfile")
+    if profile and catalog.profile(profile) is None:
+        raise Invalid.field("agentProfile", f"Profile not found: {profile}")
+
+
+def _check_compatible(runtime: str | None, profile: str | None) -> None:
+    if problem := catalog.incompatibility(runtime, profile):
+        raise Invalid.form(problem)
+
+
+def _documents(ids: Iterable[str]) -> list[Document]:
+    wanted = list(dict.fromkeys(ids))
+    found = Document.objects.in_bulk(wanted) if wanted else {}
+    for document_id in wanted:
+        if document_id not in found:
+            raise Invalid.field("documentIds", f"Document not found: {document_id}")
+    return [found[document_id] for document_id in wanted]
+
+
+def _last_event_id(request: Request, last: int) -> int:
+    """Return where the client is; what is no entry of this log counts as the start."""
+    text = request.headers.get("Last-Event-ID") or request.query_params.get(
+        "lastEventId", ""
+    )
+    after = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return after if after <= last else 0
