@@ -25,7 +25,7 @@ STOP_SECONDS = 5
 # Each open connection holds one of the server's threads; requests beyond wait in line.
 SERVER_THREADS = 64
 # Conversations whose beginnings are remembered, at 23 KB a token.
-CACHE_MEBIBYTES = 256
+CACHE_MEBIBYTES = 128
 
 
 class EmbeddedModelFailed(Exception):

@@ -4,9 +4,7 @@ import asyncio
 import enum
 import logging
 import traceback
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
 
 from agents import events, runtimes
 from agents.assignments import Job, prepare
@@ -51,6 +49,10 @@ class Execution:
         """Whether it only waits for a person."""
         return self.gate is not None and self.gate.waiting_for is not None
 
+    @property
+    def _was_stopped(self) -> bool:
+        return self._stop is not None
+
     def start(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._perform(), name=f"run {self.run.pk}")
         return self._task
@@ -73,12 +75,12 @@ class Execution:
 
     async def _outcome(self) -> Outcome | None:
         """Perform the run; None means that there is nothing to write any more."""
-        if self._stop is not None:
+        if self._was_stopped:
             return self._stopped()
         try:
             result = await self._work()
         except asyncio.CancelledError:
-            if self._stop is None:
+            if not self._was_stopped:
                 raise
             return self._stopped()
         except LeaseLost:
@@ -109,10 +111,7 @@ class Execution:
         job = await in_database(prepare, self.run)
         self.gate = Gate(self.recorder, job.profile)
         runtime = runtimes.runtime(self.run.runtime)
-        performance = cast(
-            AsyncGenerator[events.Event, None],
-            runtime.perform(job.assignment, self.gate.ask),
-        )
+        performance = runtime.perform(job.assignment, self.gate.ask)
         async with aclosing(performance):
             async for event in performance:
                 await in_database(self._record, event, job)

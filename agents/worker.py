@@ -34,6 +34,10 @@ REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a da
 PASSING = (db.Error, OSError, redis.RedisError)
 
 
+async def _no_application(*asgi: Any) -> None:
+    """Channels hands messages to an application; ours only wake the worker."""
+
+
 class Worker(ChannelsWorker):
     """Performs runs until it is told to stop."""
 
@@ -44,7 +48,7 @@ class Worker(ChannelsWorker):
         concurrency: int | None = None,
         lease: float | None = None,
     ) -> None:
-        super().__init__(application=None, channels=[], channel_layer=channel_layer)
+        super().__init__(_no_application, channels=[], channel_layer=channel_layer)
         # New for every process, so that no other is ever taken for it.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.concurrency = concurrency or settings.STAGENT_WORKER_CONCURRENCY
@@ -123,7 +127,7 @@ class Worker(ChannelsWorker):
                 await asyncio.sleep(GLANCE_SECONDS)
 
     async def _hear(self) -> None:
-        channel = await self.channel_layer.new_channel("worker")
+        channel = await self.channel_layer.new_channel()
         joined_at = float("-inf")
         while True:
             if time.monotonic() - joined_at > REJOIN_SECONDS:

@@ -1,7 +1,7 @@
 """How JSON comes in and goes out, and how errors look in HTTP."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 
 import orjson
@@ -68,7 +68,7 @@ class OneRenderer(BaseContentNegotiation):
     """The first parser that takes the body's type; always the first renderer."""
 
     def select_parser(
-        self, request: Request, parsers: Sequence[BaseParser]
+        self, request: Request, parsers: Iterable[BaseParser]
     ) -> BaseParser | None:
         content_type = (request.content_type or "").partition(";")[0].strip().lower()
         return next((p for p in parsers if p.media_type == content_type), None)
@@ -76,13 +76,14 @@ class OneRenderer(BaseContentNegotiation):
     def select_renderer(
         self,
         request: Request,
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type or ""
+        first = next(iter(renderers))
+        return first, first.media_type or ""
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Zod's flattened form for validation, `{"error": "text"}` for all else."""
     match error:
         case Invalid():

@@ -24,7 +24,12 @@ from django.core import signals  # noqa: E402
 from django.core.handlers.asgi import ASGIRequest  # noqa: E402
 from django.core.handlers.base import BaseHandler  # noqa: E402
 from django.db import close_old_connections  # noqa: E402
-from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse  # noqa: E402
+from django.http import (  # noqa: E402
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.urls import set_script_prefix  # noqa: E402
 
 from tasks import doorbell  # noqa: E402
@@ -57,7 +62,7 @@ class SyncHandler(BaseHandler):
         signals.request_started.send(sender=self.__class__, scope=scope)
         request = ASGIRequest(scope, body)
         response: HttpResponseBase = self.get_response(request)
-        if not response.streaming:
+        if not isinstance(response, StreamingHttpResponse):
             response.close()
         elif response.is_async:
             close_old_connections()
@@ -108,8 +113,10 @@ class Application:
                 "headers": headers,
             }
         )
-        if not response.streaming:
+        if isinstance(response, HttpResponse):
             await send({"type": "http.response.body", "body": response.content})
+        elif not isinstance(response, StreamingHttpResponse):
+            raise TypeError(f"Cannot send a {type(response).__name__}.")
         elif response.is_async:
             await _until_disconnect(_send_stream(response, send), receive)
         else:

@@ -32,7 +32,8 @@ class OriginMiddleware:
 def _is_foreign(request: HttpRequest, host: str) -> bool:
     origin = request.META.get("HTTP_ORIGIN")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() != host.lower()
+        is_own: bool = urlsplit(origin).netloc.lower() == host.lower()
+        return not is_own
     # Browsers that send no Origin with a form still say where the request comes from.
     site = request.META.get("HTTP_SEC_FETCH_SITE", "none")
     if site in {"none", "same-origin"}:

@@ -171,7 +171,7 @@ DATABASES = {"default": _database()}
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
 if REDIS_URL:
-    EVENTSTREAM_REDIS = parse_url(REDIS_URL)
+    EVENTSTREAM_REDIS = parse_url(REDIS_URL)  # type: ignore[no-untyped-call]
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",

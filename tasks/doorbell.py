@@ -46,8 +46,11 @@ def ring_workers(*, cancelled: UUID | None = None) -> None:
 
 
 async def _group_send(message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
     try:
-        await get_channel_layer().group_send(WORKERS, message)
+        await layer.group_send(WORKERS, message)
     except (OSError, redis.RedisError) as error:
         log.warning("Could not ring the workers (they look by themselves): %s", error)
 

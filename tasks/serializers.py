@@ -90,7 +90,7 @@ class CreateProject(zod.Serializer):
         required=False,
         min_length=1,
         max_length=128,
-        pattern="[A-Za-z0-9._-]+",
+        pattern=r"(?!\.\.?$)[A-Za-z0-9._-]+",
         hint=str(NAME_IN_URL.message),
     )
     name = zod.String(min_length=1, max_length=200)

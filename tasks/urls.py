@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.urls import path
 
 from tasks.views.catalog import ProfilesView, ProfileView, RuntimesView
@@ -6,8 +8,9 @@ from tasks.views.permissions import NotificationsView, NotificationView, Respond
 from tasks.views.projects import ProjectViewSet
 from tasks.views.tasks import TaskViewSet
 
-_LIST = {"get": "list", "post": "create"}
-_ONE = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+Actions = dict[str, Any]  # HTTP method -> method of the view set
+_LIST: Actions = {"get": "list", "post": "create"}
+_ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 TASK = "tasks/<str:task_id>"
 
 urlpatterns = [

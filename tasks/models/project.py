@@ -1,3 +1,4 @@
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 
@@ -5,9 +6,17 @@ from tasks.models.ids import new_text_id
 
 # A client may name its projects and documents itself; the name must survive in a URL.
 NAME_IN_URL = RegexValidator(
-    r"\A[A-Za-z0-9._-]{1,128}\Z",
+    r"\A(?!\.\.?\Z)[A-Za-z0-9._-]{1,128}\Z",
     "Use up to 128 letters, digits, dots, dashes, underscores.",
 )
+
+
+def is_name_in_url(name: str) -> bool:
+    try:
+        NAME_IN_URL(name)
+    except ValidationError:
+        return False
+    return True
 
 
 class Project(models.Model):

@@ -1,6 +1,6 @@
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from tasks.models.ids import new_id
 MAX_LOSSES = 3
 
 
-def _lease_end() -> ExpressionWrapper:
+def _lease_end() -> "ExpressionWrapper[Any]":
     # The database's clock, the one that all workers share.
     lease = timedelta(seconds=settings.STAGENT_LEASE_SECONDS)
     return ExpressionWrapper(Now() + lease, output_field=DateTimeField())

@@ -2,7 +2,6 @@ from typing import ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from tasks.exceptions import InvalidTransition
@@ -32,8 +31,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(status__in=sources)
 
     def waiting_for_decision(self) -> Self:
-        requests = Task.permission_requests.rel.related_model.objects
-        return self.filter(Exists(requests.pending().filter(task=OuterRef("pk"))))
+        """Those whose agent waits for a person."""
+        return self.filter(permission_requests__status="pending").distinct()
 
 
 class Task(models.Model):

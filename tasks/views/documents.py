@@ -15,7 +15,7 @@ from rest_framework.viewsets import ViewSet
 
 from tasks.models import Document, Project
 from tasks.models.log import to_text
-from tasks.models.project import NAME_IN_URL
+from tasks.models.project import NAME_IN_URL, is_name_in_url
 from tasks.zod import Invalid
 
 LIMIT = 1_000
@@ -101,13 +101,13 @@ class DocumentViewSet(ViewSet):
         return Response({"success": True})
 
 
-def _fields(form: dict[str, Any], file: UploadedFile) -> dict[str, Any]:
+def _fields(form: dict[str, Any], file: "UploadedFile[Any]") -> dict[str, Any]:
     name = (file.name or "file").replace("\x00", "")[:255]
     if len(name.encode("utf-8", "replace")) > 255:
         raise Invalid.field("file", "The file's name is longer than 255 bytes")
     fields: dict[str, Any] = {"name": name, "media_type": _media_type(file, name)}
     if "id" in form:
-        if not NAME_IN_URL.regex.match(form["id"]):
+        if not is_name_in_url(form["id"]):
             raise Invalid.field("id", str(NAME_IN_URL.message))
         fields["pk"] = form["id"]
     if "projectId" in form:
@@ -118,7 +118,7 @@ def _fields(form: dict[str, Any], file: UploadedFile) -> dict[str, Any]:
     return fields
 
 
-def _media_type(file: UploadedFile, name: str) -> str:
+def _media_type(file: "UploadedFile[Any]", name: str) -> str:
     told = (file.content_type or "").partition(";")[0].strip()
     guessed = mimetypes.guess_type(name)[0]
     fallback = "application/octet-stream"

@@ -2,12 +2,12 @@
 
 import asyncio
 import signal
+from argparse import ArgumentParser
 from typing import Any
 
 from channels.layers import get_channel_layer
 from channels.management.commands.runworker import Command as RunWorker
 from django.conf import settings
-from django.core.management.base import CommandParser
 
 from agents.worker import GRACE_SECONDS, Worker
 
@@ -16,7 +16,7 @@ class Command(RunWorker):
     help = "Perform queued runs. Any number of these may work on one database."
     worker_class = Worker
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         # Not the parent's: it listens on channels, this on the table.
         parser.add_argument(
             "--concurrency",

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from daphne.server import Server  # first: it installs Twisted's reactor on asyncio
+
 from channels.layers import get_channel_layer  # isort: skip
 from django.conf import settings
 from django.core.management import call_command
@@ -185,7 +186,7 @@ class Process:
             self.main.cancel()
         if self.model:
             await self.model.stop()
-        reactor.stop()
+        reactor.stop()  # type: ignore[misc]
 
     def _close_loop(self) -> None:
         """Leave no task behind: CPython may crash when it collects one at exit."""

@@ -1,0 +1,256 @@
+"""The agent loop of the runtimes that talk to a provider's API themselves.
+
+Ask the model, run the tools that it calls, hand back what they said, until it is done. It
+is the same for all of them; how requests and answers look is a `Wire`.
+
+A checkpoint follows every step, so that a run can go on in another process from wherever
+it was stopped. A call that was running then is not repeated: its outcome is unknown, and
+that is what the model is told.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from itertools import count
+
+from agents import events
+from agents.events import JSON, Event
+from agents.runtimes.base import (
+    AskPermission,
+    Assignment,
+    RuntimeFailed,
+    ToolCall,
+)
+from agents.runtimes.conversation import Conversation, PendingCall
+from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
+from agents.tools import Toolbox, ToolFailed, ToolRefused
+
+PARTIAL_TEXT_SECONDS = 0.1
+INTERRUPTED = (
+    "This call was interrupted and its outcome is unknown: it may or may not have been"
+    " carried out. Look before you repeat it."
+)
+
+
+class AgentLoop:
+    """One run of an agent, from its assignment to its result."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        toolbox: Toolbox,
+        assignment: Assignment,
+        ask: AskPermission,
+        *,
+        policy: RetryPolicy,
+    ) -> None:
+        self._wire = wire
+        self._toolbox = toolbox
+        self._assignment = assignment
+        self._ask = ask
+        self._policy = policy
+        self._requests = 0
+        self._text = ""
+        self._conversation, self._notice = self._take_up()
+
+    async def run(self) -> AsyncGenerator[Event, None]:
+        if self._notice:
+            yield events.Notice(self._notice)
+        while self._conversation.phase != "done":
+            in_tools = self._conversation.phase == "tools"
+            steps = self._use_tools() if in_tools else self._take_turn()
+            async with aclosing(steps):
+                async for event in steps:
+                    yield event
+        yield events.Finished(self._text)
+
+    def _take_up(self) -> tuple[Conversation, str]:
+        kept, prompt = self._assignment.checkpoint, self._assignment.prompt
+        conversation = Conversation.restored(self._wire.name, kept) if kept else None
+        if conversation is None:
+            conversation = Conversation(
+                self._wire.name, skipped=len(kept.items) if kept else 0
+            )
+            conversation.say(self._wire.user_item(prompt))
+            return (
+                conversation,
+                "The kept conversation cannot be read: starting afresh." * bool(kept),
+            )
+        if conversation.phase == "done":
+            conversation.say(self._wire.user_item(f"Continue with the task: {prompt}"))
+        return conversation, ""
+
+    # --- The model's turn ---
+
+    async def _take_turn(self) -> AsyncGenerator[Event, None]:
+        limit = self._assignment.max_turns
+        if self._requests >= limit:
+            raise RuntimeFailed(
+                f"The turn limit of {limit} is reached. Raise maxTurns and resume."
+            )
+        self._requests += 1
+        answer = self._answer()
+        async with aclosing(answer):
+            async for step in answer:
+                if isinstance(step, Turn):
+                    for event in self._digest(step):
+                        yield event
+                else:
+                    yield step
+
+    async def _answer(self) -> AsyncGenerator[Event | Turn, None]:
+        """Ask until there is an answer: yield what happens on the way, then the turn."""
+        for failures in count(1):
+            try:
+                stream = self._stream()
+                async with aclosing(stream):
+                    async for step in stream:
+                        yield step
+                return
+            except TurnFailed as error:
+                failure = error
+            if failure.spent:
+                yield failure.spent
+            delay = self._policy.delay(failure, failures)
+            yield events.Retrying(f"{failure.reason}; next try in {delay:.0f} s", delay)
+            await asyncio.sleep(delay)
+
+    async def _stream(self) -> AsyncGenerator[events.PartialText | Turn, None]:
+        text = shown = ""
+        shown_at = float("-inf")
+        deadline = asyncio.get_running_loop().time() + self._policy.turn
+        stream = self._wire.stream_turn(self._conversation.history)
+        async with aclosing(stream):
+            while not isinstance(step := await self._next(stream, deadline), Turn):
+                text += step
+                if (
+                    text != shown
+                    and time.monotonic() - shown_at >= PARTIAL_TEXT_SECONDS
+                ):
+                    shown, shown_at = text, time.monotonic()
+                    yield events.PartialText(text)
+            yield step
+
+    async def _next(
+        self, stream: AsyncGenerator[str | Turn, None], deadline: float
+    ) -> str | Turn:
+        # Not round the whole stream: it would interrupt whoever consumes our events.
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await anext(stream)
+        except StopAsyncIteration:
+            raise TurnFailed("The provider's answer broke off") from None
+        except TimeoutError:
+            raise RuntimeFailed(
+                f"The model took longer than {self._policy.turn:,.0f} s over one turn."
+                " Resume to try it again."
+            ) from None
+
+    def _digest(self, turn: Turn) -> Iterator[Event]:
+        # First, so that whatever comes of the turn, it is paid for.
+        yield events.UsageReported(turn.request_id, turn.usage)
+        _refuse_useless(turn)
+        if turn.thinking.strip():
+            yield events.Thinking(turn.thinking)
+        if turn.text.strip():
+            yield events.AssistantText(turn.text)
+            self._text = turn.text
+        if notice := _about_the_end(turn):
+            yield events.Notice(notice)
+        self._conversation.add_turn(turn)
+        is_final = self._conversation.phase == "done"
+        yield self._conversation.checkpoint(will_continue=not is_final)
+
+    # --- The tools' turn ---
+
+    async def _use_tools(self) -> AsyncGenerator[Event, None]:
+        calls = self._conversation.pending
+        for call in calls:
+            if call.status == "done":
+                continue
+            settling = self._settle(call)
+            async with aclosing(settling):
+                async for event in settling:
+                    yield event
+            if call is not calls[-1]:
+                yield self._conversation.checkpoint(will_continue=False)
+        results = [Result(call.wire_id, call.output, call.is_error) for call in calls]
+        self._conversation.add_results(self._wire.result_items(results))
+        yield self._conversation.checkpoint(will_continue=True)
+
+    async def _settle(self, call: PendingCall) -> AsyncGenerator[Event, None]:
+        if call.status == "running":
+            call.end(INTERRUPTED, is_error=True)
+        elif permitted := await self._permitted(call):
+            call.status = "running"
+            yield self._conversation.checkpoint(will_continue=False)
+            yield events.ToolUse(
+                call.call_id, call.tool_name, permitted.tool_input, permitted.message
+            )
+            await self._execute(call, permitted)
+        yield events.ToolResult(
+            call.call_id, call.tool_name, call.output, call.is_error
+        )
+
+    async def _permitted(self, call: PendingCall) -> ToolCall | None:
+        """Return what may run, or end the call with the reason why nothing may."""
+        try:
+            asked = self._prepare(call, call.tool_input)
+            decision = await self._ask(asked)
+            if decision.is_allowed:
+                permitted = self._prepare(call, decision.tool_input)
+                if permitted.tool_input != asked.tool_input:
+                    call.output = (
+                        f"The user changed the input to {permitted.tool_input}.\n"
+                    )
+                return permitted
+        except ToolRefused as refused:
+            call.end(str(refused), is_error=True)
+            return None
+        reason = f": {decision.message}" if decision.message else "."
+        call.end(f"The user denied this{reason}", is_error=True)
+        return None
+
+    def _prepare(self, call: PendingCall, tool_input: JSON | None) -> ToolCall:
+        if tool_input is None:
+            raise ToolRefused(f"The input of {call.tool_name} must be a JSON object.")
+        return self._toolbox.prepare(call.call_id, call.tool_name, tool_input)
+
+    async def _execute(self, call: PendingCall, permitted: ToolCall) -> None:
+        note = call.output
+        try:
+            call.end(note + await self._toolbox.execute(permitted), is_error=False)
+        except (ToolFailed, ToolRefused) as error:
+            call.end(f"{note}{error}", is_error=True)
+
+
+def _refuse_useless(turn: Turn) -> None:
+    """Fail on a turn that is not to be kept: a resume asks for it again."""
+    if turn.stop is Stop.REFUSED:
+        raise RuntimeFailed(
+            "The model refuses to go on with this task. Word it differently, or use another"
+            " model, then resume or start it afresh."
+        )
+    is_cut = turn.stop in (Stop.CUT, Stop.CONTEXT_FULL)
+    if is_cut and not (turn.text.strip() or turn.calls):
+        raise RuntimeFailed(
+            f"The model used up the {turn.usage.output_tokens:,} tokens of its answer"
+            " without saying anything. Ask for less at once, then resume."
+        )
+
+
+def _about_the_end(turn: Turn) -> str:
+    """Say what a person should know of how the turn ended; mostly nothing."""
+    match turn.stop:
+        case Stop.CUT:
+            notice = f"The answer was cut at {turn.usage.output_tokens:,} tokens"
+        case Stop.CONTEXT_FULL:
+            notice = "The answer was cut: the model's context is full"
+        case Stop.UNKNOWN:
+            notice = "The model stopped for a reason that is not known here"
+        case Stop.FINISHED if turn.calls:
+            notice = "The model ended its turn without waiting for the tools it called"
+        case _:
+            return ""
+    return f"{notice}; its tool calls were not run." if turn.calls else f"{notice}."
