@@ -26,7 +26,6 @@ from django.core.handlers.base import BaseHandler  # noqa: E402
 from django.db import close_old_connections  # noqa: E402
 from django.http import (  # noqa: E402
     HttpResponse,
-    HttpResponseBase,
     JsonResponse,
     StreamingHttpResponse,
 )
@@ -37,6 +36,8 @@ from tasks import doorbell  # noqa: E402
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+Answer = HttpResponse | StreamingHttpResponse
 
 UPLOADS = "/api/documents"
 SPOOL_BYTES = 2**20
@@ -57,13 +58,16 @@ class SyncHandler(BaseHandler):
         super().__init__()
         self.load_middleware()
 
-    def __call__(self, scope: Message, body: IO[bytes]) -> HttpResponseBase:
+    def __call__(self, scope: Message, body: IO[bytes]) -> Answer:
         set_script_prefix(scope.get("root_path") or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         request = ASGIRequest(scope, body)
-        response: HttpResponseBase = self.get_response(request)
-        if not isinstance(response, StreamingHttpResponse):
+        response = self.get_response(request)
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
             response.close()
+        elif not isinstance(response, StreamingHttpResponse):
+            raise TypeError(f"Cannot send a {type(response).__name__}.")
         elif response.is_async:
             close_old_connections()
         return response
@@ -98,9 +102,7 @@ class Application:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, function, *arguments)
 
-    async def _answer(
-        self, response: HttpResponseBase, receive: Receive, send: Send
-    ) -> None:
+    async def _answer(self, response: Answer, receive: Receive, send: Send) -> None:
         headers = [(k.encode("ascii"), v.encode("latin1")) for k, v in response.items()]
         headers += [
             (b"Set-Cookie", c.output(header="").encode())
@@ -115,8 +117,6 @@ class Application:
         )
         if isinstance(response, HttpResponse):
             await send({"type": "http.response.body", "body": response.content})
-        elif not isinstance(response, StreamingHttpResponse):
-            raise TypeError(f"Cannot send a {type(response).__name__}.")
         elif response.is_async:
             await _until_disconnect(_send_stream(response, send), receive)
         else:

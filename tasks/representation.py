@@ -1,17 +1,31 @@
-"""A task as the API shows it."""
+"""A task as the API shows it. The queries are compiled once: these are the hottest paths."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db.models import F, Max, Min, TextField, Value
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+    Value,
+)
 from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
-from tasks.models.task import TaskQuerySet
+from tasks.prepared import Prepared
 from tasks.sql import IsoText, UuidText
 
 JSON = dict[str, Any]
@@ -34,6 +48,39 @@ _LIST_COLUMNS = {
     "createdAt": IsoText("created_at"),
     "updatedAt": IsoText("updated_at"),
 }
+_ENTRIES = LedgerEntry.objects.filter(task_id=OuterRef("pk"))
+_RUNS = Run.objects.filter(task_id=OuterRef("pk")).order_by()
+_WAITING = PermissionRequest.objects.pending().filter(task_id=OuterRef("pk"))
+
+
+def _of_all(rows: QuerySet[Any], aggregate: Any) -> Subquery:
+    return Subquery(
+        rows.order_by().values("task_id").annotate(of_all=aggregate).values("of_all")
+    )
+
+
+_PROMPT = F("input_tokens") + F("cache_read_tokens")
+_PROMPT += F("cache_write_tokens") + F("cache_write_1h_tokens")
+_USAGE_COLUMNS = {
+    "inputTokens": _of_all(_ENTRIES, Sum(_PROMPT)),
+    "outputTokens": _of_all(_ENTRIES, Sum("output_tokens")),
+    "costMicros": _of_all(_ENTRIES, Sum("cost_microdollars")),
+    "modelId": Subquery(
+        _ENTRIES.filter(corrects=None).order_by("-pk").values("model")[:1]
+    ),
+    "startedAt": _of_all(_RUNS, IsoText(Min("started_at"))),
+    "finishedAt": _of_all(_RUNS, IsoText(Max("finished_at"))),
+    "unpricedRequests": _of_all(
+        _ENTRIES, Count("pk", filter=Q(cost_microdollars=None, corrects=None))
+    ),
+}
+_WAITING_COLUMNS = {
+    "notificationId": Subquery(_WAITING.order_by("created_at").values("pk")[:1]),
+    "toolName": Subquery(_WAITING.order_by("created_at").values("tool_name")[:1]),
+    "since": Subquery(
+        _WAITING.order_by("created_at").values(x=IsoText("created_at"))[:1]
+    ),
+}
 _DETAIL_COLUMNS = {
     **_LIST_COLUMNS,
     "result": _empty_is_null("result"),
@@ -43,6 +90,7 @@ _DETAIL_COLUMNS = {
     "projectName": F("project__name"),
     "workflowName": F("workflow__name"),
     "scheduleName": F("schedule__name"),
+    "hasRun": Exists(_RUNS),
 }
 
 
@@ -51,14 +99,37 @@ def _columns(columns: dict[str, Any]) -> dict[str, Any]:
     return {f"api_{name}": expression for name, expression in columns.items()}
 
 
-def list_chunks(tasks: TaskQuerySet) -> Iterator[bytes]:
-    """Yield the JSON array of `tasks` in pieces, so that any number takes little memory."""
-    columns = _columns(_LIST_COLUMNS)
-    rows = tasks.annotate(**columns).values_list(*columns)
+@lru_cache(maxsize=64)
+def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
+    """Prepare the list for one set of filters: project_id, status, after."""
+
+    def build(**values: Any) -> QuerySet[Any, Any]:
+        tasks = Task.objects.all()
+        if "after_id" in values:
+            same = Q(priority=values["after_priority"], id__lt=values["after_id"])
+            tasks = tasks.filter(Q(priority__gt=values["after_priority"]) | same)
+        for name in ("project_id", "status"):
+            if name in values:
+                tasks = tasks.filter(**{name: values[name]})
+        columns = _columns(_LIST_COLUMNS)
+        return tasks.annotate(**columns).values_list(*columns)[:limit]
+
+    samples = {
+        "project_id": "<project>",
+        "status": "<status>",
+        "after_id": UUID(int=1),
+        "after_priority": 8_191,
+    }
+    return Prepared(build, {name: samples[name] for name in filters})
+
+
+def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
+    """Yield the JSON array of tasks in pieces, so that any number takes little memory."""
+    rows = _list_query(frozenset(filters), limit).rows(CHUNK, **filters)
     names = tuple(_LIST_COLUMNS)
     opening = b"["
     part: list[JSON] = []
-    for row in rows.iterator(chunk_size=CHUNK):
+    for row in rows:
         part.append(dict(zip(names, row, strict=True)))
         if len(part) == CHUNK:
             yield opening + orjson.dumps(part)[1:-1]
@@ -85,15 +156,31 @@ def of_new(task: Task) -> JSON:
     }
 
 
+def _prepared(columns: dict[str, Any]) -> Prepared:
+    named = _columns(columns)
+
+    def build(task_id: UUID) -> QuerySet[Any, Any]:
+        return (
+            Task.objects.filter(pk=task_id)
+            .order_by()
+            .annotate(**named)
+            .values_list(*named)
+        )
+
+    return Prepared(build, {"task_id": UUID(int=1)})
+
+
+_detail_query = _prepared(_DETAIL_COLUMNS)
+_waiting_query = _prepared(_WAITING_COLUMNS)
+_usage_query = _prepared(_USAGE_COLUMNS)
+
+
 def of(task_id: UUID) -> JSON | None:
-    """Return a task with all its fields, or None if it is not there."""
-    columns = _columns(_DETAIL_COLUMNS)
-    row = (
-        Task.objects.filter(pk=task_id)
-        .annotate(**columns)
-        .values_list(*columns)
-        .first()
-    )
+    """Return a task with all its fields, or None if it is not there.
+
+    One query for a task that never ran, three for one that does.
+    """
+    row = _detail_query.first(task_id=task_id)
     if row is None:
         return None
     task = dict(zip(_DETAIL_COLUMNS, row, strict=True))
@@ -102,43 +189,27 @@ def of(task_id: UUID) -> JSON | None:
     task["waitingFor"] = (
         _waiting_for(task_id) if task["status"] == Status.RUNNING else None
     )
-    if usage := _usage(task_id):
+    if task.pop("hasRun") and (usage := _usage(task_id)):
         task["usage"] = usage
     return task
 
 
 def _waiting_for(task_id: UUID) -> JSON | None:
-    pending = (
-        PermissionRequest.objects.pending()
-        .filter(task_id=task_id)
-        .order_by("created_at")
-    )
-    request = pending.values_list("id", "tool_name", "created_at").first()
-    if request is None:
-        return None
-    return {
-        "notificationId": request[0],
-        "toolName": request[1],
-        "since": to_text(request[2]),
-    }
+    row = _waiting_query.first(task_id=task_id)
+    return dict(zip(_WAITING_COLUMNS, row, strict=True)) if row and row[0] else None
 
 
 def _usage(task_id: UUID) -> JSON | None:
-    totals = LedgerEntry.objects.for_task(task_id).totals()
-    if not totals.requests:
-        return None
-    times = Run.objects.filter(task_id=task_id).aggregate(
-        started=Min("started_at"), finished=Max("finished_at")
-    )
-    usage = {
-        "inputTokens": totals.input_tokens,
-        "outputTokens": totals.output_tokens,
-        "totalTokens": totals.input_tokens + totals.output_tokens,
-        "costMicros": totals.cost_microdollars,
-        "modelId": totals.last_model,
-        "startedAt": to_text(times["started"]) if times["started"] else None,
-        "finishedAt": to_text(times["finished"]) if times["finished"] else None,
-    }
-    if totals.unpriced_requests:
-        usage["unpricedRequests"] = totals.unpriced_requests
-    return usage
+    row = _usage_query.first(task_id=task_id)
+    usage = dict(zip(_USAGE_COLUMNS, row or (), strict=True)) if row else {}
+    return _shown_usage(usage) if usage.get("modelId") else None
+
+
+def _shown_usage(usage: JSON) -> JSON:
+    unpriced = usage.pop("unpricedRequests")
+    # PostgreSQL sums to a Decimal.
+    for name in ("inputTokens", "outputTokens", "costMicros"):
+        usage[name] = None if usage[name] is None else int(usage[name])
+    total = usage["inputTokens"] + usage["outputTokens"]
+    more = {"unpricedRequests": unpriced} if unpriced else {}
+    return {**usage, "totalTokens": total, **more}

@@ -1,6 +1,7 @@
 """/api/tasks: create, read, change, and the verbs that start and stop agents."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -62,16 +63,14 @@ class TaskViewSet(ViewSet):
     serializer_class = CreateTask
 
     @extend_schema(parameters=[TaskListQuery], responses={200: OpenApiTypes.OBJECT})
-    def list(self, request: Request) -> HttpResponse:
+    def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """List tasks, the most urgent and then the newest first."""
-        query = validate_list(request.query_params.dict())
-        page = paging.page(_matching(query), query)
-        response = StreamingHttpResponse(
-            representation.list_chunks(page.rows), content_type="application/json"
-        )
+        page = paging.page(validate_list(request.query_params.dict()))
+        chunks = representation.list_chunks(page.limit, **page.filters)
+        response = _whole_or_streamed(chunks)
         if page.next_cursor:
             response["Link"] = paging.link(request, page.next_cursor)
-        return response  # type: ignore[return-value]
+        return response
 
     @extend_schema(request=CreateTask, responses={201: OpenApiTypes.OBJECT})
     def create(self, request: Request) -> Response:
@@ -200,13 +199,14 @@ def _shown(task_id: UUID) -> JSON:
     return task
 
 
-def _matching(query: JSON) -> Any:
-    tasks = Task.objects.all()
-    if "projectId" in query:
-        tasks = tasks.filter(project_id=query["projectId"])
-    if "status" in query:
-        tasks = tasks.filter(status=query["status"])
-    return tasks
+def _whole_or_streamed(chunks: Iterator[bytes]) -> HttpResponse | StreamingHttpResponse:
+    """Answer in one piece where there is but one: it spares a hop a chunk."""
+    first, second = next(chunks), next(chunks, None)
+    if second is None:
+        return HttpResponse(first, content_type="application/json")
+    return StreamingHttpResponse(
+        chain([first, second], chunks), content_type="application/json"
+    )
 
 
 def _changes(data: JSON) -> JSON:
