@@ -71,7 +71,7 @@ test-model: $(READY_TO_TEST)  ## the road on the embedded model, which takes sec
 	$(BIN)/pytest -q -m model tests
 
 bench: install  ## requests per second and stream latency; URL= measures a server that is up
-	$(BIN)/python -m bench $(if $(URL),--url $(URL))
+	$(BIN)/python -m tests.bench $(if $(URL),--url $(URL))
 
 clean:  ## remove what was installed, not the data in .stagent
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -32,7 +32,10 @@ async def for_leases(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 async def _hop(threads: ThreadPoolExecutor, function: Callable[[], T]) -> T:
     def call() -> T:
         close_old_connections()
-        return function()
+        try:
+            return function()
+        finally:
+            close_old_connections()
 
     # Shielded: a transaction that has begun is awaited or forgotten, never half seen.
     return await asyncio.shield(

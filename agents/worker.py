@@ -82,9 +82,7 @@ class Worker(ChannelsWorker):
             while self.tasks:
                 await asyncio.wait(self.tasks)
         finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+            await _end(chores)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # A context of its own: it outlives whatever started the worker.
@@ -233,6 +231,15 @@ class Worker(ChannelsWorker):
             await chore()
         except PASSING:
             log.exception("Could not %s; trying again", what)
+
+
+async def _end(chores: list[asyncio.Task[None]]) -> None:
+    """Cancel until all are gone: channel layers may swallow a cancel."""
+    left = set(chores)
+    while left:
+        for chore in left:
+            chore.cancel()
+        _, left = await asyncio.wait(left, timeout=0.2)
 
 
 class News:

@@ -69,7 +69,10 @@ def read_log(task_id: UUID, after: int) -> Page:
 async def _read(function: Callable[..., T], *arguments: Any) -> T:
     def read() -> T:
         close_old_connections()
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        finally:
+            close_old_connections()
 
     return await asyncio.get_running_loop().run_in_executor(_readers, read)
 

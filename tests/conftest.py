@@ -1,7 +1,15 @@
 import pytest
+from django.db import connections
 from rest_framework.test import APIClient
 
 from tasks import authentication
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """Let no lasting thread keep a connection: PostgreSQL drops no database in use."""
+    if connections.settings["default"]["ENGINE"].endswith("postgresql"):
+        connections.settings["default"]["CONN_MAX_AGE"] = 0
 
 
 @pytest.fixture(autouse=True)
