@@ -1,15 +1,20 @@
 import pytest
-from django.db import connections
+from django.db import connection
 from rest_framework.test import APIClient
 
 from tasks import authentication
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings):
-    """Let no lasting thread keep a connection: PostgreSQL drops no database in use."""
-    if connections.settings["default"]["ENGINE"].endswith("postgresql"):
-        connections.settings["default"]["CONN_MAX_AGE"] = 0
+def django_db_setup(django_db_setup, django_db_blocker):
+    """End the connections of lasting threads: PostgreSQL drops no database in use."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(autouse=True)

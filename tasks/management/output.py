@@ -1,0 +1,97 @@
+"""How the commands for administrators speak: exit codes for scripts, text for people."""
+
+import re
+import unicodedata
+from enum import IntEnum
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.color import Style
+
+from tasks.models import EventType
+
+JSON = dict[str, Any]
+
+
+class ExitCode(IntEnum):
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    FAILED = 3
+    CANCELLED = 4
+    INTERRUPTED = 130
+    READER_GONE = 141
+
+
+MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.REFUSED: "refused: the state, a budget or the database does not allow it",
+    ExitCode.USAGE: "wrong usage, or not found",
+    ExitCode.FAILED: "a task ended failed (with --follow)",
+    ExitCode.CANCELLED: "a task ended cancelled (with --follow)",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
+    ExitCode.READER_GONE: "whoever read the output has gone",
+}
+
+
+class Error(CommandError):
+    """What a person is told, and the exit code for a script."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        super().__init__(message, returncode=code)
+
+
+# What an agent writes must not drive a terminal: control characters, turned directions.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+# Names of Django's palette, so that DJANGO_COLORS changes these colours too.
+_STYLES = {
+    EventType.ASSISTANT: "MIGRATE_LABEL",
+    EventType.TOOL_USE: "MIGRATE_HEADING",
+    EventType.PERMISSION_REQUEST: "WARNING",
+    EventType.RETRY: "WARNING",
+    EventType.ERROR: "ERROR",
+    EventType.RESULT: "SUCCESS",
+}
+_INDENT = "\n" + " " * 21  # where messages begin
+
+
+def printable(text: str) -> str:
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
+def log_line(entry: JSON, style: Style) -> str:
+    """Write a log entry, in the API's form, as `10:31:16 tool_use    Reading file: …`."""
+    event_type, message = entry["eventType"], printable(entry["message"])
+    if event_type == EventType.PERMISSION_REQUEST and "notificationId" in entry:
+        message += f"\nmanage.py respond {entry['notificationId']} allow|deny"
+    name = f"{event_type:<11}"
+    if event_type in _STYLES:
+        name = getattr(style, _STYLES[event_type])(name)
+    time_of_day = entry["timestamp"][11:19]
+    return f"{time_of_day} {name} {message.replace(chr(10), _INDENT)}"
+
+
+def width_of(text: str) -> int:
+    """Return the columns of a terminal that `text` takes: characters take 0, 1 or 2."""
+    return sum(
+        0 if unicodedata.combining(char) else 1 + _is_wide(char) for char in text
+    )
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in {"W", "F"}
+
+
+def fit(text: str, width: int) -> str:
+    """Fill or cut `text` to exactly `width` columns."""
+    if width_of(text) > width:
+        while width_of(text) >= width:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - width_of(text))
