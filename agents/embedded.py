@@ -104,8 +104,9 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="default: one that is free")
     port = parser.parse_args().port
-    # Ctrl-C reaches the whole group; the parent decides when we end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A stop may reach the whole group; the parent decides when we end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     first_line = os.dup(1)
     os.dup2(2, 1)  # whatever the library prints is no first line
     server = import_module("xllamacpp").Server(
@@ -127,13 +128,13 @@ def _parameters(port: int) -> Any:
     parameters.endpoint_slots = False  # it shows what others ask
     parameters.cors_origins = ""  # no web page has business here
     parameters.verbosity = 1
-    # One request at a time, with all cores and the whole context; the others wait in line.
+    # One request at a time, with the whole context; the others wait in line.
     parameters.n_parallel = 1
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_predict = MAX_OUTPUT_TOKENS
     parameters.n_threads_http = SERVER_THREADS
     parameters.cache_ram_mib = CACHE_MEBIBYTES
-    parameters.cpuparams.n_threads = os.cpu_count() or 1
+    parameters.cpuparams.n_threads = _threads()
     parameters.use_jinja = True
     parameters.chat_template = (
         Path(__file__).with_name("embedded_template.jinja").read_text()
@@ -142,6 +143,11 @@ def _parameters(port: int) -> Any:
     parameters.sampling.temp = 0.0
     parameters.sampling.seed = 7
     return parameters
+
+
+def _threads() -> int:
+    """Leave a core to the rest: threads that lack one slow each other down fourfold."""
+    return max(1, min((os.cpu_count() or 1) - 1, 4))
 
 
 def _weights() -> Path:

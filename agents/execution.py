@@ -49,7 +49,6 @@ class Execution:
         """Whether it only waits for a person."""
         return self.gate is not None and self.gate.waiting_for is not None
 
-    @property
     def _was_stopped(self) -> bool:
         return self._stop is not None
 
@@ -75,12 +74,12 @@ class Execution:
 
     async def _outcome(self) -> Outcome | None:
         """Perform the run; None means that there is nothing to write any more."""
-        if self._was_stopped:
+        if self._was_stopped():
             return self._stopped()
         try:
             result = await self._work()
         except asyncio.CancelledError:
-            if not self._was_stopped:
+            if not self._was_stopped():
                 raise
             return self._stopped()
         except LeaseLost:

@@ -96,6 +96,8 @@ class Application:
             return
         with body:
             response = await self._hop(self.handler, scope, body)
+            if wait := getattr(response, "wait", None):
+                await wait()
             await self._answer(response, receive, send)
 
     async def _hop(self, function: Callable[..., Any], *arguments: Any) -> Any:

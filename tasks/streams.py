@@ -11,9 +11,9 @@ view: that one keeps a thread and a database connection a client, and cannot end
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,6 +37,7 @@ T = TypeVar("T")
 HEARTBEAT_SECONDS = 15
 RECONNECT_MILLISECONDS = 2000
 PAGE = 500
+WAIT_SECONDS = 2.0
 # How late an entry is whose ring was lost, or that came from a process that cannot ring.
 POLL_SECONDS = 5.0 if settings.REDIS_URL else 0.5
 
@@ -77,7 +78,7 @@ async def _read(function: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_readers, read)
 
 
-async def follow_log(task_id: UUID, after: int) -> AsyncIterator[bytes]:
+async def follow_log(task_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
     """Yield the server-sent events of a task's log beyond entry `after`, until its end."""
     with _listening(task_id) as inbox:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
@@ -91,6 +92,17 @@ async def follow_log(task_id: UUID, after: int) -> AsyncIterator[bytes]:
             if page.is_last:
                 async for event in follower.pushed(inbox):
                     yield event
+
+
+async def until_finished(task_id: UUID) -> None:
+    """Wait for the task's end, but not for long."""
+    with suppress(TimeoutError):
+        async with (
+            asyncio.timeout(WAIT_SECONDS),
+            aclosing(follow_log(task_id, 2**31)) as log,
+        ):
+            async for _ in log:
+                pass
 
 
 class Follower:

@@ -1,6 +1,7 @@
 """/api/tasks: create, read, change, and the verbs that start and stop agents."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from tasks.authentication import actor
 from tasks.content_type import content_type_of
 from tasks.models import Document, Project, Status, Task
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
-from tasks.streams import follow_log
+from tasks.streams import follow_log, until_finished
 from tasks.zod import Invalid
 
 JSON = dict[str, Any]
@@ -147,8 +148,12 @@ class TaskViewSet(ViewSet):
     @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
     def cancel(self, request: Request, task_id: str) -> Response:
         """Cancel a planned, queued or running task."""
-        lifecycle.cancel(get_task(task_id), by=actor(request))
-        return Response({"success": True})
+        task = get_task(task_id)
+        lifecycle.cancel(task, by=actor(request))
+        response = Response({"success": True})
+        # A worker confirms in milliseconds; the answer waits for that, in no thread.
+        response.wait = partial(until_finished, task.pk)  # type: ignore[attr-defined]
+        return response
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def output(self, request: Request, task_id: str) -> Response:
