@@ -109,7 +109,8 @@ class Execution:
     async def _work(self) -> str:
         job = await in_database(prepare, self.run)
         self.gate = Gate(self.recorder, job.profile)
-        runtime = runtimes.runtime(self.run.runtime)
+        # In a thread: a provider's library takes a second to import.
+        runtime = await asyncio.to_thread(runtimes.runtime, self.run.runtime)
         performance = runtime.perform(job.assignment, self.gate.ask)
         async with aclosing(performance):
             async for event in performance:

@@ -37,12 +37,15 @@ class Conversation:
 
     VERSION = 1
 
-    def __init__(self, wire: str, *, skipped: int = 0) -> None:
+    def __init__(
+        self, wire: str, history: list[JSON] | None = None, *, skipped: int = 0
+    ) -> None:
         self.wire = wire
-        self.history: list[JSON] = []
+        self.history = history or []
         self.phase: Phase = "model"
         self.pending: list[PendingCall] = []
         self.turns = 0
+        self.text = ""  # what the model said last
         self._skipped = (
             skipped  # kept items before ours, of a history that cannot be read
         )
@@ -58,6 +61,7 @@ class Conversation:
             self = cls(wire, skipped=int(state["skipped"]))
             self.phase = state["phase"]
             self.turns = int(state["turns"])
+            self.text = str(state["text"])
             self.pending = [PendingCall(**call) for call in state["pending"]]
         except (KeyError, TypeError, ValueError):
             return None
@@ -81,16 +85,15 @@ class Conversation:
             "pending": [asdict(call) for call in self.pending],
             "turns": self.turns,
             "skipped": self._skipped,
+            # Only the result, for a run that is cut off before it can hand it over.
+            "text": self.text if self.phase == "done" else "",
         }
         new_items, self._kept = self.history[self._kept :], len(self.history)
         return events.CheckpointReached(state, new_items, will_continue)
 
-    def say(self, item: JSON) -> None:
-        self.history.append(item)
-        self.phase = "model"
-
     def add_turn(self, turn: Turn) -> None:
         self.turns += 1
+        self.text = turn.text if turn.text.strip() else self.text
         self.history += turn.items
         for place, call in enumerate(turn.calls):
             call_id = f"{self.turns}.{place}-{call.call_id}"[:MAX_ID_CHARACTERS]

@@ -51,7 +51,6 @@ class AgentLoop:
         self._ask = ask
         self._policy = policy
         self._requests = 0
-        self._text = ""
         self._conversation, self._notice = self._take_up()
 
     async def run(self) -> AsyncGenerator[Event, None]:
@@ -63,23 +62,17 @@ class AgentLoop:
             async with aclosing(steps):
                 async for event in steps:
                     yield event
-        yield events.Finished(self._text)
+        yield events.Finished(self._conversation.text)
 
     def _take_up(self) -> tuple[Conversation, str]:
         kept, prompt = self._assignment.checkpoint, self._assignment.prompt
-        conversation = Conversation.restored(self._wire.name, kept) if kept else None
-        if conversation is None:
-            conversation = Conversation(
-                self._wire.name, skipped=len(kept.items) if kept else 0
-            )
-            conversation.say(self._wire.user_item(prompt))
-            return (
-                conversation,
-                "The kept conversation cannot be read: starting afresh." * bool(kept),
-            )
-        if conversation.phase == "done":
-            conversation.say(self._wire.user_item(f"Continue with the task: {prompt}"))
-        return conversation, ""
+        if kept and (restored := Conversation.restored(self._wire.name, kept)):
+            return restored, ""
+        history = [self._wire.user_item(prompt)]
+        if kept is None:
+            return Conversation(self._wire.name, history), ""
+        afresh = Conversation(self._wire.name, history, skipped=len(kept.items))
+        return afresh, "The kept conversation cannot be read: starting afresh."
 
     # --- The model's turn ---
 
@@ -139,8 +132,6 @@ class AgentLoop:
         try:
             async with asyncio.timeout_at(deadline):
                 return await anext(stream)
-        except StopAsyncIteration:
-            raise TurnFailed("The provider's answer broke off") from None
         except TimeoutError:
             raise RuntimeFailed(
                 f"The model took longer than {self._policy.turn:,.0f} s over one turn."
@@ -155,7 +146,6 @@ class AgentLoop:
             yield events.Thinking(turn.thinking)
         if turn.text.strip():
             yield events.AssistantText(turn.text)
-            self._text = turn.text
         if notice := _about_the_end(turn):
             yield events.Notice(notice)
         self._conversation.add_turn(turn)

@@ -21,7 +21,7 @@ import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from agents import events
-from agents.runtimes.base import Assignment, AskPermission, RuntimeFailed, ToolCall
+from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed, ToolCall
 from ledger.pricing import Usage
 
 

@@ -12,6 +12,8 @@ from agents.events import JSON
 from agents.runtimes.base import RuntimeFailed
 from ledger.pricing import Usage
 
+A_YEAR = 365 * 86_400.0  # seconds
+
 
 class Stop(Enum):
     """Why the model's turn ended."""
@@ -60,10 +62,9 @@ class Wire(Protocol):
     name: str  # of the format of its items: a history is of one format
 
     def stream_turn(self, history: list[JSON]) -> AsyncGenerator[str | Turn, None]:
-        """Yield text as it comes ("" for anything else), then the turn.
+        """Yield text as it comes ("" for anything else), and at the end the turn.
 
-        Raise TurnFailed where another try may help, RuntimeFailed where none will. To end
-        without a turn is to have been cut off.
+        Raise TurnFailed where another try may help, RuntimeFailed where none will.
         """
         ...
 
@@ -103,7 +104,7 @@ class RetryPolicy:
         """Return how long to wait after so many failures, or raise RuntimeFailed."""
         wish = failure.retry_after or 0.0
         if wish > self.longest_wish:
-            opens_at = datetime.now(UTC) + timedelta(seconds=wish)
+            opens_at = datetime.now(UTC) + timedelta(seconds=min(wish, A_YEAR))
             raise RuntimeFailed(
                 f"{failure.reason}, until {opens_at:%Y-%m-%d %H:%M} UTC. Resume after that."
             )

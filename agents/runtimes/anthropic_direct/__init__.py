@@ -1,0 +1,179 @@
+"""Claude over the Messages API, with our own loop and tools.
+
+Set up by the names that Anthropic's own SDK uses: ANTHROPIC_API_KEY or
+ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL (any server that speaks the Messages API), and
+ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import anthropic
+import httpx2
+
+from agents import embedded, events
+from agents.events import JSON, Event
+from agents.runtimes.anthropic_direct.answer import Answer
+from agents.runtimes.anthropic_direct.endpoint import Endpoint
+from agents.runtimes.anthropic_direct.failures import as_failure
+from agents.runtimes.base import AskPermission, Assignment
+from agents.runtimes.direct import AgentLoop
+from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed
+from agents.tools import Toolbox, ToolSchema
+
+MAX_OUTPUT_TOKENS = 16_384  # of one answer
+READ_SECONDS = 120.0  # between two pieces of an answer: servers send pings
+# The embedded model does one request after the other, and a long line is no failure.
+EMBEDDED_READ_SECONDS = 900.0
+EMBEDDED_NOTICE = (
+    "This run uses the embedded model, which is tiny and free, and talks nonsense. Set"
+    " ANTHROPIC_API_KEY for a real one."
+)
+
+
+class AnthropicDirect:
+    def __init__(
+        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
+    ) -> None:
+        self._policy = policy or RetryPolicy()
+        self._read_seconds = read_seconds
+        self._http: httpx2.AsyncClient | None = None
+        self._event_loop: asyncio.AbstractEventLoop | None = None
+
+    async def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[Event, None]:
+        endpoint = Endpoint.from_environment()
+        if endpoint.is_embedded:
+            yield events.Notice(EMBEDDED_NOTICE)
+        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
+        wire = MessagesWire(
+            self._client(endpoint), endpoint, assignment.instructions, toolbox.schemas
+        )
+        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
+        async with aclosing(loop.run()) as performance:
+            async for event in performance:
+                yield event
+
+    async def close(self) -> None:
+        """Close the connections that are kept between runs."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    def _client(self, endpoint: Endpoint) -> anthropic.AsyncAnthropic:
+        """Make a client for one run, cheap, over the connections that all runs share.
+
+        It is not to be closed: that would close those.
+        """
+        patience = EMBEDDED_READ_SECONDS if endpoint.is_embedded else READ_SECONDS
+        return anthropic.AsyncAnthropic(
+            api_key=endpoint.api_key,
+            auth_token=endpoint.auth_token,
+            base_url=endpoint.url,
+            default_headers=endpoint.headers,
+            http_client=self._connections(),
+            max_retries=0,
+            timeout=httpx2.Timeout(self._read_seconds or patience, connect=10),
+        )
+
+    def _connections(self) -> httpx2.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._event_loop is not loop:
+            # No limit here: the worker bounds its runs, and to wait for a connection would
+            # look like a slow provider. Kept for longer than most tools run.
+            limits = httpx2.Limits(
+                max_connections=None, max_keepalive_connections=200, keepalive_expiry=60
+            )
+            self._http = anthropic.DefaultAsyncHttpxClient(limits=limits)
+            self._event_loop = loop
+        return self._http
+
+
+class MessagesWire:
+    """The Messages API, as the loop sees it. An item is a message."""
+
+    name = "anthropic-messages"
+
+    def __init__(
+        self,
+        client: anthropic.AsyncAnthropic,
+        endpoint: Endpoint,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._instructions = instructions
+        self._tools = [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "input_schema": tool.parameters,
+            }
+            for tool in schemas
+        ]
+
+    def user_item(self, text: str) -> JSON:
+        return {"role": "user", "content": text}
+
+    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+        blocks = [
+            {
+                "type": "tool_result",
+                "tool_use_id": result.call_id,
+                "content": result.output or "(no output)",
+                "is_error": result.is_error,
+            }
+            for result in results
+        ]
+        return [{"role": "user", "content": blocks}]
+
+    async def stream_turn(
+        self, history: list[JSON]
+    ) -> AsyncGenerator[str | Turn, None]:
+        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        try:
+            async with await self._client.messages.create(
+                **self._request(history)
+            ) as stream:
+                async for event in stream:
+                    yield answer.take(event)
+        except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
+            # What happens to the connection after the end of the answer is no matter.
+            if not answer.is_complete:
+                failure = as_failure(error, self._endpoint)
+                if isinstance(failure, TurnFailed):
+                    failure.spent = answer.spent()
+                raise failure from error
+        if (
+            not answer.is_complete
+        ):  # the SDK takes a body that just ends for a whole one
+            raise TurnFailed("The provider's answer broke off", spent=answer.spent())
+        yield answer.turn()
+
+    def _request(self, history: list[JSON]) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": self._endpoint.model,
+            "max_tokens": MAX_OUTPUT_TOKENS,
+            "messages": history,
+            "stream": True,
+        }
+        if self._instructions:
+            request["system"] = self._instructions
+        if self._endpoint.is_embedded:
+            request["max_tokens"] = embedded.MAX_OUTPUT_TOKENS
+        else:
+            request["cache_control"] = {"type": "ephemeral"}
+        if self._tools and not self._has_called_enough(history):
+            request["tools"] = self._tools
+        return request
+
+    def _has_called_enough(self, history: list[JSON]) -> bool:
+        """The embedded model calls a tool whenever it is offered one, so it gets one go."""
+        return self._endpoint.is_embedded and not isinstance(
+            history[-1]["content"], str
+        )

@@ -1,0 +1,168 @@
+"""Puts an answer of the Messages API together from its stream.
+
+What the history keeps of it is the wire's own JSON, with fields that are not known here.
+Events and blocks are told apart by their `type`: the SDK gives unknown ones some class.
+"""
+
+import json
+import uuid
+from collections import defaultdict
+from typing import Any
+
+from agents import events
+from agents.events import JSON
+from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.wire import RequestedCall, Stop, Turn
+from ledger.pricing import Usage
+
+STOPS = {
+    "end_turn": Stop.FINISHED,
+    "stop_sequence": Stop.FINISHED,
+    "tool_use": Stop.TOOLS,
+    "pause_turn": Stop.PAUSED,
+    "max_tokens": Stop.CUT,
+    "model_context_window_exceeded": Stop.CONTEXT_FULL,
+    "refusal": Stop.REFUSED,
+}
+# The field of a delta that holds a piece, by the delta's type.
+PIECES = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+}
+
+
+class Answer:
+    def __init__(self, provider: str, model: str) -> None:
+        self.is_complete = False
+        self._provider = provider
+        self._model = model
+        self._request_id = ""
+        self._blocks: dict[int, JSON] = {}
+        self._pieces: defaultdict[int, list[str]] = defaultdict(list)
+        self._counts: JSON = {}
+        self._stop = ""
+
+    def take(self, event: Any) -> str:
+        """Take in one event of the stream; return the text that came with it."""
+        match event.type:
+            case "message_start":
+                self._request_id = event.message.id or str(uuid.uuid4())
+                self._model = event.message.model or self._model
+                self._count(event.message.usage)
+            case "content_block_start":
+                block = event.content_block.to_dict(warnings=False)
+                self._blocks[event.index] = block
+                return str(block.get("text", ""))
+            case "content_block_delta":
+                return self._extend(event.index, event.delta)
+            case "message_delta":
+                self._stop = event.delta.stop_reason or ""
+                self._count(event.usage)
+            case "message_stop":
+                self.is_complete = True
+        return ""
+
+    def turn(self) -> Turn:
+        calls = []
+        for index, block in self._blocks.items():
+            pieces = "".join(self._pieces[index])
+            match block["type"]:
+                case "text" | "thinking" as field:
+                    block[field] = _mended(block.get(field, "") + pieces)
+                case "tool_use":
+                    tool_input = _object(pieces) if pieces else block.get("input")
+                    calls.append(RequestedCall(block["id"], block["name"], tool_input))
+                    block["input"] = tool_input or {}
+        content = [
+            block for _, block in sorted(self._blocks.items()) if _is_kept(block)
+        ]
+        return Turn(
+            request_id=self._request_id,
+            items=[{"role": "assistant", "content": content}] if content else [],
+            calls=calls,
+            text=self._joined("text"),
+            thinking=self._joined("thinking"),
+            usage=self._usage(),
+            stop=STOPS.get(self._stop, Stop.UNKNOWN),
+        )
+
+    def spent(self) -> events.UsageReported | None:
+        """Return what was used so far, once that is known."""
+        if not self._request_id:
+            return None
+        return events.UsageReported(self._request_id, self._usage())
+
+    def _extend(self, index: int, delta: Any) -> str:
+        match delta.type:
+            case "text_delta" | "thinking_delta" | "input_json_delta" as kind:
+                piece: str = getattr(delta, PIECES[kind])
+                self._pieces[index].append(piece)
+                return piece if kind == "text_delta" else ""
+            case "signature_delta":
+                self._blocks[index]["signature"] = delta.signature
+            case "citations_delta":
+                citations = self._blocks[index].get("citations") or []
+                citation = delta.citation.to_dict(warnings=False)
+                self._blocks[index]["citations"] = [*citations, citation]
+            case unknown:
+                # Half a block in the history would spoil every request after this.
+                raise RuntimeFailed(
+                    f"The provider sent a kind of content that is not known here ({unknown})."
+                    " Update Stagent, or use another model."
+                )
+        return ""
+
+    def _count(self, usage: Any) -> None:
+        """Overwrite, not add: the counts are of the whole answer so far."""
+        counts = usage.to_dict(warnings=False)
+        self._counts |= {
+            name: value for name, value in counts.items() if value is not None
+        }
+
+    def _usage(self) -> Usage:
+        counts = self._counts
+        for_an_hour = (counts.get("cache_creation") or {}).get(
+            "ephemeral_1h_input_tokens"
+        ) or 0
+        written = counts.get("cache_creation_input_tokens", 0)
+        return Usage(
+            provider=self._provider,
+            model=self._model,
+            input_tokens=counts.get("input_tokens", 0),
+            cache_read_tokens=counts.get("cache_read_input_tokens", 0),
+            cache_write_tokens=max(written - for_an_hour, 0),
+            cache_write_1h_tokens=for_an_hour,
+            output_tokens=counts.get("output_tokens", 0),
+        )
+
+    def _joined(self, kind: str) -> str:
+        blocks = (block for _, block in sorted(self._blocks.items()))
+        return "\n\n".join(
+            block[kind] for block in blocks if block["type"] == kind and block[kind]
+        )
+
+
+def _is_kept(block: JSON) -> bool:
+    """Whether the API takes the block back: no empty text, no thought without signature."""
+    match block["type"]:
+        case "text":
+            return bool(block["text"].strip())
+        case "thinking":
+            return bool(block.get("signature"))
+    return True
+
+
+def _mended(text: str) -> str:
+    """Join the halves of characters that came apart, and replace the lone ones."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _object(text: str) -> JSON | None:
+    """Read a JSON object that can be written down again; None if it is not one."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
