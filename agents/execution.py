@@ -13,9 +13,9 @@ from agents.permissions import Gate
 from agents.recorder import Recorder
 from agents.runtimes.base import RuntimeFailed
 from ledger import budgets
-from tasks import lifecycle
+from tasks import endings
+from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
-from tasks.lifecycle import Outcome
 from tasks.models import Run, Status
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,9 @@ class Execution:
 
     async def _conclude(self, outcome: Outcome | None) -> None:
         if outcome is not None:
-            await in_database(lifecycle.finish, self.run, outcome)
+            await in_database(endings.finish, self.run, outcome)
         elif self._stop is Stop.HANDED_OVER:
-            await in_database(lifecycle.hand_over, self.run)
+            await in_database(endings.hand_over, self.run)
 
     async def _work(self) -> str:
         job = await in_database(prepare, self.run)

@@ -23,7 +23,7 @@ from django.conf import settings
 from agents import sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
-from tasks import doorbell, lifecycle
+from tasks import doorbell, endings
 from tasks.models import PermissionRequest, Run
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class Worker(ChannelsWorker):
 
     async def _reap(self) -> None:
         for run in await for_leases(lambda: list(Run.objects.expired())):
-            if await for_leases(lifecycle.lose, run):
+            if await for_leases(endings.lose, run):
                 log.warning("Run %s was lost by %s and is closed.", run.pk, run.worker)
 
     async def _repeated(

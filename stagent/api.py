@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 
 import orjson
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.negotiation import BaseContentNegotiation
@@ -83,23 +83,31 @@ class OneRenderer(BaseContentNegotiation):
         return first, first.media_type or ""
 
 
+# What a view may raise, its status, and what is said where the error does not say it.
+STATUSES: dict[type[Exception], tuple[int, str]] = {
+    Refused: (status.HTTP_400_BAD_REQUEST, ""),
+    AlreadyAnswered: (status.HTTP_409_CONFLICT, ""),
+    RequestDataTooBig: (
+        status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+        "The body is too large.",
+    ),
+    # It was there when the view looked.
+    ObjectDoesNotExist: (status.HTTP_404_NOT_FOUND, "Not found"),
+}
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Zod's flattened form for validation, `{"error": "text"}` for all else."""
+    for kind, (code, message) in STATUSES.items():
+        if isinstance(error, kind):
+            return _error(code, message or str(error))
     match error:
         case Invalid():
             return Response(
                 {"error": error.flattened}, status=status.HTTP_400_BAD_REQUEST
             )
-        case Refused():
-            return _error(status.HTTP_400_BAD_REQUEST, str(error))
-        case AlreadyAnswered():
-            return _error(status.HTTP_409_CONFLICT, str(error))
         case BudgetExceeded():
             return _budget_exceeded(error)
-        case RequestDataTooBig():
-            return _error(
-                status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "The body is too large."
-            )
         case Http404():
             error = exceptions.NotFound(str(error) or "Not found")
     response = default_handler(error, context)

@@ -62,6 +62,9 @@ class SyncHandler(BaseHandler):
         set_script_prefix(scope.get("root_path") or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         request = ASGIRequest(scope, body)
+        # A chunked body comes without its length, and would be taken for none.
+        request.META.setdefault("CONTENT_LENGTH", str(body.seek(0, io.SEEK_END)))
+        body.seek(0)
         response = self.get_response(request)
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
@@ -83,6 +86,9 @@ class Application:
         )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
         if scope["type"] != "http":
             raise ValueError(f"Only HTTP is served here, not {scope['type']}.")
         doorbell.use_loop(asyncio.get_running_loop())

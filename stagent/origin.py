@@ -32,14 +32,20 @@ class OriginMiddleware:
 def _is_foreign(request: HttpRequest, host: str) -> bool:
     origin = request.META.get("HTTP_ORIGIN")
     if origin is not None:
-        is_own: bool = urlsplit(origin).netloc.lower() == host.lower()
-        return not is_own
+        return _place(origin) != host.lower()
     # Browsers that send no Origin with a form still say where the request comes from.
     site = request.META.get("HTTP_SEC_FETCH_SITE", "none")
     if site in {"none", "same-origin"}:
         return False
     is_navigation = request.META.get("HTTP_SEC_FETCH_MODE") == "navigate"
     return not (is_navigation and request.method in SAFE_METHODS)
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _refuse(status: int, message: str) -> JsonResponse:

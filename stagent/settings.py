@@ -8,6 +8,8 @@ from typing import Any
 import dj_database_url
 from redis.connection import parse_url
 
+from stagent.unfold import UNFOLD as UNFOLD
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -86,6 +88,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "stagent.origin.OriginMiddleware",
+    "stagent.encoding.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -116,6 +119,8 @@ TEMPLATES = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "stagent.formats"
+LOGIN_REDIRECT_URL = "/admin/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
@@ -201,6 +206,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Tasks for AI agents: create, queue, execute, stream, answer, account.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["tasks.authentication.IsOpenOrAuthenticated"],
 }
 
 # --- Logging ---------------------------------------------------------------------------

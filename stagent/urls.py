@@ -3,10 +3,16 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
+from stagent.api import JSONRenderer
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("api/", include("tasks.urls")),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path(
+        "api/schema",
+        SpectacularAPIView.as_view(renderer_classes=[JSONRenderer]),
+        name="schema",
+    ),
     path("admin/", admin.site.urls),
 ]
 

@@ -7,12 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from tasks.models import ApiToken
 
+# What a proxy on this machine adds: behind it every client looks local.
+FORWARDED = {"HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP"}
+MAX_ACTOR_LENGTH = 150  # of the columns that keep it
 HOW = "Send “Authorization: Bearer TOKEN”; `manage.py issuetoken` makes a token."
 
 
@@ -35,12 +38,12 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class IsOpenOrAuthenticated(BasePermission):
-    message = f"This server needs a login. {HOW}"
-
     def has_permission(self, request: Request, view: object) -> bool:
-        return bool(request.user and request.user.is_authenticated) or is_open(
-            request._request
-        )
+        if request.user and request.user.is_authenticated:
+            return True
+        if not is_open(request._request):
+            raise NotAuthenticated(f"This server needs a login. {HOW}")
+        return True
 
 
 def is_open(request: HttpRequest) -> bool:
@@ -51,6 +54,7 @@ def is_open(request: HttpRequest) -> bool:
     return (
         not settings.STAGENT_REQUIRE_AUTH
         and not settings.STAGENT_HAS_PUBLIC_HOST
+        and not FORWARDED & request.META.keys()
         and _is_loopback(request.META.get("REMOTE_ADDR", ""))
         and _is_loopback(request.META.get("SERVER_NAME", ""))
         and not _any_token_issued()
@@ -75,7 +79,7 @@ def _any_token_issued() -> bool:
     global _checked_at, _any_issued
     now = time.monotonic()
     if now - _checked_at > 1:
-        _any_issued = ApiToken.objects.usable().exists()
+        _any_issued = ApiToken.objects.exists()
         _checked_at = now
     return _any_issued
 
@@ -88,8 +92,9 @@ def forget_open() -> None:
 
 def actor(request: Request) -> str:
     """Name who acts, for logs and provenance."""
+    if not (request.user and request.user.is_authenticated):
+        return "api"
+    name = str(request.user.get_username())
     if isinstance(request.auth, ApiToken):
-        return f"{request.user.get_username()} ({request.auth.name})"
-    if request.user and request.user.is_authenticated:
-        return str(request.user.get_username())
-    return "api"
+        name = f"{name} ({request.auth.name})"
+    return name[:MAX_ACTOR_LENGTH]

@@ -1,10 +1,10 @@
 """The verbs that move a task and its runs together.
 
 Each is one transaction that takes the task's row first, writes a log entry and rings on
-commit. The API, the admin, `manage.py` and the worker all call these and nothing else.
+commit. The API, the admin and `manage.py` call these and nothing else. `tasks.endings` has the
+worker's part.
 """
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ledger import budgets
 from tasks import catalog, doorbell
-from tasks.exceptions import InvalidTransition, LeaseLost, NotResumable, Refused
+from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.models import (
     MAX_RESUME_COUNT,
     EventType,
@@ -26,18 +26,7 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
-from tasks.models.run import MAX_LOSSES
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: a final status, and what to say of it."""
-
-    status: Status
-    message: str
-    result: str | None = None
-    error: str = ""
-    traceback: str = ""
+from tasks.models.task import FINAL
 
 
 def start_run(task: Task, *, by: str) -> Run:
@@ -48,7 +37,7 @@ def start_run(task: Task, *, by: str) -> Run:
     if task.status != Status.QUEUED:
         raise InvalidTransition(
             f"Task must be queued to be executed; it is {task.status}."
-            " Move it there with PATCH {status: 'queued'}."
+            f" {_how_to_queue(task)}"
         )
     runtime, profile = _choose(task)
     with transaction.atomic():
@@ -56,6 +45,14 @@ def start_run(task: Task, *, by: str) -> Run:
         task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
         session = Session.objects.create(task=task, runtime=runtime)
         return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
+
+
+def _how_to_queue(task: Task) -> str:
+    if task.status in {Status.PLANNED, Status.FAILED}:
+        return "Move it there first: PATCH {status: 'queued'}."
+    if task.status in {Status.COMPLETED, Status.CANCELLED}:
+        return "Move it to planned and then to queued first."
+    return "It is in hand already."
 
 
 def resume(task: Task, *, by: str) -> Run:
@@ -89,8 +86,8 @@ def resume(task: Task, *, by: str) -> Run:
 
 
 def _session_to_resume(task: Task) -> Session:
-    session = task.sessions.exclude(state="").first()
-    if session is None:
+    session = task.sessions.first()  # the last fresh start's
+    if session is None or not session.has_checkpoint:
         raise NotResumable(
             "No session to resume: no run of this task has reached a checkpoint."
             " Re-queue it for a fresh start."
@@ -198,15 +195,16 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
     nothing it writes afterwards counts.
     """
     with transaction.atomic():
-        locked = Task.objects.select_for_update().get(pk=task.pk)
+        task.move(status, **changes)  # which takes the row
         live_run = (
-            Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
+            Run.objects.filter(pk=task.live_run).first() if task.live_run else None
         )
-        task.move(status, live_run=None, **changes)
         if live_run:
+            Task.objects.filter(pk=task.pk).update(live_run=None)
             _stop_counting(task, live_run)
         _log_status(task, f"Moved to {status} by {by}.", live_run, status=status)
-        _ring_end(task.pk)
+        if status in FINAL:
+            _ring_end(task.pk)
 
 
 def _stop_counting(task: Task, run: Run) -> None:
@@ -251,89 +249,3 @@ def delete(task: Task) -> None:
             _stop_counting(locked, run)
         _ring_end(task.pk)
         locked.delete()
-
-
-# --- What a worker reports ---------------------------------------------------------------
-
-
-def finish(run: Run, outcome: Outcome) -> None:
-    """End a run and its task, or raise LeaseLost."""
-    with transaction.atomic():
-        held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
-        changes = {} if outcome.result is None else {"result": outcome.result}
-        if not held.update(
-            status=outcome.status, live_run=None, updated_at=timezone.now(), **changes
-        ):
-            raise LeaseLost(f"Run {run.pk} is no longer live.")
-        run.close(
-            Run.Status(outcome.status), error=outcome.error, traceback=outcome.traceback
-        )
-        PermissionRequest.objects.pending().filter(task_id=run.task_id).withdraw()
-        budgets.release(run.task_id)
-        LogEntry.objects.append(run.task_id, _last_entry(outcome), run_id=run.pk)
-        _ring_end(run.task_id)
-
-
-_LAST_EVENT = {Status.COMPLETED: EventType.RESULT, Status.FAILED: EventType.ERROR}
-
-
-def _last_entry(outcome: Outcome) -> NewEntry:
-    event_type = _LAST_EVENT.get(outcome.status, EventType.STATUS)
-    return NewEntry(event_type, outcome.message, {"status": outcome.status})
-
-
-def hand_over(run: Run) -> None:
-    """Give up a run in good order: the next worker goes on from its checkpoint."""
-    with transaction.atomic():
-        _succeed(
-            run, Run.Status.HANDED_OVER, "The worker is stopping; another one goes on."
-        )
-
-
-def lose(run: Run) -> bool:
-    """Close a run whose lease has expired; False if it was renewed meanwhile."""
-    with transaction.atomic():
-        Task.objects.select_for_update().get(pk=run.task_id)
-        if not Run.objects.expired().filter(pk=run.pk).exists():
-            return False
-        if run.cancel_requested_at:
-            finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
-        elif _losses(run) + 1 >= MAX_LOSSES:
-            reason = f"The worker died {MAX_LOSSES} times while it performed this task."
-            finish(run, Outcome(Status.FAILED, reason, error=reason))
-        else:
-            _succeed(
-                run, Run.Status.LOST, "The worker is gone; the run is taken up again."
-            )
-        Run.objects.filter(pk=run.pk).update(
-            status=Run.Status.LOST, lease_expires_at=None
-        )
-        return True
-
-
-def _losses(run: Run) -> int:
-    return Run.objects.filter(session_id=run.session_id, status=Run.Status.LOST).count()
-
-
-def _succeed(run: Run, status: Run.Status, message: str) -> None:
-    """Close `run` and queue its successor in the same session."""
-    successor_id = new_id()
-    held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
-    if not held.update(live_run=successor_id):
-        raise LeaseLost(f"Run {run.pk} is no longer live.")
-    run.close(status)
-    Run.objects.create(
-        pk=successor_id,
-        task_id=run.task_id,
-        session_id=run.session_id,
-        attempt=run.attempt + 1,
-        runtime=run.runtime,
-        profile=run.profile,
-        priority=run.priority,
-        is_resume=run.is_resume,
-        started_by=run.started_by,
-        cancel_requested_at=run.cancel_requested_at,
-    )
-    entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
-    LogEntry.objects.append(run.task_id, entry, run_id=successor_id)
-    transaction.on_commit(doorbell.ring_workers)

@@ -1,49 +1,45 @@
 """Pages of a list, by a cursor that stays right while tasks come and go."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from rest_framework.request import Request
 
-from tasks.models import Task
 from tasks.zod import Invalid
 
 DEFAULT_LIMIT = 100
+JSON = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Page:
-    """Which part of the list to show: `filters` and `limit` for `list_chunks()`."""
-
-    filters: dict[str, Any]
-    limit: int | None = None
-    next_cursor: str | None = None
-
-
-def page(query: dict[str, Any]) -> Page:
-    """Return the page that `limit` and `cursor` ask for; without them, all there is."""
+def filters_of(query: JSON) -> JSON:
+    """Return what `representation.list_chunks()` and `list_rows()` take of a query."""
     names = {"projectId": "project_id", "status": "status"}
     filters = {column: query[name] for name, column in names.items() if name in query}
-    if "limit" not in query and "cursor" not in query:
-        return Page(filters)
-    limit = query.get("limit", DEFAULT_LIMIT)
-    tasks = Task.objects.filter(**filters)
     if "cursor" in query:
         priority, last_id = _parse(query["cursor"])
-        tasks = tasks.filter(
-            Q(priority__gt=priority) | Q(priority=priority, id__lt=last_id)
-        )
         filters |= {"after_priority": priority, "after_id": last_id}
-    last_two = list(tasks.values_list("priority", "id")[limit - 1 : limit + 1])
-    next_cursor = "{}.{}".format(*last_two[0]) if len(last_two) == 2 else None
-    return Page(filters, limit, next_cursor)
+    return filters
+
+
+def limit_of(query: JSON) -> int | None:
+    """Return how many tasks a page has; None is all there are."""
+    is_paged = "limit" in query or "cursor" in query
+    return int(query.get("limit", DEFAULT_LIMIT)) if is_paged else None
+
+
+def cut(rows: list[JSON], limit: int) -> tuple[list[JSON], str | None]:
+    """Cut off what was read beyond the page; return the cursor of the next one if any."""
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], f"{last['priority']}.{last['id']}"
 
 
 def _parse(cursor: str) -> tuple[int, UUID]:
+    priority, _, last_id = cursor.partition(".")
     try:
-        priority, last_id = cursor.split(".")
+        if priority not in {"0", "1", "2", "3"}:
+            raise ValueError(priority)
         return int(priority), UUID(last_id)
     except ValueError:
         raise Invalid.field(

@@ -14,6 +14,8 @@ from django.core.exceptions import ValidationError
 
 KINDS = ("read", "write", "run", "fetch", "mcp")
 
+MAX_LENGTH = 2_000
+
 # All that makes more than one simple command of a line, or another than it looks.
 _SHELL_SYNTAX = re.compile(r"[;&|<>$`\\\n\r(){}\[\]*?!#~'\"=^]")
 
@@ -29,6 +31,8 @@ def validate(pattern: str) -> None:
         raise ValidationError("Say what after the colon, or leave the colon out.")
     if kind == "run" and not _names_a_command(rest):
         raise ValidationError("A rule for `run` names the command: “run:git status”.")
+    if len(pattern) > MAX_LENGTH:
+        raise ValidationError(f"A pattern has at most {MAX_LENGTH} characters.")
     if not is_plain(pattern):
         raise ValidationError("A pattern has no control or invisible characters.")
 
@@ -36,6 +40,10 @@ def validate(pattern: str) -> None:
 def _names_a_command(rest: str) -> bool:
     words = rest.split()
     return bool(words) and not re.search(r"[*?\[]", words[0])
+
+
+def has_wildcard(text: str) -> bool:
+    return re.search(r"[*?\[]", text) is not None
 
 
 def is_plain(text: str) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db.models import (
-    Count,
+    Case,
     Exists,
     F,
     Max,
@@ -19,6 +20,7 @@ from django.db.models import (
     Sum,
     TextField,
     Value,
+    When,
 )
 from django.db.models.functions import NullIf
 
@@ -61,6 +63,8 @@ def _of_all(rows: QuerySet[Any], aggregate: Any) -> Subquery:
 
 _PROMPT = F("input_tokens") + F("cache_read_tokens")
 _PROMPT += F("cache_write_tokens") + F("cache_write_1h_tokens")
+# A correction takes a request back.
+_SIGN = Case(When(corrects=None, then=Value(1)), default=Value(-1))
 _USAGE_COLUMNS = {
     "inputTokens": _of_all(_ENTRIES, Sum(_PROMPT)),
     "outputTokens": _of_all(_ENTRIES, Sum("output_tokens")),
@@ -70,9 +74,7 @@ _USAGE_COLUMNS = {
     ),
     "startedAt": _of_all(_RUNS, IsoText(Min("started_at"))),
     "finishedAt": _of_all(_RUNS, IsoText(Max("finished_at"))),
-    "unpricedRequests": _of_all(
-        _ENTRIES, Count("pk", filter=Q(cost_microdollars=None, corrects=None))
-    ),
+    "unpricedRequests": _of_all(_ENTRIES, Sum(_SIGN, filter=Q(cost_microdollars=None))),
 }
 _WAITING_COLUMNS = {
     "notificationId": Subquery(_WAITING.order_by("created_at").values("pk")[:1]),
@@ -123,21 +125,21 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     return Prepared(build, {name: samples[name] for name in filters})
 
 
-def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
-    """Yield the JSON array of tasks in pieces, so that any number takes little memory."""
-    rows = _list_query(frozenset(filters), limit).rows(CHUNK, **filters)
+def list_rows(limit: int | None, **filters: Any) -> Iterator[JSON]:
+    """Yield tasks as the list shows them."""
     names = tuple(_LIST_COLUMNS)
+    for row in _list_query(frozenset(filters), limit).rows(CHUNK, **filters):
+        yield dict(zip(names, row, strict=True))
+
+
+def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
+    """Yield the JSON array of tasks in pieces, each of which has few objects at a time."""
+    rows = list_rows(limit, **filters)
     opening = b"["
-    part: list[JSON] = []
-    for row in rows:
-        part.append(dict(zip(names, row, strict=True)))
-        if len(part) == CHUNK:
-            yield opening + orjson.dumps(part)[1:-1]
-            opening, part = b",", []
-    if part:
-        yield opening + orjson.dumps(part)[1:-1] + b"]"
-    else:
-        yield b"[]" if opening == b"[" else b"]"
+    while part := list(islice(rows, CHUNK)):
+        yield opening + orjson.dumps(part)[1:-1]
+        opening = b","
+    yield b"[]" if opening == b"[" else b"]"
 
 
 def of_new(task: Task) -> JSON:

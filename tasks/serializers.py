@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ledger.models import Period, Scope
 from tasks import zod
 from tasks.catalog import RUNTIME_NAMES
 from tasks.models.project import NAME_IN_URL
@@ -100,3 +101,24 @@ class CreateProject(zod.Serializer):
 class UpdateProject(zod.Serializer):
     name = zod.String(required=False, min_length=1, max_length=200)
     description = _description()
+
+
+def _limit(**kwargs: Any) -> zod.Number:
+    return zod.Number(
+        min_value=0, max_value=1_000_000, help_text="US dollars.", **kwargs
+    )
+
+
+class CreateBudget(zod.Serializer):
+    scope = zod.Enum(Scope.values)
+    scopeId = zod.String(
+        required=False, max_length=255, help_text="The runtime's or project's id."
+    )
+    period = zod.Enum(Period.values)
+    limitUsd = _limit()
+    isActive = zod.Boolean(required=False)
+
+
+class UpdateBudget(zod.Serializer):
+    limitUsd = _limit(required=False)
+    isActive = zod.Boolean(required=False)

@@ -16,7 +16,9 @@ class IsoText(Func):
     def as_sqlite(
         self, compiler: SQLCompiler, connection: Any, **extra: Any
     ) -> Compiled:
-        template = "strftime('%%%%Y-%%%%m-%%%%dT%%%%H:%%%%M:%%%%fZ', %(expressions)s)"
+        # Cut, not rounded, as everywhere else; a whole second is stored without a fraction.
+        time = "substr(substr(%(expressions)s, 12) || '.000', 1, 12)"
+        template = f"substr(%(expressions)s, 1, 10) || 'T' || {time} || 'Z'"
         return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_postgresql(

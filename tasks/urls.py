@@ -1,17 +1,28 @@
 from typing import Any
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from tasks.views.catalog import ProfilesView, ProfileView, RuntimesView
 from tasks.views.documents import DocumentViewSet
+from tasks.views.money import BudgetViewSet, UsageView
 from tasks.views.permissions import NotificationsView, NotificationView, RespondView
 from tasks.views.projects import ProjectViewSet
 from tasks.views.tasks import TaskViewSet
 
+
+class IdConverter(StringConverter):
+    """Any one segment of a path that a database takes as text."""
+
+    regex = "[^/\x00]+"
+
+
+register_converter(IdConverter, "id")
+
 Actions = dict[str, Any]  # HTTP method -> method of the view set
 _LIST: Actions = {"get": "list", "post": "create"}
 _ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
-TASK = "tasks/<str:task_id>"
+TASK = "tasks/<id:task_id>"
 
 urlpatterns = [
     path("tasks", TaskViewSet.as_view(_LIST), name="tasks"),
@@ -35,25 +46,28 @@ urlpatterns = [
         name="task-siblings",
     ),
     path("projects", ProjectViewSet.as_view(_LIST), name="projects"),
-    path("projects/<str:project_id>", ProjectViewSet.as_view(_ONE), name="project"),
+    path("projects/<id:project_id>", ProjectViewSet.as_view(_ONE), name="project"),
     path("documents", DocumentViewSet.as_view(_LIST), name="documents"),
     path(
-        "documents/<str:document_id>",
+        "documents/<id:document_id>",
         DocumentViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="document",
     ),
     path(
-        "documents/<str:document_id>/content",
+        "documents/<id:document_id>/content",
         DocumentViewSet.as_view({"get": "content"}),
         name="document-content",
     ),
     path("notifications", NotificationsView.as_view(), name="notifications"),
     path(
-        "notifications/<str:notification_id>",
+        "notifications/<id:notification_id>",
         NotificationView.as_view(),
         name="notification",
     ),
     path("profiles", ProfilesView.as_view(), name="profiles"),
-    path("profiles/<str:profile_id>", ProfileView.as_view(), name="profile"),
+    path("profiles/<id:profile_id>", ProfileView.as_view(), name="profile"),
+    path("budgets", BudgetViewSet.as_view(_LIST), name="budgets"),
+    path("budgets/<id:budget_id>", BudgetViewSet.as_view(_ONE), name="budget"),
+    path("usage", UsageView.as_view(), name="usage"),
     path("runtimes", RuntimesView.as_view(), name="runtimes"),
 ]

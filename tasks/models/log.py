@@ -63,7 +63,7 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
         order of commits. With `lease`, the id of the run that writes, it is the fence
         too: LeaseLost if that run is no longer the task's live one.
         """
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             task = Task.objects.filter(pk=task_id)
             held = task.filter(live_run=lease) if lease else task
             if not held.update(log_sequence=F("log_sequence") + len(entries)):

@@ -13,6 +13,7 @@ from tasks import doorbell, patterns
 from tasks.exceptions import AlreadyAnswered
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
+from tasks.models.task import Task
 
 JSON = dict[str, Any]
 
@@ -165,6 +166,8 @@ class PermissionRequest(models.Model):
     def answer(self, answer: Answer) -> None:
         """Decide, or raise AlreadyAnswered: the UPDATE lets the first one win."""
         with transaction.atomic():
+            # The task's row first, as everywhere: else an answer and an end deadlock.
+            Task.objects.select_for_update().get(pk=self.task_id)
             decided = (
                 PermissionRequest.objects.pending()
                 .filter(pk=self.pk)
@@ -193,13 +196,14 @@ class PermissionRequest(models.Model):
 
     def _save_rule(self, pattern: str, *, by: str) -> None:
         # For the project where there is one: the narrowest that still serves future runs.
-        PermissionRule.objects.get_or_create(
-            pattern=pattern,
-            effect=PermissionRule.Effect.ALLOW,
-            project_id=self.task.project_id,
-            task=None,
-            defaults={"created_by": by},
-        )
+        rule = {
+            "pattern": pattern,
+            "effect": PermissionRule.Effect.ALLOW,
+            "project_id": self.task.project_id,
+            "task": None,
+        }
+        if not PermissionRule.objects.valid().filter(**rule).exists():
+            PermissionRule.objects.create(**rule, created_by=by)
 
     def _log(self, answer: Answer) -> None:
         verb = "Allowed" if answer.is_allowed else "Denied"

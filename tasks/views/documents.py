@@ -38,7 +38,8 @@ class DocumentViewSet(ViewSet):
         """List documents, the newest first."""
         documents = Document.objects.all()
         if "projectId" in request.query_params:
-            documents = documents.filter(project_id=request.query_params["projectId"])
+            project_id = request.query_params["projectId"].replace("\x00", "")
+            documents = documents.filter(project_id=project_id)
         return Response([_shown(document) for document in documents[:LIMIT]])
 
     @extend_schema(

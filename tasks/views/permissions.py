@@ -73,12 +73,25 @@ def _kind(value: object) -> type:
 def _rule(asked: PermissionRequest, data: JSON) -> str | None:
     if not data.get("alwaysAllow"):
         return None
-    pattern: str = data.get("permissionPattern") or asked.action
+    pattern: str = data.get("permissionPattern") or _pattern_for(asked, data)
     try:
         patterns.validate(pattern)
     except ValidationError as error:
         raise Invalid.field("permissionPattern", error.messages[0]) from error
     return pattern
+
+
+def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
+    """Return the pattern for just this call, or say that a person must name one."""
+    if data.get("updatedInput"):
+        message = "Required: with edited input, say what is to be allowed always"
+        raise Invalid.field("permissionPattern", message)
+    if not patterns.covers(asked.action, asked.action) or patterns.has_wildcard(
+        asked.action
+    ):
+        message = "Required: no rule can be made of this very call"
+        raise Invalid.field("permissionPattern", message)
+    return asked.action
 
 
 class NotificationsView(APIView):

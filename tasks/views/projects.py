@@ -2,6 +2,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -51,12 +52,12 @@ class ProjectViewSet(ViewSet):
 
     @extend_schema(request=UpdateProject, responses={200: OpenApiTypes.OBJECT})
     def partial_update(self, request: Request, project_id: str) -> Response:
-        project = get_project(project_id)
+        get_project(project_id)
         data = validate_update(request.data)
-        for name, value in data.items():
-            setattr(project, name, value)
-        project.save(update_fields=[*data, "updated_at"])
-        return Response(_shown(project))
+        if data:
+            project = Project.objects.filter(pk=project_id)
+            project.update(updated_at=timezone.now(), **data)
+        return Response(_shown(get_project(project_id)))
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def destroy(self, request: Request, project_id: str) -> Response:

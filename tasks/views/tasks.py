@@ -1,12 +1,11 @@
 """/api/tasks: create, read, change, and the verbs that start and stop agents."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -66,12 +65,16 @@ class TaskViewSet(ViewSet):
     @extend_schema(parameters=[TaskListQuery], responses={200: OpenApiTypes.OBJECT})
     def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """List tasks, the most urgent and then the newest first."""
-        page = paging.page(validate_list(request.query_params.dict()))
-        chunks = representation.list_chunks(page.limit, **page.filters)
-        response = _whole_or_streamed(chunks)
-        if page.next_cursor:
-            response["Link"] = paging.link(request, page.next_cursor)
-        return response
+        query = validate_list(request.query_params.dict())
+        filters, limit = paging.filters_of(query), paging.limit_of(query)
+        if limit is None:
+            return _whole_or_streamed(list(representation.list_chunks(None, **filters)))
+        rows, cursor = paging.cut(
+            list(representation.list_rows(limit + 1, **filters)), limit
+        )
+        return Response(
+            rows, headers={"Link": paging.link(request, cursor)} if cursor else None
+        )
 
     @extend_schema(request=CreateTask, responses={201: OpenApiTypes.OBJECT})
     def create(self, request: Request) -> Response:
@@ -80,10 +83,13 @@ class TaskViewSet(ViewSet):
         _check_references(data)
         _check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
         documents = _documents(data.get("documentIds", []))
-        with transaction.atomic():
-            task = Task.objects.create(created_by=actor(request), **_changes(data))
-            if documents:
-                task.documents.set(documents)
+        try:
+            task = _create(documents, created_by=actor(request), **_changes(data))
+        except IntegrityError:
+            # What it refers to was there when it was checked; say which is gone.
+            _check_references(data)
+            _documents(data.get("documentIds", []))
+            raise
         return Response(representation.of_new(task), status=201)
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
@@ -120,7 +126,7 @@ class TaskViewSet(ViewSet):
         with transaction.atomic():
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
-            elif changes:
+            elif changes or documents is not None:
                 Task.objects.filter(pk=task.pk).update(
                     updated_at=timezone.now(), **changes
                 )
@@ -176,6 +182,8 @@ class TaskViewSet(ViewSet):
         the stream itself then holds neither a thread nor a connection.
         """
         task = get_task(task_id)
+        if request.method == "HEAD":
+            return HttpResponse(content_type="text/event-stream")
         after = _last_event_id(request, task.log_sequence)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if after and after >= task.log_sequence and task.is_finished:
@@ -197,6 +205,15 @@ class TaskViewSet(ViewSet):
         return Response(provenance.siblings(get_task(task_id)))
 
 
+def _create(documents: list[Document], **columns: Any) -> Task:
+    if not documents:
+        return Task.objects.create(**columns)
+    with transaction.atomic():
+        task = Task.objects.create(**columns)
+        task.documents.set(documents)
+        return task
+
+
 def _shown(task_id: UUID) -> JSON:
     task = representation.of(task_id)
     if task is None:
@@ -204,20 +221,19 @@ def _shown(task_id: UUID) -> JSON:
     return task
 
 
-def _whole_or_streamed(chunks: Iterator[bytes]) -> HttpResponse | StreamingHttpResponse:
-    """Answer in one piece where there is but one: it spares a hop a chunk."""
-    first, second = next(chunks), next(chunks, None)
-    if second is None:
-        return HttpResponse(first, content_type="application/json")
-    return StreamingHttpResponse(
-        chain([first, second], chunks), content_type="application/json"
-    )
+def _whole_or_streamed(chunks: list[bytes]) -> HttpResponse | StreamingHttpResponse:
+    """Answer what was read at one moment; a long list goes out piece by piece."""
+    if len(chunks) <= 2:
+        return HttpResponse(b"".join(chunks), content_type="application/json")
+    return StreamingHttpResponse(chunks, content_type="application/json")
 
 
 def _changes(data: JSON) -> JSON:
     changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
     if "maxBudgetUsd" in data:
-        changes["max_budget_microdollars"] = round(data["maxBudgetUsd"] * 1_000_000)
+        changes["max_budget_microdollars"] = max(
+            1, round(data["maxBudgetUsd"] * 1_000_000)
+        )
     return changes
 
 

@@ -88,7 +88,7 @@ async def test_a_tool_that_is_cancelled_is_killed_and_never_repeated(runtime, tm
     async with serving(Reply(calls=calls), Reply("I will look.")) as server:
         performance = Performance(runtime)
         task = asyncio.create_task(performance.run(assignment(tmp_path)))
-        while not (tmp_path / "started").exists():  # noqa: ASYNC110  a command has no event
+        while not (tmp_path / "started").exists():
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

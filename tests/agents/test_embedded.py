@@ -111,7 +111,7 @@ async def test_to_stop_what_never_started_is_nothing(nothing_is_set_up):
 
 async def test_a_start_that_is_cancelled_leaves_nothing_behind(nothing_is_set_up):
     starting = asyncio.create_task(embedded.EmbeddedModel().start())
-    while not (found := _model_processes()):  # noqa: ASYNC110  a process has no event
+    while not (found := _model_processes()):
         await asyncio.sleep(0)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tasks import lifecycle
+from tasks import endings, lifecycle
+from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
-from tasks.lifecycle import Outcome
 from tasks.models import EventType, LogEntry, NewEntry, Run, Status, Task
 from tests.factories import RunFactory, SessionFactory, TaskFactory
 
@@ -93,7 +93,7 @@ def test_another_worker_cannot_renew_a_lease():
 
 def test_an_expired_run_is_closed_and_its_successor_goes_on_in_the_session():
     run = expired()
-    assert lifecycle.lose(run)
+    assert endings.lose(run)
     run.refresh_from_db()
     successor = Run.objects.latest("attempt")
     assert (run.status, run.lease_expires_at) == (Run.Status.LOST, None)
@@ -105,7 +105,7 @@ def test_an_expired_run_is_closed_and_its_successor_goes_on_in_the_session():
 def test_a_run_that_was_renewed_meanwhile_is_not_lost():
     run = expired()
     Run.objects.renew("worker-1", [run.pk])
-    assert not lifecycle.lose(run)
+    assert not endings.lose(run)
     assert Run.objects.get().status == Run.Status.RUNNING
 
 
@@ -114,7 +114,7 @@ def test_the_third_lost_run_of_a_session_fails_the_task():
     session = SessionFactory(task=task)
     for _ in range(2):
         RunFactory(task=task, session=session, status=Run.Status.LOST)
-    lifecycle.lose(expired(task=task, session=session))
+    endings.lose(expired(task=task, session=session))
     task.refresh_from_db()
     assert task.status == Status.FAILED
     assert "died 3 times" in task.log.last().message
@@ -124,23 +124,22 @@ def test_a_lost_run_that_was_to_be_cancelled_ends_cancelled():
     run = expired()
     lifecycle.cancel(run.task, by="a test")
     run.refresh_from_db()
-    lifecycle.lose(run)
+    endings.lose(run)
     assert Task.objects.get().status == Status.CANCELLED
     assert Run.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_late_worker_writes_neither_log_nor_outcome():
     run = expired()
-    lifecycle.lose(run)
+    endings.lose(run)
     entry = NewEntry(EventType.ASSISTANT, "too late")
     with pytest.raises(LeaseLost):
         LogEntry.objects.append(run.task_id, entry, lease=run.pk)
     with pytest.raises(LeaseLost):
-        lifecycle.finish(
-            run, Outcome(Status.COMPLETED, "Completed.", result="too late")
-        )
+        endings.finish(run, Outcome(Status.COMPLETED, "Completed.", result="too late"))
     with pytest.raises(LeaseLost):
-        lifecycle.hand_over(run)
+        endings.hand_over(run)
     task = Task.objects.get()
     assert (task.status, task.result) == (Status.RUNNING, "")
     assert "too late" not in list(task.log.values_list("message", flat=True))
@@ -150,7 +149,7 @@ def test_a_task_ended_from_outside_takes_nothing_more_from_its_run():
     run = claimed()
     lifecycle.record_status(run.task, Status.COMPLETED, by="a client", result="by hand")
     with pytest.raises(LeaseLost):
-        lifecycle.finish(run, Outcome(Status.FAILED, "Failed."))
+        endings.finish(run, Outcome(Status.FAILED, "Failed."))
     assert Task.objects.get().result == "by hand"
     assert Run.objects.get().status == Run.Status.CANCELLED
 
@@ -172,6 +171,6 @@ def test_a_finished_run_withdraws_what_it_asked():
         tool_input={},
         action="write:/a",
     )
-    lifecycle.finish(run, Outcome(Status.FAILED, "Failed."))
+    endings.finish(run, Outcome(Status.FAILED, "Failed."))
     asked.refresh_from_db()
     assert asked.status == "withdrawn"

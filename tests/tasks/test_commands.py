@@ -15,8 +15,8 @@ from django.db import connection
 from django.utils import timezone
 
 from ledger.models import Period, Scope
-from tasks import lifecycle, representation
-from tasks.lifecycle import Outcome
+from tasks import endings, representation
+from tasks.endings import Outcome
 from tasks.management.output import fit, width_of
 from tasks.models import (
     ApiToken,
@@ -80,7 +80,7 @@ def status_of(task):
 
 
 def finish(run, status=Status.COMPLETED, message="The report is written."):
-    lifecycle.finish(run, Outcome(status, message))
+    endings.finish(run, Outcome(status, message))
 
 
 # --- tasks -------------------------------------------------------------------------------

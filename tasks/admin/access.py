@@ -1,0 +1,108 @@
+"""Who may come in: users, groups and the tokens of the API."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
+from django.contrib.auth.admin import UserAdmin as StockUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from tasks import authentication
+from tasks.admin import display
+from tasks.admin.base import Admin
+from tasks.models import ApiToken
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(StockUserAdmin, Admin):  # type: ignore[misc, type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(StockGroupAdmin, Admin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(Admin):
+    adds_when_empty = True
+    empty_text = (
+        "A token lets a program use the REST API. As long as there is none, a server"
+        " that listens on this machine alone is open to it."
+    )
+    list_display = ("name", "user", "state", "created", "expires")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
+    search_help_text = "A part of its name or its user's"
+    fields = ("name", "user", "expires_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.fields, "created_at") if obj else self.fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # it is in use as it is: delete it, add another
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"user": request.user.pk, **super().get_changeform_initial_data(request)}
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Let only a superuser make tokens that act for somebody else."""
+        if db_field.name == "user":
+            users = User.objects.filter(is_active=True)
+            own = users.filter(username=request.user.get_username())
+            kwargs["queryset"] = users if request.user.is_superuser else own
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        token, text = ApiToken.objects.issue(
+            user=obj.user, name=obj.name, expires_at=obj.expires_at
+        )
+        # The row is there now; what follows here names and logs it.
+        obj.pk, obj.digest, obj._state = token.pk, token.digest, token._state
+        authentication.forget_open()
+        message = format_html(
+            "The token, which is shown this once and kept nowhere: <code>{}</code>"
+            " — send it as “Authorization: Bearer …”.",
+            text,
+        )
+        self.message_user(request, message, messages.WARNING)
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        obj.delete()
+        authentication.forget_open()
+
+    def delete_queryset(
+        self, request: HttpRequest, queryset: QuerySet[ApiToken]
+    ) -> None:
+        queryset.delete()
+        authentication.forget_open()
+
+    @admin.display(description="Status")
+    def state(self, token: ApiToken) -> str:
+        if not token.user.is_active:
+            return display.label("user inactive", "danger")
+        if token.expires_at and token.expires_at <= timezone.now():
+            return display.label("expired", "danger")
+        return display.label("valid", "success")
+
+    @admin.display(description="Created", ordering="created_at")
+    def created(self, token: ApiToken) -> str:
+        return display.ago(token.created_at)
+
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(self, token: ApiToken) -> str:
+        return display.ago(token.expires_at) if token.expires_at else "never"

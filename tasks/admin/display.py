@@ -1,0 +1,180 @@
+"""How values look to people: times, money, states, and text that may hide something."""
+
+import json
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.db.models import Model
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from ledger.pricing import dollars
+
+EMPTY = "-"
+
+# unfold's name for the colour of each state.
+TONES = {
+    "queued": "primary",
+    "running": "info",
+    "completed": "success",
+    "failed": "danger",
+    "handed_over": "info",
+    "lost": "danger",
+    "pending": "warning",
+    "allowed": "success",
+    "denied": "danger",
+    "allow": "success",
+    "deny": "danger",
+    "error": "danger",
+    "retry": "warning",
+    "permission_request": "warning",
+    "result": "success",
+}
+
+# Characters that have a width of none, or look like a space, though Unicode calls them printable.
+_BLANK = frozenset(
+    map(
+        chr,
+        (
+            0x034F,
+            0x115F,
+            0x1160,
+            0x17B4,
+            0x17B5,
+            0x2800,
+            0x3164,
+            0xFFA0,
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
+)
+
+
+def visible(text: str) -> SafeString:
+    """Escape `text`, and name every character in it that a person would not see."""
+    if text.isprintable() and _BLANK.isdisjoint(text):
+        return escape(text)
+    return mark_safe("".join(_shown(char) for char in text))  # noqa: S308 (each is escaped)
+
+
+def _shown(char: str) -> str:
+    if char in "\n\t" or (char.isprintable() and char not in _BLANK):
+        return escape(char)
+    name = unicodedata.name(char, "control character")
+    return format_html(
+        '<mark class="st-hidden" title="{}">{}</mark>', name, f"U+{ord(char):04X}"
+    )
+
+
+def pretty(value: Any) -> SafeString:
+    """Show a JSON value; text as it is, so that its lines are lines."""
+    if isinstance(value, str):
+        return visible(value)
+    return visible(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def block(value: Any) -> SafeString:
+    return format_html('<pre class="st-pre">{}</pre>', pretty(value))
+
+
+def fields(data: dict[str, Any]) -> SafeString:
+    """Show each key of a JSON object with its value."""
+    rows = ((visible(key), block(value)) for key, value in data.items())
+    return format_html(
+        '<dl class="st-fields">{}</dl>',
+        format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows),
+    )
+
+
+def label(text: object, tone: str = "") -> SafeString:
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": tone})
+
+
+def state(value: str, text: str = "") -> SafeString:
+    """Show a status, an effect or an event type in its colour."""
+    return label(text or value, TONES.get(value, ""))
+
+
+def ago(moment: datetime | None) -> str:
+    """Show a time as its distance, with the time itself to be hovered over."""
+    if moment is None:
+        return EMPTY
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        _roughly(naturaltime(moment)),
+    )
+
+
+def _roughly(distance: str) -> str:
+    """Leave the lesser unit out: “1 day, 4 hours ago” is a day ago."""
+    first, comma, rest = distance.partition(",")
+    if not comma:
+        return distance
+    return f"{first} ago" if rest.endswith("ago") else f"{first} from now"
+
+
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Show what lies between: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    if start is None or end is None:
+        return EMPTY
+    length = max(end - start, timedelta())
+    seconds = length.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def money(microdollars: int | None) -> str:
+    if microdollars is None:
+        return "unknown"
+    sign = "-" if microdollars < 0 else ""
+    return f"{sign}${dollars(abs(microdollars))}"
+
+
+def size(count: int) -> str:
+    """Show a number of bytes: 12 B, 3.4 kB, 1.2 MB."""
+    if count < 1000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def page_of(obj: Model) -> str:
+    meta = obj._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+
+
+def link(obj: Model | None, text: object = None) -> str:
+    """Link to an object's page in the admin."""
+    if obj is None:
+        return EMPTY
+    return format_html(
+        '<a class="st-link" href="{}">{}</a>', page_of(obj), visible(str(text or obj))
+    )
+
+
+def shortened(text: str, length: int = 120) -> SafeString:
+    """Show the first line of `text`, at most `length` characters of it."""
+    first = text.strip().partition("\n")[0]
+    is_whole = first == text.strip() and len(first) <= length
+    return visible(first[:length] + ("" if is_whole else " …"))
+
+
+def some(items: Iterable[object], limit: int = 5) -> str:
+    """Name the first of `items` and how many more there are."""
+    names = [str(item) for item in items]
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -1,0 +1,177 @@
+"""What tasks belong to and are given: projects, workflows, schedules, documents."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from tasks.admin import display
+from tasks.admin.base import Admin
+from tasks.models import Document, Project, Schedule, Task, Workflow
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[Document]
+else:
+    BaseForm = forms.ModelForm  # which takes no parameter when it runs
+
+
+def _number_of(rows: QuerySet[Any], column: str) -> Coalesce:
+    """Count `rows` by `column` in a subquery, so that two counts do not multiply."""
+    counted = rows.filter(**{column: OuterRef("pk")}).order_by().values(column)
+    one = counted.annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(one, output_field=IntegerField()), 0)
+
+
+def _filtered(list_name: str, text: object, **filters: str) -> str:
+    url = reverse(f"admin:{list_name}_changelist")
+    query = urlencode(filters)
+    return format_html('<a class="st-link" href="{}?{}">{}</a>', url, query, text)
+
+
+class HasTasksAdmin(Admin):
+    """Something that tasks belong to, with the number of them."""
+
+    task_column: str
+    search_fields: ClassVar[Any] = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        number = _number_of(Task.objects.all(), self.task_column)
+        return super().get_queryset(request).annotate(task_count=number)
+
+    @admin.display(description="Tasks", ordering="task_count")
+    def tasks(self, obj: Any) -> str:
+        filters = {f"{self.task_column}__id__exact": str(obj.pk)}
+        return _filtered("tasks_task", obj.task_count, **filters)
+
+    @admin.display(description="Created", ordering="created_at")
+    def created(self, obj: Any) -> str:
+        return display.ago(obj.created_at)
+
+
+@admin.register(Project)
+class ProjectAdmin(HasTasksAdmin):
+    task_column = "project"
+    adds_when_empty = True
+    empty_text = "A project keeps tasks, documents and permission rules together."
+    list_display = ("name", "tasks", "documents", "created", "id")
+    search_fields = ("name", "id")
+    search_help_text = "A part of the name or id"
+    fields = ("name", "description", "id")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("id",) if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        number = _number_of(Document.objects.all(), "project")
+        return super().get_queryset(request).annotate(document_count=number)
+
+    @admin.display(description="Documents", ordering="document_count")
+    def documents(self, project: Any) -> str:
+        return _filtered(
+            "tasks_document", project.document_count, project__id__exact=project.pk
+        )
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(HasTasksAdmin):
+    task_column = "workflow"
+    adds_when_empty = True
+    empty_text = "A workflow groups tasks that are steps towards one thing."
+    list_display = ("name", "tasks", "created")
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(HasTasksAdmin):
+    task_column = "schedule"
+    adds_when_empty = True
+    empty_text = "A schedule names the plan by which tasks were created."
+    list_display = ("name", "tasks", "created")
+
+
+class DocumentForm(BaseForm):
+    class Meta:
+        model = Document
+        fields = ("file", "project")
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        name = file.name or ""
+        if len(name.encode("utf-8", "replace")) > 255:
+            raise ValidationError("The file's name is longer than 255 bytes.")
+        return file
+
+
+@admin.register(Document)
+class DocumentAdmin(Admin):
+    form = DocumentForm
+    adds_when_empty = True
+    empty_text = (
+        "A document is a file that tasks can be given. Its content never changes."
+    )
+    list_display = ("name", "project", "media_type", "length", "created", "download")
+    list_filter = ("project", "created_at")
+    list_select_related = ("project",)
+    search_fields = ("name", "id")
+    search_help_text = "A part of the name or id"
+    autocomplete_fields = ("project",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ("file", "project")
+        return ("name", "project", "media_type", "length", "created", "id", "download")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj is None else (*self.get_fields(request, obj)[2:], "name")
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        file = form.cleaned_data.get("file")
+        if isinstance(file, UploadedFile):
+            obj.name = (file.name or "file").replace("\x00", "")
+            obj.size = file.size or 0
+            obj.media_type = _media_type(file)
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Document) -> None:
+        with transaction.atomic():
+            obj.delete()
+            transaction.on_commit(lambda: obj.file.delete(save=False))
+
+    def delete_queryset(
+        self, request: HttpRequest, queryset: QuerySet[Document]
+    ) -> None:
+        for document in queryset:
+            self.delete_model(request, document)
+
+    @admin.display(description="Size", ordering="size")
+    def length(self, document: Document) -> str:
+        return display.size(document.size)
+
+    @admin.display(description="Uploaded", ordering="created_at")
+    def created(self, document: Document) -> str:
+        return display.ago(document.created_at)
+
+    @admin.display(description="Content")
+    def download(self, document: Document) -> str:
+        url = reverse("document-content", args=[document.pk])
+        return format_html('<a class="st-link" href="{}">Download</a>', url)
+
+
+def _media_type(file: Any) -> str:
+    unknown = "application/octet-stream"
+    told = (file.content_type or "").partition(";")[0].strip()
+    guessed = mimetypes.guess_type(file.name or "")[0]
+    return (told if told and told != unknown else guessed or unknown)[:255]

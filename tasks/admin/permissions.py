@@ -1,0 +1,201 @@
+"""What agents ask for, and the answers of people."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Case, QuerySet, Value, When
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from tasks import patterns
+from tasks.admin import display
+from tasks.admin.base import RecordAdmin
+from tasks.admin.task_page import RequestCard
+from tasks.exceptions import AlreadyAnswered
+from tasks.models import PermissionRequest
+from tasks.models.permission import Answer
+
+MAY_ANSWER = "tasks.change_task"
+PENDING = PermissionRequest.Status.PENDING
+_PENDING_FIRST = Case(When(status=PENDING, then=Value(0)), default=Value(1))
+
+
+@admin.register(PermissionRequest)
+class PermissionRequestAdmin(RecordAdmin):
+    empty_text = (
+        "When an agent wants to do something that no rule allows, it asks here and waits"
+        " for your answer."
+    )
+    list_display = ("what", "shown_action", "task_link", "state", "since", "answers")
+    list_display_links = ("what",)
+    list_filter = ("status", "created_at")
+    list_select_related = ("task",)
+    ordering = (_PENDING_FIRST, "-pk")
+    sortable_by = ()
+    search_fields = ("message", "action")
+    search_help_text = "A part of what is asked, or a task's or run's whole id"
+    id_fields = ("pk", "task_id", "run_id")
+    actions = ("allow_selected", "deny_selected")
+    change_form_outer_before_template: Any = "tasks/request_before.html"
+    fieldsets = (
+        (None, {"fields": ("task_link", "attempt", "state", "since")}),
+        ("What is asked", {"fields": ("what", "tool_name", "shown_action", "asked")}),
+        (
+            "Decision",
+            {"fields": ("decided_by", "decided", "decision_message", "given")},
+        ),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave to the card what is still to be decided."""
+        return self.fieldsets[:1] if obj and obj.status == PENDING else self.fieldsets
+
+    def has_answer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MAY_ANSWER)
+
+    @admin.display(description="Asked")
+    def what(self, asked: PermissionRequest) -> SafeString:
+        return display.visible(asked.message)
+
+    @admin.display(description="Task")
+    def task_link(self, asked: PermissionRequest) -> str:
+        return display.link(asked.task)
+
+    @admin.display(description="Attempt")
+    def attempt(self, asked: PermissionRequest) -> str:
+        return display.link(asked.run)
+
+    @admin.display(description="Status")
+    def state(self, asked: PermissionRequest) -> str:
+        return display.state(asked.status, asked.get_status_display())
+
+    @admin.display(description="Since")
+    def since(self, asked: PermissionRequest) -> str:
+        return display.ago(asked.created_at)
+
+    @admin.display(description="Action")
+    def shown_action(self, asked: PermissionRequest) -> str:
+        return format_html("<code>{}</code>", display.visible(asked.action))
+
+    @admin.display(description="Input")
+    def asked(self, asked: PermissionRequest) -> SafeString:
+        return display.fields(asked.tool_input)
+
+    @admin.display(description="Input as allowed")
+    def given(self, asked: PermissionRequest) -> SafeString | str:
+        if asked.decided_input in (None, asked.tool_input):
+            return "as asked"
+        return display.fields(asked.decided_input)
+
+    @admin.display(description="Decided")
+    def decided(self, asked: PermissionRequest) -> str:
+        return display.ago(asked.decided_at)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        columns = super().get_list_display(request)
+        return columns if self.has_answer_permission(request) else columns[:-1]
+
+    @admin.display(description="Answer")
+    def answers(self, asked: PermissionRequest) -> str:
+        if asked.status != PENDING:
+            return f"by {asked.decided_by}" if asked.decided_by else ""
+        # They submit the list's own form, which has the CSRF token, to another address.
+        return format_html(
+            '<span class="st-row">'
+            '<button class="st-button st-small" formaction="{0}" name="decision" value="allow">Allow</button>'
+            '<button class="st-button st-small" formaction="{0}" name="decision" value="deny">Deny</button>'
+            "</span>",
+            reverse("admin:tasks_permissionrequest_answer", args=[asked.pk]),
+        )
+
+    @admin.action(description="Allow selected requests", permissions=["answer"])
+    def allow_selected(
+        self, request: HttpRequest, queryset: QuerySet[PermissionRequest]
+    ) -> None:
+        self._answer_all(request, queryset, is_allowed=True)
+
+    @admin.action(description="Deny selected requests", permissions=["answer"])
+    def deny_selected(
+        self, request: HttpRequest, queryset: QuerySet[PermissionRequest]
+    ) -> None:
+        self._answer_all(request, queryset, is_allowed=False)
+
+    def _answer_all(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[PermissionRequest],
+        *,
+        is_allowed: bool,
+    ) -> None:
+        answer = Answer(is_allowed=is_allowed, by=request.user.get_username())
+        for asked in queryset:
+            self._answer(request, asked, answer)
+
+    def _answer(
+        self, request: HttpRequest, asked: PermissionRequest, answer: Answer
+    ) -> None:
+        try:
+            asked.answer(answer)
+        except AlreadyAnswered as error:
+            self.message_user(request, f"{asked}: {error}", messages.ERROR)
+            return
+        verb = "Allowed" if answer.is_allowed else "Denied"
+        rule = " A rule was saved." if answer.always_allow else ""
+        self.message_user(request, f"{verb}: {asked}.{rule}", messages.SUCCESS)
+
+    def get_urls(self) -> list[URLPattern]:
+        answer = path(
+            "<str:request_id>/answer/",
+            self.admin_site.admin_view(require_POST(self.answer_view)),
+            name="tasks_permissionrequest_answer",
+        )
+        return [answer, *super().get_urls()]
+
+    def answer_view(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        if not self.has_answer_permission(request):
+            raise PermissionDenied
+        asked = PermissionRequest.objects.filter(pk=request_id).first()
+        if asked is None:
+            raise Http404("Permission request not found")
+        try:
+            answer = _read(request, asked)
+        except ValidationError as error:
+            self.message_user(request, error.messages[0], messages.ERROR)
+        else:
+            self._answer(request, asked, answer)
+        if request.POST.get("next") == "task":
+            return HttpResponseRedirect(display.page_of(asked.task))
+        return HttpResponseRedirect(reverse("admin:tasks_permissionrequest_changelist"))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        asked = kwargs.get("obj")
+        if asked and asked.status == PENDING:
+            context["card"] = RequestCard.of(asked)
+            context["may_change"] = self.has_answer_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:
+    """Read the form of an answer, or raise ValidationError."""
+    decision = request.POST.get("decision")
+    if decision not in {"allow", "always", "deny"}:
+        raise ValidationError("Choose Allow, Allow always or Deny.")
+    pattern = request.POST.get("pattern", "").strip() if decision == "always" else None
+    if pattern is not None:
+        patterns.validate(pattern)
+        if not patterns.covers(pattern, asked.action):
+            raise ValidationError(
+                f"“{pattern}” does not cover “{asked.action}”, so the agent would ask again."
+            )
+    return Answer(
+        is_allowed=decision != "deny",
+        by=request.user.get_username(),
+        message=request.POST.get("message", "").strip().replace("\x00", ""),
+        always_allow=pattern,
+    )

@@ -1,0 +1,197 @@
+"""What the server wrote down about tasks: runs, sessions, log entries."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from tasks.admin import display
+from tasks.admin.base import (
+    ProfileFilter,
+    RecordAdmin,
+    RuntimeFilter,
+    profile_name,
+    runtime_title,
+)
+from tasks.models import LogEntry, Run, Session, SessionItem
+
+
+class OfTaskAdmin(RecordAdmin):
+    """A record of what happened to a task."""
+
+    list_select_related: ClassVar[Any] = ("task",)
+    id_fields = ("pk", "task_id")
+
+    @admin.display(description="Task")
+    def task_link(self, obj: Any) -> str:
+        return display.link(obj.task)
+
+
+@admin.register(Run)
+class RunAdmin(OfTaskAdmin):
+    empty_text = "A run is one attempt at a task. Execute a task to start one."
+    list_display = (
+        "attempt",
+        "task_link",
+        "state",
+        "runtime_title",
+        "profile_name",
+        "worker",
+        "queued",
+        "took",
+        "short_error",
+    )
+    list_display_links = ("attempt",)
+    list_filter = ("status", RuntimeFilter, ProfileFilter, "queued_at")
+    ordering = ("-pk",)
+    search_fields = ("worker", "error")
+    search_help_text = (
+        "A part of the worker's name or the error, or a run's or task's whole id"
+    )
+    fieldsets = (
+        (
+            None,
+            {"fields": ("task_link", "attempt", "state", "is_resume", "started_by")},
+        ),
+        ("Agent", {"fields": ("runtime_title", "profile_name", "session_link")}),
+        (
+            "Times",
+            {
+                "fields": (
+                    "queued_at",
+                    "not_before",
+                    "started_at",
+                    "finished_at",
+                    "took",
+                    "worker",
+                    "lease_expires_at",
+                    "cancel_requested_at",
+                )
+            },
+        ),
+        ("Error", {"fields": ("shown_error", "shown_traceback")}),
+    )
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, run: Run) -> str:
+        return display.state(run.status, run.get_status_display())
+
+    @admin.display(description="Runtime")
+    def runtime_title(self, run: Run) -> str:
+        return runtime_title(run.runtime)
+
+    @admin.display(description="Profile")
+    def profile_name(self, run: Run) -> str:
+        return profile_name(run.profile)
+
+    @admin.display(description="Session")
+    def session_link(self, run: Run) -> str:
+        return display.link(run.session)
+
+    @admin.display(description="Queued")
+    def queued(self, run: Run) -> str:
+        return display.ago(run.queued_at)
+
+    @admin.display(description="Took")
+    def took(self, run: Run) -> str:
+        return display.duration(run.started_at, run.finished_at)
+
+    @admin.display(description="Error")
+    def short_error(self, run: Run) -> SafeString:
+        return display.shortened(run.error, 60)
+
+    @admin.display(description="Error")
+    def shown_error(self, run: Run) -> SafeString:
+        return display.visible(run.error)
+
+    @admin.display(description="Traceback")
+    def shown_traceback(self, run: Run) -> SafeString | str:
+        return display.block(run.traceback) if run.traceback else ""
+
+
+class CheckpointFilter(admin.SimpleListFilter):
+    title = "checkpoint"
+    parameter_name = "checkpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Can be resumed"), ("no", "None yet")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        none = Q(state="")
+        return queryset.filter(~none if self.value() == "yes" else none)
+
+
+@admin.register(Session)
+class SessionAdmin(OfTaskAdmin):
+    empty_text = "A session is a conversation with a provider, kept so that a run can be resumed."
+    list_display = ("id", "task_link", "runtime_title", "checkpoint", "updated")
+    list_filter = (RuntimeFilter, CheckpointFilter)
+    fields = (
+        "task_link",
+        "runtime_title",
+        "checkpoint",
+        "items",
+        "created_at",
+        "updated_at",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        # The state itself may be long, and says nothing to people.
+        rows = super().get_queryset(request).defer("state")
+        return rows.annotate(is_kept=~Q(state=""))
+
+    @admin.display(description="Runtime")
+    def runtime_title(self, session: Session) -> str:
+        return runtime_title(session.runtime)
+
+    @admin.display(description="Checkpoint", boolean=True)
+    def checkpoint(self, session: Any) -> bool:
+        return bool(session.is_kept)
+
+    @admin.display(description="Items")
+    def items(self, session: Session) -> str:
+        return f"{SessionItem.objects.filter(session=session).count():,}"
+
+    @admin.display(description="Updated")
+    def updated(self, session: Session) -> str:
+        return display.ago(session.updated_at)
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(OfTaskAdmin):
+    empty_text = "What happens to tasks is written down here, entry by entry."
+    list_display = ("recorded_at", "task_link", "sequence", "kind", "short_message")
+    list_filter = ("event_type", "recorded_at")
+    ordering = ("-pk",)
+    search_fields = ("message",)
+    search_help_text = "A part of the message, or a task's or run's whole id"
+    id_fields = ("task_id", "run_id")
+    fields = (
+        "task_link",
+        "run_id",
+        "sequence",
+        "recorded_at",
+        "kind",
+        "whole_message",
+        "shown_data",
+    )
+
+    @admin.display(description="Event")
+    def kind(self, entry: LogEntry) -> str:
+        return display.state(entry.event_type, entry.get_event_type_display())
+
+    @admin.display(description="Message")
+    def short_message(self, entry: LogEntry) -> SafeString:
+        return display.shortened(entry.message, 100)
+
+    @admin.display(description="Message")
+    def whole_message(self, entry: LogEntry) -> SafeString:
+        return display.block(entry.message)
+
+    @admin.display(description="Data")
+    def shown_data(self, entry: LogEntry) -> SafeString | str:
+        return display.fields(entry.data) if entry.data else ""

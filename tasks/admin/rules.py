@@ -1,0 +1,121 @@
+"""The standing rules: made and removed by people, never changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from tasks.admin import display
+from tasks.admin.base import LongListAdmin
+from tasks.models import PermissionRule
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[PermissionRule]
+else:
+    BaseForm = forms.ModelForm  # which takes no parameter when it runs
+
+
+class RuleForm(BaseForm):
+    class Meta:
+        model = PermissionRule
+        fields = ("pattern", "effect", "project", "task", "expires_at")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("project") and data.get("task"):
+            self.add_error(
+                "task", "A rule holds for a project or for a task, not both."
+            )
+        return data
+
+
+class ValidityFilter(admin.SimpleListFilter):
+    title = "validity"
+    parameter_name = "valid"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Valid"), ("no", "Expired")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "yes":
+                return queryset.valid()
+            case "no":
+                return queryset.exclude(pk__in=PermissionRule.objects.valid())
+        return queryset
+
+
+@admin.register(PermissionRule)
+class PermissionRuleAdmin(LongListAdmin):
+    form = RuleForm
+    empty_text = (
+        "A rule answers an agent's question before it is asked: allow or deny what matches"
+        " its pattern. Answering “Allow always” saves one."
+    )
+    adds_when_empty = True
+    list_display = (
+        "shown_pattern",
+        "state",
+        "scope",
+        "created_by",
+        "expires",
+        "use_count",
+        "last_used",
+    )
+    list_filter = ("effect", ValidityFilter, "project")
+    list_select_related = ("project", "task")
+    search_fields = ("pattern", "created_by")
+    search_help_text = "A part of the pattern, who made it, or a task's whole id"
+    id_fields = ("task_id",)
+    autocomplete_fields = ("project", "task")
+    fieldsets = (
+        (None, {"fields": ("pattern", "effect", "expires_at")}),
+        (
+            "Scope",
+            {
+                "fields": ("project", "task"),
+                "description": "For one project, for one task, or, with neither, for all tasks.",
+            },
+        ),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # what was agreed to is not changed afterwards: delete it, add another
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        obj.created_by = request.user.get_username()
+        obj.save(force_insert=True)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        use = {"fields": ("created_by", "created_at", "use_count", "last_used")}
+        return (*self.fieldsets, ("Use", use)) if obj else self.fieldsets
+
+    @admin.display(description="Pattern", ordering="pattern")
+    def shown_pattern(self, rule: PermissionRule) -> str:
+        return format_html("<code>{}</code>", display.visible(rule.pattern))
+
+    @admin.display(description="Effect", ordering="effect")
+    def state(self, rule: PermissionRule) -> str:
+        return display.state(rule.effect, rule.get_effect_display())
+
+    @admin.display(description="Holds for")
+    def scope(self, rule: PermissionRule) -> str:
+        if rule.task:
+            return format_html("the task {}", display.link(rule.task))
+        if rule.project:
+            return format_html("the project {}", display.link(rule.project))
+        return "all tasks"
+
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(self, rule: PermissionRule) -> str:
+        return display.ago(rule.expires_at) if rule.expires_at else "never"
+
+    @admin.display(description="Last used", ordering="last_used_at")
+    def last_used(self, rule: PermissionRule) -> str:
+        return display.ago(rule.last_used_at)

@@ -1,0 +1,149 @@
+"""What a person may say of a task, in the words of a person."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from ledger.pricing import dollars
+from tasks import catalog
+from tasks.models import Task
+from tasks.models.task import DEFAULT_MAX_TURNS
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[Task]
+else:
+    BaseForm = forms.ModelForm  # which takes no parameter when it runs
+
+PRIORITIES = (
+    (0, "P0, the most urgent"),
+    (1, "P1"),
+    (2, "P2, as usual"),
+    (3, "P3, the least urgent"),
+)
+
+
+class TaskForm(BaseForm):
+    """A task, with its runtime and profile by name and its budget in dollars."""
+
+    priority = forms.TypedChoiceField(
+        choices=PRIORITIES, coerce=int, initial=2, widget=UnfoldAdminSelectWidget
+    )
+    assigned_agent = forms.ChoiceField(
+        label="Agent",
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="The runtime that performs the task.",
+    )
+    agent_profile = forms.ChoiceField(
+        label="Profile",
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="How the agent is to behave, and what it may do without asking.",
+    )
+    max_turns = forms.IntegerField(
+        label="Turn limit",
+        required=False,
+        min_value=1,
+        max_value=1000,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=f"Requests to the model in one run. Empty: {DEFAULT_MAX_TURNS}.",
+    )
+    max_budget_usd = forms.DecimalField(
+        label="Budget (USD)",
+        required=False,
+        min_value=Decimal("0.000001"),
+        max_value=10_000,
+        decimal_places=6,
+        widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}),
+    )
+
+    class Meta:
+        model = Task
+        fields = (
+            "title",
+            "description",
+            "priority",
+            "project",
+            "assigned_agent",
+            "agent_profile",
+            "documents",
+            "max_turns",
+        )
+        widgets = {"description": UnfoldAdminTextareaWidget({"rows": 5})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        task = self.instance
+        self._offer("assigned_agent", _runtimes(), task.assigned_agent)
+        self._offer("agent_profile", _profiles(), task.agent_profile)
+        if "max_budget_usd" not in self.fields:
+            return
+        default = dollars(Task(workflow_id=task.workflow_id).budget_microdollars)
+        self.fields["max_budget_usd"].help_text = (
+            "What all runs of this task together may cost."
+            f" Empty: {default}, or less where the profile says so."
+        )
+        if task.max_budget_microdollars is not None:
+            amount = dollars(task.max_budget_microdollars)
+            self.initial["max_budget_usd"] = amount.replace(",", "")
+
+    def _offer(self, name: str, choices: list[tuple[str, str]], current: str) -> None:
+        field = self.fields.get(name)
+        if not isinstance(field, forms.ChoiceField):
+            return
+        if current and current not in dict(choices):
+            choices.append((current, f"{current} (not known here)"))
+        field.choices = choices
+
+    def clean_max_budget_usd(self) -> Decimal | None:
+        usd: Decimal | None = self.cleaned_data["max_budget_usd"]
+        self.instance.max_budget_microdollars = (
+            None if usd is None else int(usd.scaleb(6))
+        )
+        return usd
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        problem = catalog.incompatibility(
+            data.get("assigned_agent"), data.get("agent_profile")
+        )
+        if problem:
+            self.add_error("agent_profile", problem)
+        return data
+
+    def changed_columns(self) -> set[str]:
+        """Return the columns that were edited: the others may have moved meanwhile."""
+        columns = {"max_budget_usd": "max_budget_microdollars"}
+        edited = {columns.get(name, name) for name in self.changed_data}
+        return edited - {"documents"}
+
+
+def _runtimes() -> list[tuple[str, str]]:
+    default = catalog.default_runtime()
+    name = f" ({default.title})" if default else ""
+    known = list(catalog.RUNTIMES.values())
+    if default and default not in known:
+        known.append(default)
+    return [("", f"The default one{name}")] + [
+        (
+            facts.name,
+            facts.title if facts.readiness().is_ready else f"{facts.title} (not ready)",
+        )
+        for facts in known
+    ]
+
+
+def _profiles() -> list[tuple[str, str]]:
+    known = sorted(catalog.profiles().values(), key=lambda profile: profile.name)
+    return [("", "Chosen by title and description")] + [
+        (profile.id, profile.name) for profile in known
+    ]

@@ -1,0 +1,95 @@
+"""The figures as tables, with those of the reference implementation beside them."""
+
+import sys
+from collections.abc import Sequence
+
+from tests.bench.load import Cell
+from tests.bench.streams import Idle, Lateness
+
+# Of one Node process on SQLite and two cores. Requests per second …
+REFERENCE = {
+    "get one": 820,
+    "create": 700,
+    "PATCH title, priority": 680,
+    "list 100": 620,
+    "list 1,000": 110,
+    "list 10,000": 9,
+}
+# … and milliseconds in the middle.
+REFERENCE_LATENESS = 270
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class Table:
+    """Rows under a head: the first column to the left, figures to the right."""
+
+    def __init__(self, first: str, *others: str) -> None:
+        self.width = max(28, len(first))
+        self.others = others
+        say("")
+        self.row(first, *others)
+
+    def row(self, first: str, *others: str) -> None:
+        figures = [
+            f"{text:>{max(len(head), 8)}}"
+            for text, head in zip(others, self.others, strict=True)
+        ]
+        say("  ".join([f"{first:<{self.width}}", *figures]).rstrip())
+
+
+class Cells(Table):
+    def __init__(self) -> None:
+        super().__init__(
+            "operation",
+            *("clients", "requests/s", "reference", "ratio"),
+            *("p50 ms", "p99 ms", "CPU ms/request"),
+        )
+
+    def add(self, cell: Cell) -> None:
+        reference = REFERENCE.get(cell.operation)
+        cpu = cell.cpu_per_request
+        self.row(
+            cell.operation,
+            str(cell.concurrency),
+            f"{cell.per_second:,.{0 if cell.per_second >= 100 else 1}f}",
+            str(reference or ""),
+            f"{cell.per_second / reference:.1f}x" if reference else "",
+            *_milliseconds(cell.p50, cell.p99),
+            "" if cpu is None else f"{cpu:,.2f}",
+        )
+
+
+def lateness(figures: Sequence[Lateness]) -> None:
+    table = Table(
+        "log stream: late after", "readers", "p50 ms", "p99 ms", "reference p50"
+    )
+    for late in figures:
+        table.row(
+            late.since,
+            str(late.readers),
+            *_milliseconds(late.p50, late.p99),
+            str(REFERENCE_LATENESS),
+        )
+
+
+def idle(figures: Idle) -> None:
+    table = Table("idle log streams", "memory MB", "threads", "descriptors", "CPU %")
+    for name, footprint, cpu in (
+        ("none", figures.before, ""),
+        (f"{figures.streams:,}", figures.after, f"{figures.cpu_percent:.1f}"),
+    ):
+        table.row(
+            name,
+            f"{footprint.memory_megabytes:.1f}",
+            str(footprint.threads),
+            str(footprint.descriptors),
+            cpu,
+        )
+
+
+def _milliseconds(*values: float) -> list[str]:
+    return [f"{value:,.2f}" for value in values]

@@ -1,0 +1,109 @@
+"""How many statements a request takes: it does not grow with what there is."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tasks.models import Task
+from tests.factories import (
+    DocumentFactory,
+    LogEntryFactory,
+    PermissionRequestFactory,
+    RunFactory,
+    TaskFactory,
+)
+from tests.ledger.factories import BudgetFactory, LedgerEntryFactory
+
+
+@pytest.fixture
+def count(api):
+    """Count the statements of a request, without the look for tokens once a second."""
+
+    def send(method, path, body=None):
+        api.get("/api/runtimes")
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            answer = getattr(api, method)(path, body)
+            assert answer.status_code < 300, answer.content
+            answer.getvalue()
+        statements = [
+            query["sql"] for query in queries if "tasks_apitoken" not in query["sql"]
+        ]
+        return len([sql for sql in statements if "SAVEPOINT" not in sql])
+
+    return send
+
+
+def many(task):
+    """Give a task a long life."""
+    for _ in range(3):
+        run = RunFactory(task=task, status="failed")
+        LedgerEntryFactory(task_id=task.pk, run_id=run.pk)
+        PermissionRequestFactory(run=run, status="allowed")
+        LogEntryFactory(task=task)
+        task.documents.add(DocumentFactory())
+    return task
+
+
+def test_getting_a_task_that_never_ran_takes_one(count):
+    assert count("get", f"/api/tasks/{TaskFactory().pk}") == 1
+
+
+def test_getting_a_task_takes_three_whatever_its_life(count):
+    waiting = PermissionRequestFactory().task
+    assert count("get", f"/api/tasks/{many(waiting).pk}") == 3
+
+
+def test_creating_a_task_takes_one(count):
+    assert count("post", "/api/tasks", {"title": "x"}) == 1
+
+
+def test_patching_a_field_takes_two(count):
+    assert count("patch", f"/api/tasks/{TaskFactory().pk}", {"priority": 0}) == 2
+
+
+def test_patching_the_status_takes_at_most_eight(count):
+    path = f"/api/tasks/{TaskFactory().pk}"
+    assert count("patch", path, {"status": "queued"}) <= 8
+
+
+@pytest.mark.parametrize("query", ["", "?status=planned", "?projectId=x"])
+def test_a_list_takes_one(count, query):
+    counts = []
+    for number in (10, 90):
+        Task.objects.bulk_create(Task(title="x") for _ in range(number))
+        counts.append(count("get", f"/api/tasks{query}"))
+    assert counts == [1, 1]
+
+
+def test_a_page_takes_at_most_two(count):
+    TaskFactory.create_batch(10)
+    assert count("get", "/api/tasks?limit=3") <= 2
+
+
+def test_executing_takes_at_most_sixteen(count):
+    BudgetFactory()
+    task = many(TaskFactory(status="queued"))
+    assert count("post", f"/api/tasks/{task.pk}/execute") <= 16
+
+
+@pytest.mark.parametrize(
+    ("what", "most"), [("output", 1), ("siblings", 2), ("provenance", 6)]
+)
+def test_reading_more_of_a_task_takes_a_few(count, what, most):
+    assert count("get", f"/api/tasks/{many(TaskFactory()).pk}/{what}") <= most
+
+
+def test_responding_takes_at_most_eleven(count):
+    request = PermissionRequestFactory()
+    body = {"notificationId": request.pk, "behavior": "allow", "alwaysAllow": True}
+    assert count("post", f"/api/tasks/{request.task_id}/respond", body) <= 11
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/notifications", "/api/documents", "/api/projects"]
+)
+def test_the_other_lists_take_one(count, path):
+    many(TaskFactory())
+    assert count("get", path) == 1

@@ -1,0 +1,183 @@
+"""What is told of a task beside itself: usage, output, siblings, provenance, names."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from ledger.models import LedgerEntry
+from tasks.models.log import to_text
+from tests.factories import (
+    DocumentFactory,
+    PermissionRequestFactory,
+    ProjectFactory,
+    RunFactory,
+    ScheduleFactory,
+    TaskFactory,
+    WorkflowFactory,
+)
+from tests.ledger.factories import (
+    LedgerEntryFactory,
+    UnknownUsageFactory,
+    UsageFactory,
+)
+
+
+def read(api, task, what=""):
+    answer = api.get(f"/api/tasks/{task.pk}{what}")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_names_are_resolved(api):
+    task = TaskFactory(
+        project=ProjectFactory(name="Marketing Analysis"),
+        workflow=WorkflowFactory(name="Quarter end"),
+        schedule=ScheduleFactory(name="Mondays"),
+    )
+    shown = read(api, task)
+    names = ("projectName", "workflowName", "scheduleName")
+    assert [shown[name] for name in names] == [
+        "Marketing Analysis",
+        "Quarter end",
+        "Mondays",
+    ]
+
+
+def test_usage_sums_up_all_runs(api):
+    start = timezone.now().replace(microsecond=5000)
+    run = RunFactory(status="failed", started_at=start, finished_at=start)
+    end = start + timedelta(seconds=89)
+    again = RunFactory(
+        task=run.task, status="completed", started_at=start, finished_at=end
+    )
+    for one in (run, again):
+        LedgerEntryFactory(task_id=one.task_id, run_id=one.pk)
+    LedgerEntryFactory()  # another task's
+    assert read(api, run.task)["usage"] == {
+        "inputTokens": 2000,
+        "outputTokens": 400,
+        "totalTokens": 2400,
+        "costMicros": 12_000,
+        "modelId": "claude-sonnet-4-6",
+        "startedAt": to_text(start),
+        "finishedAt": to_text(end),
+    }
+
+
+def test_cached_tokens_are_input(api):
+    task = RunFactory().task
+    usage = UsageFactory(input_tokens=10, cache_read_tokens=90, output_tokens=1)
+    LedgerEntryFactory(task_id=task.pk, usage=usage)
+    assert read(api, task)["usage"]["inputTokens"] == 100
+
+
+def test_an_unknown_cost_is_not_free(api):
+    task = RunFactory().task
+    LedgerEntryFactory(task_id=task.pk, usage=UnknownUsageFactory())
+    usage = read(api, task)["usage"]
+    assert (usage["costMicros"], usage["unpricedRequests"]) == (None, 1)
+
+
+@pytest.mark.parametrize("factory", [UsageFactory, UnknownUsageFactory])
+def test_what_was_corrected_does_not_count(api, factory):
+    task = RunFactory().task
+    entry = LedgerEntryFactory(task_id=task.pk, usage=factory())
+    LedgerEntry.objects.correct(entry, reason="booked twice")
+    usage = read(api, task).get("usage", {"totalTokens": 0, "costMicros": None})
+    assert usage["totalTokens"] == 0
+    assert not usage["costMicros"]
+    assert not usage.get("unpricedRequests")
+
+
+def test_a_running_task_says_what_it_waits_for(api):
+    now = timezone.now()
+    request = PermissionRequestFactory(created_at=now.replace(microsecond=5000))
+    PermissionRequestFactory(run=request.run)  # a later one waits behind it
+    assert read(api, request.task)["waitingFor"] == {
+        "notificationId": request.pk,
+        "toolName": "write_file",
+        "since": to_text(request.created_at),
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "content_type"),
+    [
+        ("## Q4 Revenue Analysis\n\nRevenue grew 23% QoQ...", "markdown"),
+        ('{"a": [1, 2]}', "json"),
+        ("It went well.", "text"),
+        ("def main():\n    return 42\n\n\nimport sys\n", "code"),
+        ("", "unknown"),
+    ],
+)
+def test_output_tells_how_to_render_it(api, result, content_type):
+    task = TaskFactory(status="completed", result=result)
+    assert read(api, task, "/output") == {
+        "taskId": str(task.pk),
+        "status": "completed",
+        "result": result,
+        "contentType": content_type,
+    }
+
+
+def test_siblings_are_the_other_tasks_of_the_same_workflow_run(api):
+    workflow, workflow_run = WorkflowFactory(), uuid4()
+    first, second, third = TaskFactory.create_batch(
+        3, workflow=workflow, workflow_run=workflow_run
+    )
+    TaskFactory(workflow=workflow, workflow_run=uuid4())  # another run of it
+    assert read(api, second, "/siblings") == [
+        {
+            "id": str(task.pk),
+            "title": task.title,
+            "status": "planned",
+            "createdAt": to_text(task.created_at),
+        }
+        for task in (first, third)
+    ]
+
+
+def test_a_task_of_no_workflow_has_no_siblings(api):
+    task, _ = TaskFactory.create_batch(2)
+    assert read(api, task, "/siblings") == []
+
+
+def test_a_task_of_a_person_is_manual(api):
+    task_id = api.post("/api/tasks", {"title": "x"}).json()["id"]
+    graph = api.get(f"/api/tasks/{task_id}/provenance").json()
+    assert (graph["sourceType"], graph["parentId"]) == ("manual", None)
+    assert graph["createdBy"] == "api"
+    assert graph["lineage"] == [{"type": "task", "id": task_id, "name": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("source", "factory"),
+    [("workflow", WorkflowFactory), ("schedule", ScheduleFactory)],
+)
+def test_provenance_names_the_parent(api, source, factory):
+    parent = factory()
+    task = TaskFactory(**{source: parent})
+    graph = read(api, task, "/provenance")
+    assert (graph["sourceType"], graph["parentId"], graph["parentName"]) == (
+        source,
+        str(parent.pk),
+        parent.name,
+    )
+    assert [step["type"] for step in graph["lineage"]] == [source, "task"]
+
+
+def test_provenance_tells_what_ran_who_allowed_it_and_what_it_cost(api):
+    request = PermissionRequestFactory()
+    task, document = request.task, DocumentFactory()
+    task.documents.add(document)
+    LedgerEntryFactory(task_id=task.pk, run_id=request.run_id)
+    answer = {"notificationId": request.pk, "behavior": "allow"}
+    api.post(f"/api/tasks/{task.pk}/respond", answer)
+    graph = read(api, task, "/provenance")
+    assert graph["documents"] == [{"id": document.pk, "name": "notes.txt"}]
+    assert [(run["attempt"], run["runtime"]) for run in graph["runs"]] == [(1, "echo")]
+    permission = graph["permissions"][0]
+    assert (permission["status"], permission["decidedBy"]) == ("allowed", "api")
+    assert graph["costMicros"] == 6000
