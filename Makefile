@@ -56,19 +56,19 @@ format: $(READY_TO_TEST)  ## put the code into the project's format
 
 test-sqlite: $(READY_TO_TEST)
 	@echo "== Tests on SQLite and in-memory rings: no service needed"
-	env -u DATABASE_URL -u REDIS_URL $(BIN)/pytest -q -n 2 tests
+	env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m pytest -q -n 2 tests
 
 test-services: $(READY_TO_TEST)
 	@DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m tests.services; \
 	case $$? in \
 	  0) echo "== Tests on PostgreSQL and Redis"; \
-	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/pytest -q -n 2 tests;; \
+	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m pytest -q -n 2 tests;; \
 	  3) test -z "$(STAGENT_REQUIRE_SERVICES)";; \
 	  *) exit 1;; \
 	esac
 
 test-model: $(READY_TO_TEST)  ## the road on the embedded model, which takes seconds a turn
-	$(BIN)/pytest -q -m model tests
+	$(BIN)/python -m pytest -q -m model tests
 
 bench: install  ## requests per second and stream latency; URL= measures a server that is up
 	$(BIN)/python -m tests.bench $(if $(URL),--url $(URL))
