@@ -20,10 +20,10 @@ from channels.worker import Worker as ChannelsWorker
 from django import db
 from django.conf import settings
 
-from agents import sandbox
+from agents import runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
-from tasks import doorbell, endings
+from tasks import catalog, doorbell, endings
 from tasks.models import PermissionRequest, Run
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Worker(ChannelsWorker):
                 self._repeated("take up lost runs", self._reap, lambda: self.lease / 6)
             ),
             self._spawn(self._listen()),
+            self._spawn(_warm_up()),
         ]
         log.info(
             "Worker %s performs up to %d runs at once.", self.name, self.concurrency
@@ -83,6 +84,7 @@ class Worker(ChannelsWorker):
                 await asyncio.wait(self.tasks)
         finally:
             await _end(chores)
+            await runtimes.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # A context of its own: it outlives whatever started the worker.
@@ -94,6 +96,9 @@ class Worker(ChannelsWorker):
         """Claim no more, let runs end for `grace` seconds, then hand the rest over."""
         self._stopping = True
         self._rung.set()
+        log.info(
+            "Stopping: %d runs have %g s to end by themselves.", len(self.tasks), grace
+        )
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=grace)
         for execution in list(self.executions.values()):
@@ -231,6 +236,13 @@ class Worker(ChannelsWorker):
             await chore()
         except PASSING:
             log.exception("Could not %s; trying again", what)
+
+
+async def _warm_up() -> None:
+    """Import the default runtime before its first run: some take a second or two."""
+    default = await in_database(catalog.default_runtime)
+    if default and default.readiness().is_ready:
+        await asyncio.to_thread(runtimes.runtime, default.name)
 
 
 async def _end(chores: list[asyncio.Task[None]]) -> None:

@@ -104,3 +104,17 @@ def test_web_and_workers_in_processes_of_their_own(site):
         assert log == list(range(1, len(log) + 1))
     workers[1].send_signal(signal.SIGTERM)
     assert workers[1].wait(timeout=20) == 0
+
+
+def test_a_second_signal_leaves_no_grace(site):
+    assert site.manage("migrate", "-v0").returncode == 0
+    site.daphne()
+    worker = site.start("manage.py", "runagents", "--grace", "60")
+    task_id = site.execute("say: begun", "sleep: 60")
+    site.wait_for_log(task_id, "begun")
+    worker.send_signal(signal.SIGTERM)
+    live.wait_for(lambda: "Stopping" in site.output)  # else the two may become one
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=10) == 0
+    runs = site.client.get(f"/api/tasks/{task_id}/provenance").json()["runs"]
+    assert [run["status"] for run in runs] == ["handed_over", "queued"]

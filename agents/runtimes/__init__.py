@@ -1,6 +1,5 @@
 """Name -> runtime, imported when first asked for: providers' libraries are slow to load."""
 
-from functools import cache
 from importlib import import_module
 
 from agents.runtimes.base import Runtime
@@ -11,9 +10,19 @@ _PLACES = {
 }
 
 
-@cache
+_loaded: dict[str, Runtime] = {}
+
+
 def runtime(name: str) -> Runtime:
     """Return the one instance of a runtime; KeyError if there is none of that name."""
-    module, _, attribute = _PLACES[name].partition(":")
-    instance: Runtime = getattr(import_module(module), attribute)()
-    return instance
+    if name not in _loaded:
+        module, _, attribute = _PLACES[name].partition(":")
+        # Of two threads that import it at once, both get the first one's.
+        _loaded.setdefault(name, getattr(import_module(module), attribute)())
+    return _loaded[name]
+
+
+async def close() -> None:
+    """Let go of what the loaded runtimes share between runs."""
+    for loaded in _loaded.values():
+        await loaded.close()

@@ -70,3 +70,6 @@ class Runtime(Protocol):
     def perform(
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]: ...
+
+    async def close(self) -> None:
+        """Let go of what runs share, such as connections; it may be used again after."""

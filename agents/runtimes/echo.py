@@ -40,6 +40,9 @@ class Echo:
                 yield event
         yield events.Finished("done")
 
+    async def close(self) -> None:
+        """Nothing is shared between runs."""
+
 
 async def _step(
     verb: str, rest: str, number: int, assignment: Assignment, ask: AskPermission

@@ -1,10 +1,8 @@
 """Every route has its methods, and a path or an id to nothing is a 404 in JSON."""
 
-from uuid import uuid4
-
 import pytest
 
-NOWHERE = str(uuid4())
+NOWHERE = "7f9c1c1e-3a52-4b0a-9d86-0d8d2f1f6f10"
 ONE = f"/api/tasks/{NOWHERE}"
 ACTIONS = ("execute", "resume", "cancel", "respond")
 VIEWS = ("output", "provenance", "siblings", "logs")
@@ -24,6 +22,9 @@ ROUTES = {
     "/api/profiles": {"GET"},
     "/api/profiles/x": {"GET"},
     "/api/runtimes": {"GET"},
+    "/api/budgets": {"GET", "POST"},
+    "/api/budgets/1": {"GET", "PATCH", "DELETE"},
+    "/api/usage": {"GET"},
     "/api/schema": {"GET"},
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")
