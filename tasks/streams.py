@@ -201,17 +201,14 @@ class Watcher:
             self._tasks.add(loop.create_task(work, context=contextvars.Context()))
 
     async def _hear(self) -> None:
-        manager = get_listener_manager()
-        while True:
+        # redis-py may swallow a cancel: so whether one came is asked for, too.
+        while not _is_cancelled():
             client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
             try:
                 async with client, client.pubsub() as pubsub:
                     await pubsub.subscribe("events_channel")
-                    async for message in pubsub.listen():
-                        if message["type"] == "message":
-                            ring = orjson.loads(message["data"])
-                            event = Event(ring["channel"], "message", ring["data"])
-                            manager.add_to_queues(ring["channel"], event)
+                    while not _is_cancelled():
+                        _pass_on(await pubsub.get_message(timeout=1.0))
             except (OSError, redis.RedisError) as error:
                 log.warning("Redis is not heard (the table is polled): %s", error)
                 await asyncio.sleep(2)
@@ -235,6 +232,18 @@ class Watcher:
                         channel, Event(channel, "message", {"entries": []})
                     )
             seen = {task_id: current.get(task_id) for task_id in watched}
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _pass_on(message: dict[str, Any] | None) -> None:
+    if message and message["type"] == "message":
+        ring = orjson.loads(message["data"])
+        event = Event(ring["channel"], "message", ring["data"])
+        get_listener_manager().add_to_queues(ring["channel"], event)
 
 
 def _positions(task_ids: list[UUID]) -> dict[UUID, tuple[str, int]]:
