@@ -29,8 +29,8 @@ class Result:
         return self.out.splitlines()
 
 
-def manage(*arguments, stdout=None, **options):
-    out, err = stdout or io.StringIO(), io.StringIO()
+def manage(*arguments, stdout=None, stderr=None, **options):
+    out, err = stdout or io.StringIO(), stderr or io.StringIO()
     code = 0
     try:
         call_command(

@@ -127,8 +127,8 @@ def test_a_run_that_nobody_takes_is_mentioned_once():
     run = RunFactory()
     Run.objects.update(queued_at=timezone.now() - timedelta(minutes=1))
     LogEntryFactory(task=run.task)
-    out = OnFirstLine(lambda: in_thread(finish, run))
-    result = manage("logs", run.task.pk, "--follow", stdout=out)
-    out.thread.join()
+    err = OnFirstLine(lambda: in_thread(finish, run))
+    result = manage("logs", run.task.pk, "--follow", stderr=err)
+    err.thread.join()
     assert result.err.count("No worker has taken") == 1
     assert "manage.py serve" in result.err
