@@ -68,7 +68,12 @@ def _has_data() -> bool:
 
 def _addresses(host: str) -> list[str]:
     if host not in LOOPBACK:
-        return [host]
+        try:
+            return [str(ip_address(host))]
+        except ValueError:
+            raise CommandError(
+                f"--host takes an address, such as 0.0.0.0, or localhost; got {host!r}."
+            ) from None
     # Both: what `localhost` means is the client's choice.
     return ["127.0.0.1", "::1"] if _has_ipv6() else ["127.0.0.1"]
 
