@@ -1,0 +1,50 @@
+"""What `manage.py serve` says before it serves, and what it does at its first start."""
+
+import socket
+
+import pytest
+
+from tests import live
+
+
+@pytest.fixture
+def site(tmp_path):
+    with live.site(tmp_path) as running:
+        yield running
+
+
+def test_the_server_refuses_to_start_open(site):
+    refused = site.manage("serve", "--host", "0.0.0.0", "--port", str(site.port))
+    assert refused.returncode != 0
+    assert "manage.py issuetoken" in refused.stderr
+
+
+def test_a_taken_port_is_said_plainly(site):
+    with socket.create_server(("127.0.0.1", site.port)):
+        refused = site.manage("serve", "--port", str(site.port))
+    assert refused.returncode != 0
+    assert "--port" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_host_is_an_address(site):
+    refused = site.manage("serve", "--host", "example.com")
+    assert "takes an address" in refused.stderr
+
+
+def test_the_first_start_shows_an_example_and_later_ones_do_not(site):
+    first = site.start("manage.py", "serve", "--port", str(site.port))
+    live.wait_for(lambda: "Admin: " in site.output)
+    assert "The task is completed" in site.output
+    assert site.client.get("/api/projects/proj-8f3a-4b2c").status_code == 200
+    assert (
+        site.client.get("/api/documents/doc-meeting-transcript-001").status_code == 200
+    )
+    first.terminate()
+    assert first.wait(timeout=20) == 0
+
+    second = site.start("manage.py", "serve", "--port", str(site.port))
+    site.wait_until_up(second)
+    live.wait_for(lambda: site.output.count("Admin: ") == 2)
+    assert site.output.count("The task is completed") == 1
+    assert len(site.client.get("/api/tasks").json()) == 1
