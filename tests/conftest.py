@@ -23,6 +23,7 @@ def home(tmp_path, settings):
     settings.STAGENT_HOME = tmp_path
     settings.MEDIA_ROOT = tmp_path / "documents"
     settings.STAGENT_ENABLE_ECHO = True
+    settings.STAGENT_HAS_EMBEDDED_MODEL = True
     settings.STAGENT_DEFAULT_RUNTIME = "echo"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     authentication.forget_open()

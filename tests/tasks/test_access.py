@@ -248,3 +248,20 @@ def test_the_admin_needs_a_login(api):
     answer = api.get("/admin/")
     assert answer.status_code == 302
     assert "/admin/login/" in answer["Location"]
+
+
+def test_behind_https_the_admin_takes_a_login(db, client, settings):
+    settings.ALLOWED_HOSTS = ["stagent.example.com"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://stagent.example.com"]
+    headers = {
+        "HTTP_HOST": "stagent.example.com",
+        "HTTP_ORIGIN": "https://stagent.example.com",
+    }
+    strict = type(client)(enforce_csrf_checks=True)
+    page = strict.get("/admin/login/", HTTP_HOST="stagent.example.com")
+    form = {
+        "username": "x",
+        "password": "y",
+        "csrfmiddlewaretoken": page.cookies["csrftoken"].value,
+    }
+    assert strict.post("/admin/login/", form, **headers).status_code == 200

@@ -77,6 +77,13 @@ def test_the_embedded_model_stands_in_for_a_credential(monkeypatch):
     assert catalog.RUNTIMES["anthropic-direct"].readiness().is_ready
 
 
+def test_a_site_has_no_embedded_model_unless_it_is_told(settings):
+    settings.STAGENT_HAS_EMBEDDED_MODEL = False
+    readiness = catalog.RUNTIMES["anthropic-direct"].readiness()
+    assert not readiness.is_ready
+    assert "ANTHROPIC_API_KEY" in readiness.reason
+
+
 def test_a_runtime_whose_package_is_missing_says_how_to_install_it():
     facts = RuntimeFacts(
         name="new",

@@ -43,6 +43,7 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, host: str, port: int, no_example: bool, **options: Any
     ) -> None:
+        settings.STAGENT_HAS_EMBEDDED_MODEL = True
         addresses = _addresses(host)
         _check_free(addresses, port)
         self._migrate()
