@@ -300,5 +300,8 @@ async def test_strays_of_a_killed_worker_are_ended_at_the_next_start(
 async def test_commands_of_a_live_worker_are_no_strays(worker, tag, ready):
     worker(f"echo > ready; exec sleep {tag}")
     await asyncio.to_thread(ready.read_text)
+    async with asyncio.timeout(5):
+        while not sleepers(tag):  # the shell is about to become the sleeper
+            await asyncio.sleep(0.01)
     sandbox.kill_strays()
     assert sleepers(tag)
