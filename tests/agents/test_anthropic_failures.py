@@ -167,7 +167,9 @@ async def test_a_providers_wish_is_waited_out(runtime, tmp_path, monkeypatch, he
 
 
 @pytest.mark.parametrize(
-    "wish", ["600", "1e99", formatdate(time.time() + 600, usegmt=True)]
+    "wish",
+    ["600", "1e99", formatdate(time.time() + 600, usegmt=True)],
+    ids=["seconds", "for ever", "a date"],
 )
 async def test_a_long_wish_fails_with_the_time_to_resume(runtime, tmp_path, wish):
     async with serving(
