@@ -5,12 +5,13 @@ import enum
 import logging
 import traceback
 from contextlib import aclosing
+from dataclasses import replace
 
 from agents import events, runtimes
 from agents.assignments import Job, prepare
 from agents.database import in_database
 from agents.permissions import Gate
-from agents.recorder import Recorder
+from agents.recorder import Recorder, storable
 from agents.runtimes.base import RuntimeFailed
 from ledger import budgets
 from tasks import endings
@@ -102,7 +103,7 @@ class Execution:
 
     async def _conclude(self, outcome: Outcome | None) -> None:
         if outcome is not None:
-            await in_database(endings.finish, self.run, outcome)
+            await in_database(endings.finish, self.run, _storable(outcome))
         elif self._stop is Stop.HANDED_OVER:
             await in_database(endings.hand_over, self.run)
 
@@ -129,3 +130,14 @@ class Execution:
                     f"The budget is used up (${limit / 1_000_000:.2f} for this task, or one that"
                     " it shares). Raise maxBudgetUsd or the budget, then resume."
                 )
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """Make what an agent wrote fit for a database, so that its run can always end."""
+    return replace(
+        outcome,
+        message=storable(outcome.message),
+        result=storable(outcome.result),
+        error=storable(outcome.error),
+        traceback=storable(outcome.traceback),
+    )

@@ -19,11 +19,13 @@ import redis
 from channels.worker import Worker as ChannelsWorker
 from django import db
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 
 from agents import runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
 from tasks import catalog, doorbell, endings
+from tasks.exceptions import LeaseLost
 from tasks.models import PermissionRequest, Run
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,8 @@ log = logging.getLogger(__name__)
 GLANCE_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
-PASSING = (db.Error, OSError, redis.RedisError)
+# A row that went or a lease that was taken between two looks is no failure either.
+PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
 
 
 async def _no_application(*asgi: Any) -> None:

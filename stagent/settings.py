@@ -157,11 +157,17 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 
 def _database() -> dict[str, Any]:
     if DATABASE_URL and not DATABASE_URL.startswith("sqlite:"):
-        return dict(
+        postgres: dict[str, Any] = dict(
             dj_database_url.parse(
                 DATABASE_URL, conn_max_age=600, conn_health_checks=True
             )
         )
+        # A frozen worker must not hold a task's row for ever.
+        frozen = max(STAGENT_LEASE_SECONDS, 10) * 1000
+        postgres.setdefault("OPTIONS", {})["options"] = (
+            f"-c idle_in_transaction_session_timeout={frozen}"
+        )
+        return postgres
     file = STAGENT_HOME / "stagent.sqlite3"
     parsed = (
         dj_database_url.parse(DATABASE_URL) if DATABASE_URL else {"NAME": str(file)}

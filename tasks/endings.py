@@ -4,6 +4,7 @@ Like the verbs in `tasks.lifecycle`, each is one transaction that takes the task
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from django.db import transaction
 from django.utils import timezone
@@ -64,19 +65,37 @@ def _last_entry(outcome: Outcome) -> NewEntry:
 def hand_over(run: Run) -> None:
     """Give up a run in good order: the next worker goes on from its checkpoint."""
     with transaction.atomic():
-        _succeed(
-            run, Run.Status.HANDED_OVER, "The worker is stopping; another one goes on."
-        )
+        Task.objects.select_for_update().filter(pk=run.task_id).first()
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+        else:
+            _succeed(
+                run,
+                Run.Status.HANDED_OVER,
+                "The worker is stopping; another one goes on.",
+            )
 
 
 def lose(run: Run) -> bool:
-    """Close a run whose lease has expired; False if it was renewed meanwhile."""
+    """Close a run whose lease has expired; False if it was renewed or closed meanwhile.
+
+    Passes over a task that somebody else has locked: that may be its frozen worker.
+    """
     with transaction.atomic():
-        Task.objects.select_for_update().get(pk=run.task_id)
-        if not Run.objects.expired().filter(pk=run.pk).exists():
+        locked = (
+            Task.objects.select_for_update(skip_locked=True)
+            .filter(pk=run.task_id)
+            .first()
+        )
+        if locked is None or not Run.objects.expired().filter(pk=run.pk).exists():
             return False
-        if run.cancel_requested_at:
+        if _is_to_be_cancelled(run):
             finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
+        elif PermissionRequest.objects.pending().filter(task_id=run.task_id).exists():
+            # It only waited for a person: whatever ended the worker, it was not this run.
+            _succeed(
+                run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
+            )
         elif _losses(run) + 1 >= MAX_LOSSES:
             reason = f"The worker died {MAX_LOSSES} times while it performed this task."
             finish(run, Outcome(Status.FAILED, reason, error=reason))
@@ -84,14 +103,23 @@ def lose(run: Run) -> bool:
             _succeed(
                 run, Run.Status.LOST, "The worker is gone; the run is taken up again."
             )
-        Run.objects.filter(pk=run.pk).update(
-            status=Run.Status.LOST, lease_expires_at=None
-        )
+        Run.objects.filter(pk=run.pk).update(lease_expires_at=None)
         return True
 
 
+def _is_to_be_cancelled(run: Run) -> bool:
+    """Read it under the task's lock: a cancel may have come since the run was read."""
+    asked = Run.objects.filter(pk=run.pk, cancel_requested_at__isnull=False)
+    return asked.exists()
+
+
 def _losses(run: Run) -> int:
-    return Run.objects.filter(session_id=run.session_id, status=Run.Status.LOST).count()
+    """Count the lost runs just before this one."""
+    earlier = Run.objects.filter(session_id=run.session_id, attempt__lt=run.attempt)
+    statuses = earlier.order_by("-attempt").values_list("status", flat=True)[
+        :MAX_LOSSES
+    ]
+    return len(list(takewhile(lambda status: status == Run.Status.LOST, statuses)))
 
 
 def _succeed(run: Run, status: Run.Status, message: str) -> None:
@@ -111,7 +139,6 @@ def _succeed(run: Run, status: Run.Status, message: str) -> None:
         priority=run.priority,
         is_resume=run.is_resume,
         started_by=run.started_by,
-        cancel_requested_at=run.cancel_requested_at,
     )
     entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
     LogEntry.objects.append(run.task_id, entry, run_id=successor_id)

@@ -31,6 +31,8 @@ def validate(pattern: str) -> None:
         raise ValidationError("Say what after the colon, or leave the colon out.")
     if kind == "run" and not _names_a_command(rest):
         raise ValidationError("A rule for `run` names the command: “run:git status”.")
+    if pattern.count("**") > 2:  # more take long to match
+        raise ValidationError("A pattern has at most two “**”.")
     if len(pattern) > MAX_LENGTH:
         raise ValidationError(f"A pattern has at most {MAX_LENGTH} characters.")
     if not is_plain(pattern):

@@ -21,6 +21,7 @@ from uuid import UUID
 import orjson
 import redis
 import redis.asyncio
+from django import db
 from django.conf import settings
 from django.db import close_old_connections
 from django_eventstream.event import Event
@@ -224,9 +225,14 @@ class Watcher:
                     name for name in manager.listeners_by_channel if name[:4] == "log:"
                 ]
             watched = [UUID(name[4:]) for name in channels]
-            current = await _read(_positions, watched) if watched else {}
+            try:
+                current = await _read(_positions, watched) if watched else {}
+            except (db.Error, OSError) as error:
+                log.warning("Logs are not polled: %s", error)
+                continue
             for task_id in watched:
-                if current.get(task_id) != seen.get(task_id, current.get(task_id)):
+                # At the first look too: it may have moved since the reader's own.
+                if task_id not in seen or current.get(task_id) != seen[task_id]:
                     channel = log_channel(task_id)
                     manager.add_to_queues(
                         channel, Event(channel, "message", {"entries": []})

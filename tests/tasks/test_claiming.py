@@ -174,3 +174,36 @@ def test_a_finished_run_withdraws_what_it_asked():
     endings.finish(run, Outcome(Status.FAILED, "Failed."))
     asked.refresh_from_db()
     assert asked.status == "withdrawn"
+
+
+def test_a_cancel_that_came_since_the_run_was_read_is_not_lost():
+    handed, lost = claimed(), expired()
+    for run in (handed, lost):
+        lifecycle.cancel(run.task, by="a test")
+    endings.hand_over(handed)  # both as they were read before
+    endings.lose(lost)
+    assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+
+
+def test_a_run_that_only_waits_for_a_person_is_not_blamed_for_a_dead_worker():
+    task = TaskFactory(status=Status.RUNNING)
+    session = SessionFactory(task=task)
+    for _ in range(2):
+        RunFactory(task=task, session=session, status=Run.Status.LOST)
+    run = expired(task=task, session=session)
+    task.permission_requests.create(
+        run=run,
+        session=session,
+        call_id="1",
+        tool_name="write",
+        tool_input={},
+        action="write:/a",
+    )
+    assert endings.lose(run)
+    assert Task.objects.get().status == Status.RUNNING
+
+
+def test_an_expired_run_whose_task_was_deleted_is_passed_over():
+    run = expired()
+    run.task.delete()
+    assert not endings.lose(run)
