@@ -61,7 +61,7 @@ class EmbeddedModel:
         )
         try:
             found = await self._first_line(self._process)
-        except BaseException:
+        except BaseException:  # a cancel too: the process is not to be left behind
             await self.stop()
             raise
         os.environ[URL_NAME] = found

@@ -162,7 +162,7 @@ async def _read_body(scope: Message, receive: Receive) -> IO[bytes]:
     body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
     try:
         await _spool(message, body, limit=_limit(scope), receive=receive)
-    except BaseException:
+    except BaseException:  # a cancel too: the file is not to be left open
         body.close()
         raise
     body.seek(0)
