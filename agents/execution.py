@@ -12,7 +12,7 @@ from agents.assignments import Job, prepare
 from agents.database import in_database
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
-from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.base import Parked, RuntimeFailed
 from ledger import budgets
 from tasks import endings
 from tasks.endings import Outcome
@@ -48,7 +48,7 @@ class Execution:
     @property
     def is_waiting(self) -> bool:
         """Whether it only waits for a person."""
-        return self.gate is not None and self.gate.waiting_for is not None
+        return self.gate is not None and bool(self.gate.waiting_for)
 
     def _was_stopped(self) -> bool:
         return self._stop is not None
@@ -73,7 +73,7 @@ class Execution:
         finally:
             await in_database(self.run.let_go, self.run.worker)
 
-    async def _outcome(self) -> Outcome | None:
+    async def _outcome(self) -> Outcome | Parked | None:
         """Perform the run; None means that there is nothing to write any more."""
         if self._was_stopped():
             return self._stopped()
@@ -85,6 +85,8 @@ class Execution:
             return self._stopped()
         except LeaseLost:
             raise
+        except Parked as parked:
+            return parked
         except RuntimeFailed as error:
             return Outcome(Status.FAILED, str(error), error=str(error))
         except Exception as error:
@@ -101,8 +103,13 @@ class Execution:
             return Outcome(Status.CANCELLED, "Cancelled.")
         return None
 
-    async def _conclude(self, outcome: Outcome | None) -> None:
-        if outcome is not None:
+    async def _conclude(self, outcome: Outcome | Parked | None) -> None:
+        if isinstance(outcome, Parked):
+            reason = storable(outcome.reason)
+            await in_database(
+                endings.park, self.run, reason=reason, seconds=outcome.seconds
+            )
+        elif outcome is not None:
             await in_database(endings.finish, self.run, _storable(outcome))
         elif self._stop is Stop.HANDED_OVER:
             await in_database(endings.hand_over, self.run)
@@ -125,7 +132,9 @@ class Execution:
         # Between a turn that is safely written down and the request for the next one.
         if isinstance(event, events.CheckpointReached) and event.will_continue:
             limit = job.budget_microdollars
-            if budgets.is_used_up(self.run.task_id, task_limit_microdollars=limit):
+            if budgets.is_used_up(
+                self.run.task_id, run_id=self.run.pk, task_limit_microdollars=limit
+            ):
                 raise BudgetUsedUp(
                     f"The budget is used up (${limit / 1_000_000:.2f} for this task, or one that"
                     " it shares). Raise maxBudgetUsd or the budget, then resume."

@@ -1,6 +1,7 @@
 """Asks: by rule where one certainly fits, else a person, and waits as long as it takes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 from django.db import transaction
@@ -23,27 +24,36 @@ class Gate:
     def __init__(self, recorder: Recorder, profile: Profile) -> None:
         self.recorder = recorder
         self.profile = profile
-        self.waiting_for: str | None = None  # the id of the pending request
+        self._waiting: Counter[str] = Counter()
         self._rung = asyncio.Event()
+
+    @property
+    def waiting_for(self) -> list[str]:
+        """The ids of the pending requests: an agent may make several calls at once."""
+        return list(self._waiting)
 
     def ring(self) -> None:
         """Look again: what this run waits for may have been answered."""
         self._rung.set()
+        self._rung = asyncio.Event()
 
     async def ask(self, call: ToolCall) -> Decision:
         """Return the decision for `call`: a rule's, or a person's, however long it takes."""
         decision, request_id = await in_database(self._decide_or_request, call)
         if decision:
             return decision
-        self.waiting_for = request_id
+        self._waiting[request_id] += 1
         try:
             while True:
+                rung = (
+                    self._rung
+                )  # before looking: a ring in between is not to be missed
                 if decision := await in_database(self._answer, request_id, call):
                     return decision
-                await self._rung.wait()
-                self._rung.clear()
+                await rung.wait()
         finally:
-            self.waiting_for = None
+            self._waiting[request_id] -= 1
+            self._waiting += Counter()  # drops what nobody waits for any more
 
     def _decide_or_request(self, call: ToolCall) -> tuple[Decision | None, str]:
         asked = self._asked_before(call)

@@ -24,6 +24,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from agents import runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
+from agents.suspects import Suspects
 from tasks import catalog, doorbell, endings
 from tasks.exceptions import LeaseLost
 from tasks.models import PermissionRequest, Run
@@ -61,6 +62,7 @@ class Worker(ChannelsWorker):
         self._rung = asyncio.Event()
         self._stopping = False
         self._renewed_at = time.monotonic()
+        self._suspects = Suspects()
 
     async def handle(self) -> None:
         """Work until `stop()`; ends when every run is finished or handed over."""
@@ -85,6 +87,7 @@ class Worker(ChannelsWorker):
                 await self._rest()
             while self.tasks:
                 await asyncio.wait(self.tasks)
+            await self._suspects.ended()
         finally:
             await _end(chores)
             await runtimes.close()
@@ -102,6 +105,7 @@ class Worker(ChannelsWorker):
         log.info(
             "Stopping: %d runs have %g s to end by themselves.", len(self.tasks), grace
         )
+        self._suspects.stop()
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=grace)
         for execution in list(self.executions.values()):
@@ -157,16 +161,33 @@ class Worker(ChannelsWorker):
 
     async def _glance(self) -> None:
         await self._look_after()
+        await self._claim()
+
+    async def _claim(self) -> None:
         while not self._stopping and (free := self.concurrency - self._busy()) > 0:
-            claimed = await in_database(Run.objects.claim_due, self.name, free)
+            places = settings.STAGENT_AGENT_PROCESSES - self._processes()
+            limit = min(free, places) if places > 0 else free
+            without = () if places > 0 else catalog.PROCESS_RUNTIMES
+            claimed = await in_database(
+                Run.objects.claim_due, self.name, limit, without=without
+            )
             for run in claimed:
                 self._perform(run)
-            if len(claimed) < free:
-                return
+            if len(claimed) < limit:
+                break
+        if not self._stopping:
+            await self._suspects.look()
 
     def _busy(self) -> int:
         # Who waits for a person, perhaps for days, takes nobody's place.
         return sum(not execution.is_waiting for execution in self.executions.values())
+
+    def _processes(self) -> int:
+        """Count the agents that are processes: those have their memory while they wait too."""
+        return sum(
+            execution.run.runtime in catalog.PROCESS_RUNTIMES
+            for execution in self.executions.values()
+        )
 
     def _perform(self, run: Run) -> None:
         execution = Execution(run)
@@ -189,18 +210,20 @@ class Worker(ChannelsWorker):
         """Hear of cancels, lost leases and answers for the runs in hand."""
         if not self.executions:
             return
-        waiting = {e.gate.waiting_for: e for e in self.executions.values() if e.gate}
-        news = await in_database(
-            _news, list(self.executions), [i for i in waiting if i]
-        )
+        waiting = {
+            request_id: execution.gate
+            for execution in self.executions.values()
+            if execution.gate
+            for request_id in execution.gate.waiting_for
+        }
+        news = await in_database(_news, list(self.executions), list(waiting))
         for run_id, execution in list(self.executions.items()):
             if run_id in news.cancelled:
                 execution.stop(Stop.CANCELLED)
             elif run_id not in news.held:
                 execution.stop(Stop.LOST)
-        for request_id in news.answered:
-            if gate := waiting[request_id].gate:
-                gate.ring()
+        for gate in {waiting[request_id] for request_id in news.answered}:
+            gate.ring()
 
     # --- Leases ------------------------------------------------------------------------
 
@@ -239,6 +262,22 @@ class Worker(ChannelsWorker):
             await chore()
         except PASSING:
             log.exception("Could not %s; trying again", what)
+
+
+class LoneWorker(Worker):
+    """Performs the one run that it is given, and ends: see `agents.suspects`."""
+
+    def __init__(self, run_id: UUID, *, channel_layer: Any) -> None:
+        super().__init__(channel_layer=channel_layer, concurrency=1)
+        self._run_id: UUID | None = run_id
+
+    async def _claim(self) -> None:
+        if self._run_id:
+            run_id, self._run_id = self._run_id, None
+            if run := await in_database(Run.objects.claim_one, self.name, run_id):
+                self._perform(run)
+        if not self.executions:
+            self._stopping = True
 
 
 async def _warm_up() -> None:

@@ -61,15 +61,15 @@ def release(task_id: UUID) -> None:
     Reservation.objects.filter(task_id=task_id).delete()
 
 
-def is_used_up(task_id: UUID, *, task_limit_microdollars: int) -> bool:
-    """Tell if the task must stop. Ask after each booking.
+def is_used_up(task_id: UUID, *, run_id: UUID, task_limit_microdollars: int) -> bool:
+    """Tell if the task's run must stop. Ask after each booking.
 
     Where its reservation is used up and its budgets have room again, reserve more.
     """
     if _spent_by(task_id) >= task_limit_microdollars:
         return True
-    reservation = Reservation.objects.filter(task_id=task_id).first()
-    if reservation is None:
+    reservation = Reservation.objects.filter(task_id=task_id, run_id=run_id).first()
+    if reservation is None:  # the run was ended meanwhile, as it will notice
         return False
     if reservation.amount_microdollars == 0:
         return not _can_reserve_again(reservation, task_limit_microdollars)
@@ -112,8 +112,15 @@ def _exceeded(budget: Budget, now: datetime) -> BudgetExceeded:
 
 
 def _can_reserve_again(reservation: Reservation, task_limit_microdollars: int) -> bool:
+    # Locked, so that whoever ends the run meanwhile waits and releases what is reserved
+    # here; who was first left no row.
+    held = Reservation.objects.select_for_update().filter(
+        task_id=reservation.task_id, run_id=reservation.run_id
+    )
     try:
         with transaction.atomic():
+            if not held.exists():
+                return False
             reserve(
                 task_id=reservation.task_id,
                 run_id=reservation.run_id,

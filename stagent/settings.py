@@ -53,6 +53,10 @@ STAGENT_HOME = Path(os.environ.get("STAGENT_HOME") or BASE_DIR / ".stagent").res
 STAGENT_HOME.mkdir(parents=True, exist_ok=True)
 # Runs that one worker performs at once. They wait on the network, so hundreds are fine.
 STAGENT_WORKER_CONCURRENCY = _whole_number("STAGENT_WORKER_CONCURRENCY", 300)
+# Of those, agents that are processes of their own (claude-code, codex): about 300 MiB each.
+STAGENT_AGENT_PROCESSES = _whole_number("STAGENT_AGENT_PROCESSES", 20)
+# The longest that a run is parked because its provider's rate limit opens only then.
+STAGENT_MAX_PARK_SECONDS = _whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.
 STAGENT_LEASE_SECONDS = _whole_number("STAGENT_LEASE_SECONDS", 30)
 # The runtime of tasks that name none; empty: the first of the five that is ready.

@@ -17,6 +17,7 @@ from tasks import profile_files
 from tasks.profile_files import BUILT_IN, TOOL_NAMES, Profile
 from tasks.runtime_facts import (
     ECHO,
+    PROCESS_RUNTIMES,
     RUNTIME_NAMES,
     RUNTIMES,
     Readiness,
@@ -27,6 +28,7 @@ from tasks.runtime_facts import (
 __all__ = [
     "BUILT_IN",
     "GENERAL",
+    "PROCESS_RUNTIMES",
     "RUNTIMES",
     "RUNTIME_NAMES",
     "TOOL_NAMES",

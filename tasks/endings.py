@@ -4,8 +4,10 @@ Like the verbs in `tasks.lifecycle`, each is one transaction that takes the task
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import takewhile
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,6 +20,7 @@ from tasks.models import (
     NewEntry,
     PermissionRequest,
     Run,
+    Session,
     Status,
     Task,
 )
@@ -76,6 +79,41 @@ def hand_over(run: Run) -> None:
             )
 
 
+def park(run: Run, *, reason: str, seconds: float) -> None:
+    """Let a run rest until its provider takes requests again, or raise LeaseLost.
+
+    Without a step forward for longer than the settings allow, it fails instead.
+    """
+    with transaction.atomic():
+        Task.objects.select_for_update().filter(pk=run.task_id).first()
+        opens_at = timezone.now() + timedelta(seconds=seconds)
+        until = f"until {opens_at:%Y-%m-%d %H:%M:%S} UTC"
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+        elif (opens_at - _stuck_since(run)).total_seconds() > (
+            settings.STAGENT_MAX_PARK_SECONDS
+        ):
+            message = f"{reason}, {until}. Resume after that."
+            finish(run, Outcome(Status.FAILED, message, error=message))
+        else:
+            message = f"{reason}. The run is parked {until}."
+            _succeed(run, Run.Status.PARKED, message, not_before=opens_at)
+
+
+def _stuck_since(run: Run) -> datetime:
+    """Return when this run, with those parked just before it, last came a step forward."""
+    earlier = Run.objects.filter(session_id=run.session_id, attempt__lte=run.attempt)
+    chain = takewhile(
+        lambda row: row[0] == Run.Status.PARKED or row[1] == run.attempt,
+        earlier.order_by("-attempt").values_list("status", "attempt", "queued_at"),
+    )
+    *_, (_, _, began_at) = chain
+    moved_at: datetime = Session.objects.values_list("updated_at", flat=True).get(
+        pk=run.session_id
+    )
+    return max(moved_at, began_at)
+
+
 def lose(run: Run) -> bool:
     """Close a run whose lease has expired; False if it was renewed or closed meanwhile.
 
@@ -96,7 +134,7 @@ def lose(run: Run) -> bool:
             _succeed(
                 run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
             )
-        elif _losses(run) + 1 >= MAX_LOSSES:
+        elif run.losses + 1 >= MAX_LOSSES:
             reason = f"The worker died {MAX_LOSSES} times while it performed this task."
             finish(run, Outcome(Status.FAILED, reason, error=reason))
         else:
@@ -113,16 +151,9 @@ def _is_to_be_cancelled(run: Run) -> bool:
     return asked.exists()
 
 
-def _losses(run: Run) -> int:
-    """Count the lost runs just before this one."""
-    earlier = Run.objects.filter(session_id=run.session_id, attempt__lt=run.attempt)
-    statuses = earlier.order_by("-attempt").values_list("status", flat=True)[
-        :MAX_LOSSES
-    ]
-    return len(list(takewhile(lambda status: status == Run.Status.LOST, statuses)))
-
-
-def _succeed(run: Run, status: Run.Status, message: str) -> None:
+def _succeed(
+    run: Run, status: Run.Status, message: str, *, not_before: datetime | None = None
+) -> None:
     """Close `run` and queue its successor in the same session."""
     successor_id = new_id()
     held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
@@ -139,6 +170,8 @@ def _succeed(run: Run, status: Run.Status, message: str) -> None:
         priority=run.priority,
         is_resume=run.is_resume,
         started_by=run.started_by,
+        losses=run.losses + 1 if status == Run.Status.LOST else 0,
+        not_before=not_before,
     )
     entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
     LogEntry.objects.append(run.task_id, entry, run_id=successor_id)

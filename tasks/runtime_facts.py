@@ -44,6 +44,7 @@ class RuntimeFacts:
     credentials: tuple[str, ...] = ()  # environment variables, of which one must be set
     can_use_embedded_model: bool = False  # in place of a credential
     can_resume: bool = True
+    is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
     is_in_this_version: bool = True
 
@@ -107,6 +108,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             package="claude_agent_sdk",
             distribution="claude-agent-sdk",
             extra="claude-code",
+            is_a_process=True,
             credentials=_ANTHROPIC,
             is_in_this_version=False,
         ),
@@ -118,6 +120,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             package="codex_cli_bin",
             distribution="openai-codex-cli-bin",
             extra="codex",
+            is_a_process=True,
             credentials=_OPENAI,
             edits_input=False,
             is_in_this_version=False,
@@ -152,6 +155,9 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
     )
 }
+PROCESS_RUNTIMES: tuple[str, ...] = tuple(
+    facts.name for facts in RUNTIMES.values() if facts.is_a_process
+)
 # Says back what it is told. For tests: it is none of the API's five.
 ECHO = RuntimeFacts(
     name="echo",

@@ -37,15 +37,21 @@ def test_a_killed_run_goes_on_from_its_checkpoint(site):
     assert log == list(range(1, len(log) + 1))
 
 
-def test_a_task_that_kills_its_worker_three_times_is_failed(site):
+def test_a_task_that_kills_its_worker_three_times_is_failed_and_takes_no_other_along(
+    site,
+):
     server = site.serve()
-    task_id = site.execute("kill")
-    for _ in range(3):
+    bystander = site.execute("say: begun", "sleep: 12", "finish: made it")
+    site.wait_for_log(bystander, "begun")
+    poison = site.execute("sleep: 0.5", "kill")
+    for _ in range(2):
         server.wait(timeout=30)
         server = site.serve()
-    task = site.wait_for_status(task_id, "failed")
-    assert "3 times" in list(site.follow(task_id))[-1]["message"]
-    assert task["status"] == "failed"
+    # The third time it is alone in a process of its own, and the bystander in another.
+    site.wait_for_status(poison, "failed")
+    assert "3 times" in list(site.follow(poison))[-1]["message"]
+    assert site.wait_for_status(bystander, "completed")["result"] == "made it"
+    assert server.poll() is None
 
 
 def test_a_stopped_worker_hands_its_runs_over(site):

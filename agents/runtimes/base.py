@@ -15,6 +15,19 @@ class RuntimeFailed(Exception):
     """The run cannot go on. The message is for people and says what to do."""
 
 
+class Parked(Exception):
+    """The provider takes no request for a known time: go on after `seconds`, from the checkpoint.
+
+    The reason is for people. Longer than the settings allow, or without a known time, is
+    RuntimeFailed.
+    """
+
+    def __init__(self, reason: str, *, seconds: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What was kept to go on with a conversation: see `events.CheckpointReached`."""
@@ -64,7 +77,8 @@ class Runtime(Protocol):
     """A way to run an agent.
 
     To resume is an assignment with a checkpoint; to cancel is to close the generator
-    (it stops everything it started before it returns); to fail is to raise.
+    (it stops everything it started before it returns); to fail is to raise RuntimeFailed;
+    to wait for a rate limit is to raise Parked.
     """
 
     def perform(

@@ -7,6 +7,7 @@
     use: KEY=N …          book a request: input=10 output=5 model=NAME provider=NAME key=ID
     checkpoint            keep the line that comes next; a resume starts there
     turn                  the same, where the next step would ask the provider again
+    park: SECONDS         rest, as for a rate limit; goes on after this line
     fail: TEXT            end as failed
     crash: TEXT           end by an error nobody expected
     kill                  end the worker's process, as `kill -9` does
@@ -21,7 +22,13 @@ import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from agents import events
-from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed, ToolCall
+from agents.runtimes.base import (
+    AskPermission,
+    Assignment,
+    Parked,
+    RuntimeFailed,
+    ToolCall,
+)
 from ledger.pricing import Usage
 
 
@@ -59,17 +66,18 @@ async def _step(
                 yield event
         case "use":
             yield _usage(rest, f"{assignment.run_id}-{number}")
-        case "checkpoint" | "turn":
+        case "checkpoint" | "turn" | "park":
             state = {"line": number + 1}
             yield events.CheckpointReached(state, [{"line": number}], verb == "turn")
-        case _:
-            _end(verb, rest)
+    _end(verb, rest)
 
 
 def _end(verb: str, rest: str) -> None:
     match verb:
         case "fail":
             raise RuntimeFailed(rest)
+        case "park":
+            raise Parked("The rate limit is used up", seconds=float(rest))
         case "crash":
             raise ZeroDivisionError(rest)
         case "kill":

@@ -2,14 +2,16 @@
 
 import random
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
+from django.conf import settings
+
 from agents import events
 from agents.events import JSON
-from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.base import Parked, RuntimeFailed
 from ledger.pricing import Usage
 
 A_YEAR = 365 * 86_400.0  # seconds
@@ -97,12 +99,17 @@ class RetryPolicy:
     tries: int = 5
     first_delay: float = 1.0
     longest_delay: float = 30.0
-    longest_wish: float = 120.0  # the longest retry-after that we wait out
+    longest_wish: float = 120.0  # the longest retry-after that is waited out in place
+    longest_park: float = field(  # the longest that the run is parked for
+        default_factory=lambda: settings.STAGENT_MAX_PARK_SECONDS
+    )
     turn: float = 1_800.0  # the longest that one turn may take
 
     def delay(self, failure: TurnFailed, failures: int) -> float:
-        """Return how long to wait after so many failures, or raise RuntimeFailed."""
+        """Return how long to wait after so many failures, or raise Parked or RuntimeFailed."""
         wish = failure.retry_after or 0.0
+        if self.longest_wish < wish <= self.longest_park:
+            raise Parked(failure.reason, seconds=wish)
         if wish > self.longest_wish:
             opens_at = datetime.now(UTC) + timedelta(seconds=min(wish, A_YEAR))
             raise RuntimeFailed(

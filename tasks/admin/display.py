@@ -24,6 +24,7 @@ TONES = {
     "completed": "success",
     "failed": "danger",
     "handed_over": "info",
+    "parked": "warning",
     "lost": "danger",
     "pending": "warning",
     "allowed": "success",

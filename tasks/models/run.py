@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 from tasks.models.ids import new_id
 
 MAX_LOSSES = 3
+# From so many on, a run is performed in a process of its own, where it takes no other along.
+SUSPICIOUS_LOSSES = MAX_LOSSES - 1
 
 
 def _lease_end() -> "ExpressionWrapper[Any]":
@@ -41,11 +43,28 @@ class RunQuerySet(models.QuerySet["Run"]):
     def expired(self) -> Self:
         return self.filter(status=Run.Status.RUNNING, lease_expires_at__lt=Now())
 
-    def claim_due(self, worker: str, limit: int) -> list["Run"]:
-        """Claim up to `limit` due runs, passing over those that others are claiming."""
+    def suspect(self) -> Self:
+        """Those that may be what killed their workers."""
+        return self.filter(losses__gte=SUSPICIOUS_LOSSES)
+
+    def claim_due(
+        self, worker: str, limit: int, *, without: Collection[str] = ()
+    ) -> list["Run"]:
+        """Claim up to `limit` due runs, passing over those that others are claiming.
+
+        Not those of the runtimes `without`, and no suspects: they get a process each.
+        """
+        claimable = self.due().filter(losses__lt=SUSPICIOUS_LOSSES)
+        if without:
+            claimable = claimable.exclude(runtime__in=without)
         with transaction.atomic():
-            due = self.due().select_for_update(skip_locked=True, of=("self",))[:limit]
+            due = claimable.select_for_update(skip_locked=True, of=("self",))[:limit]
             return [run for run in due if run.claim(worker)]
+
+    def claim_one(self, worker: str, run_id: UUID) -> "Run | None":
+        """Claim this run if it is due and nobody else is faster."""
+        run = self.due().filter(pk=run_id).first()
+        return run if run and run.claim(worker) else None
 
     def renew(self, worker: str, run_ids: Collection[UUID]) -> "Heartbeat":
         """Extend the leases of `run_ids`, and tell which are lost or to be cancelled."""
@@ -80,6 +99,7 @@ class Run(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
         HANDED_OVER = "handed_over", "handed over"  # its worker stopped in good order
+        PARKED = "parked"  # the provider takes no request for a known time
         LOST = "lost"  # its worker let the lease expire
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -102,6 +122,12 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(
         null=True, blank=True, help_text="Parked until then."
+    )
+
+    losses = models.PositiveSmallIntegerField(
+        default=0,
+        editable=False,
+        help_text="How many workers in a row died while they performed it.",
     )
 
     error = models.TextField(blank=True)

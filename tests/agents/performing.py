@@ -14,6 +14,7 @@ from agents.runtimes.base import (
     Assignment,
     Checkpoint,
     Decision,
+    Parked,
     RuntimeFailed,
     ToolCall,
 )
@@ -88,6 +89,7 @@ class Performance:
         self.ask = ask or Person()
         self.events: list[Event] = []
         self.failure = ""
+        self.parked: Parked | None = None
         self._state = ""
         self._items: list[str] = []
 
@@ -103,6 +105,8 @@ class Performance:
                         break
         except RuntimeFailed as failure:
             self.failure = str(failure)
+        except Parked as parked:
+            self.parked = parked
         self.events += seen
         return seen
 

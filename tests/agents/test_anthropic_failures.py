@@ -171,7 +171,7 @@ async def test_a_providers_wish_is_waited_out(runtime, tmp_path, monkeypatch, he
     ["600", "1e99", formatdate(time.time() + 600, usegmt=True)],
     ids=["seconds", "for ever", "a date"],
 )
-async def test_a_long_wish_fails_with_the_time_to_resume(runtime, tmp_path, wish):
+async def test_a_long_wish_parks_the_run(runtime, tmp_path, wish):
     async with serving(
         Reply(status=429, headers={"retry-after": wish}), Reply("Whole.")
     ) as server:
@@ -180,6 +180,18 @@ async def test_a_long_wish_fails_with_the_time_to_resume(runtime, tmp_path, wish
     if wish == "1e99":  # no number of seconds: not a wish
         assert performance.events[-1] == Finished("Whole.")
         return
+    assert performance.parked.seconds == pytest.approx(600, abs=5)
+    assert performance.parked.reason.startswith("The provider")
+    assert len(server.requests) == 1
+
+
+async def test_a_wish_beyond_the_bound_fails_with_the_time_to_resume(tmp_path):
+    async with (
+        anthropic_runtime(policy=RetryPolicy(longest_park=500)) as runtime,
+        serving(Reply(status=429, headers={"retry-after": "600"})) as server,
+    ):
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
     assert "UTC. Resume after that." in performance.failure
     assert len(server.requests) == 1
 

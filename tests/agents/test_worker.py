@@ -9,13 +9,16 @@ from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from agents import worker as worker_module
-from agents.recorder import storable
+from agents.permissions import Gate
+from agents.recorder import Recorder, storable
+from agents.runtimes.base import ToolCall
 from agents.worker import Worker
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks import doorbell, lifecycle
+from tasks.catalog import Profile
 from tasks.models import PermissionRequest, PermissionRule, Run, Status, Task
 from tasks.models.permission import Answer
-from tests.factories import ProjectFactory, TaskFactory
+from tests.factories import ProjectFactory, RunFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -171,6 +174,52 @@ async def test_a_deny_rule_beats_an_allow_rule():
     said = await messages(task)
     assert "denied: The rule write:/secret/* denies this." in said
     assert "did /b" in said
+
+
+async def test_an_agent_may_ask_for_several_things_at_once(tmp_path):
+    run = await sync_to_async(RunFactory)(status=Run.Status.RUNNING)
+    profile = Profile(id="p", name="P", description="", instructions="")
+    gate = Gate(Recorder(run), profile)
+    calls = [ToolCall(c, "write", {"p": c}, f"write:/{c}", c) for c in "ab"]
+    first, second = (asyncio.create_task(gate.ask(call)) for call in calls)
+    await until(lambda: PermissionRequest.objects.filter(call_id="b").exists())
+    await until(lambda: PermissionRequest.objects.filter(call_id="a").exists())
+    asked = await PermissionRequest.objects.aget(call_id="b")
+    async with asyncio.timeout(5):
+        while len(gate.waiting_for) < 2:
+            await asyncio.sleep(0.01)
+    await answer(asked, Answer(True, by="a person"))
+    gate.ring()
+    assert (await second).is_allowed
+    assert gate.waiting_for != []
+    await answer(
+        await PermissionRequest.objects.aget(call_id="a"), Answer(False, by="a person")
+    )
+    gate.ring()
+    assert not (await first).is_allowed
+    assert gate.waiting_for == []
+
+
+async def test_a_run_is_parked_until_its_provider_takes_requests_again():
+    async with working():
+        task = await execute("checkpoint", "park: 1", "finish: made it")
+        task = await finished(task)
+    assert task.result == "made it"
+    statuses = Run.objects.order_by("attempt").values_list("status", flat=True)
+    assert [status async for status in statuses] == ["parked", "completed"]
+
+
+async def test_agents_that_are_processes_are_bounded_for_themselves(
+    settings, monkeypatch
+):
+    monkeypatch.setattr(worker_module.catalog, "PROCESS_RUNTIMES", ("echo",))
+    settings.STAGENT_AGENT_PROCESSES = 1
+    async with working() as worker:
+        first = await execute("say: begun", "sleep: 60")
+        await until(lambda: first.log.filter(message="begun").exists())
+        await execute("sleep: 60")
+        await asyncio.sleep(1.5)  # more than a glance
+        assert list(worker.executions) == [first.live_run]
 
 
 async def test_what_waits_for_a_person_takes_nobodys_place():

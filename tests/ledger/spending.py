@@ -12,10 +12,11 @@ RUNTIME = "anthropic-direct"
 
 
 def reserve(task_id=None, *, runtime=RUNTIME, project_id=None, limit=2 * USD):
+    task_id = task_id or uuid4()
     with transaction.atomic():
         return budgets.reserve(
-            task_id=task_id or uuid4(),
-            run_id=uuid4(),
+            task_id=task_id,
+            run_id=task_id,  # a task has one run here
             runtime=runtime,
             project_id=project_id,
             task_limit_microdollars=limit,
@@ -37,4 +38,4 @@ def reserved(task_id):
 
 
 def is_used_up(task_id, *, limit=2 * USD):
-    return budgets.is_used_up(task_id, task_limit_microdollars=limit)
+    return budgets.is_used_up(task_id, run_id=task_id, task_limit_microdollars=limit)

@@ -125,3 +125,22 @@ def test_asking_whether_to_go_on_takes_three_queries(django_assert_num_queries):
     reserve(task_id)
     with django_assert_num_queries(3):
         is_used_up(task_id)
+
+
+def test_a_run_that_was_ended_meanwhile_reserves_nothing_again():
+    """Who asks has read the reservation; who ends the run releases it before it is locked."""
+    task_id = uuid4()
+    reserve(task_id)
+    Reservation.objects.update(amount_microdollars=0)
+    as_it_was_read = Reservation.objects.get()
+    budgets.release(task_id)
+    assert not budgets._can_reserve_again(as_it_was_read, 2 * USD)
+    assert not Reservation.objects.exists()
+
+
+def test_a_run_reserves_nothing_beside_its_successor():
+    task_id = uuid4()
+    reserve(task_id)
+    Reservation.objects.update(amount_microdollars=0, run_id=uuid4())
+    assert not is_used_up(task_id)
+    assert reserved(task_id) == 0

@@ -9,7 +9,7 @@ from tasks import endings, lifecycle
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, Run, Status, Task
-from tests.factories import RunFactory, SessionFactory, TaskFactory
+from tests.factories import RunFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +66,28 @@ def test_a_run_waits_until_the_earlier_one_has_left_the_workspace():
     assert Run.objects.claim_due("worker-2", 10) == [second]
 
 
+def test_a_run_that_two_workers_died_of_is_claimed_only_by_name():
+    run = RunFactory(losses=2)
+    assert Run.objects.claim_due("worker-1", 10) == []
+    assert Run.objects.claim_one("worker-1", run.pk) == run
+    assert Run.objects.claim_one("worker-2", run.pk) is None
+
+
+def test_losses_count_in_a_row_and_a_run_that_was_handed_over_begins_anew():
+    endings.lose(expired())
+    lost = Run.objects.latest("attempt")
+    assert lost.losses == 1
+    lost.claim("worker-2")
+    endings.hand_over(lost)
+    assert Run.objects.latest("attempt").losses == 0
+
+
+def test_runtimes_that_have_no_room_are_passed_over():
+    RunFactory(session__runtime="claude-code")
+    other = RunFactory(session__runtime="ollama")
+    assert Run.objects.claim_due("worker-1", 10, without=["claude-code"]) == [other]
+
+
 def test_claiming_takes_as_many_queries_for_many_waiting_runs(
     django_assert_max_num_queries,
 ):
@@ -109,12 +131,9 @@ def test_a_run_that_was_renewed_meanwhile_is_not_lost():
     assert Run.objects.get().status == Run.Status.RUNNING
 
 
-def test_the_third_lost_run_of_a_session_fails_the_task():
+def test_the_third_lost_run_in_a_row_fails_the_task():
     task = TaskFactory(status=Status.RUNNING)
-    session = SessionFactory(task=task)
-    for _ in range(2):
-        RunFactory(task=task, session=session, status=Run.Status.LOST)
-    endings.lose(expired(task=task, session=session))
+    endings.lose(expired(task=task, losses=2))
     task.refresh_from_db()
     assert task.status == Status.FAILED
     assert "died 3 times" in task.log.last().message
@@ -186,14 +205,11 @@ def test_a_cancel_that_came_since_the_run_was_read_is_not_lost():
 
 
 def test_a_run_that_only_waits_for_a_person_is_not_blamed_for_a_dead_worker():
-    task = TaskFactory(status=Status.RUNNING)
-    session = SessionFactory(task=task)
-    for _ in range(2):
-        RunFactory(task=task, session=session, status=Run.Status.LOST)
-    run = expired(task=task, session=session)
+    run = expired(losses=2)
+    task = run.task
     task.permission_requests.create(
         run=run,
-        session=session,
+        session=run.session,
         call_id="1",
         tool_name="write",
         tool_input={},

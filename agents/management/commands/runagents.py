@@ -2,14 +2,15 @@
 
 import asyncio
 import signal
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
+from uuid import UUID
 
 from channels.layers import get_channel_layer
 from channels.management.commands.runworker import Command as RunWorker
 from django.conf import settings
 
-from agents.worker import GRACE_SECONDS, Worker
+from agents.worker import GRACE_SECONDS, LoneWorker, Worker
 
 
 class Command(RunWorker):
@@ -30,10 +31,15 @@ class Command(RunWorker):
             default=GRACE_SECONDS,
             help="seconds that runs get to end by themselves at a stop (default: %(default)s)",
         )
+        # What a worker starts for a run that may be what killed others.
+        parser.add_argument("--run", type=UUID, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        worker = Worker(
-            channel_layer=get_channel_layer(), concurrency=options["concurrency"]
+        layer = get_channel_layer()
+        worker = (
+            LoneWorker(options["run"], channel_layer=layer)
+            if options["run"]
+            else Worker(channel_layer=layer, concurrency=options["concurrency"])
         )
         asyncio.run(_until_stopped(worker, grace=options["grace"]))
 

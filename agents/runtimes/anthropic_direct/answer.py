@@ -9,7 +9,7 @@ import uuid
 from collections import defaultdict
 from typing import Any
 
-from agents import events
+from agents import events, usage
 from agents.events import JSON
 from agents.runtimes.base import RuntimeFailed
 from agents.runtimes.wire import RequestedCall, Stop, Turn
@@ -113,27 +113,16 @@ class Answer:
                 )
         return ""
 
-    def _count(self, usage: Any) -> None:
+    def _count(self, reported: Any) -> None:
         """Overwrite, not add: the counts are of the whole answer so far."""
-        counts = usage.to_dict(warnings=False)
+        counts = reported.to_dict(warnings=False)
         self._counts |= {
             name: value for name, value in counts.items() if value is not None
         }
 
     def _usage(self) -> Usage:
-        counts = self._counts
-        for_an_hour = (counts.get("cache_creation") or {}).get(
-            "ephemeral_1h_input_tokens"
-        ) or 0
-        written = counts.get("cache_creation_input_tokens", 0)
-        return Usage(
-            provider=self._provider,
-            model=self._model,
-            input_tokens=counts.get("input_tokens", 0),
-            cache_read_tokens=counts.get("cache_read_input_tokens", 0),
-            cache_write_tokens=max(written - for_an_hour, 0),
-            cache_write_1h_tokens=for_an_hour,
-            output_tokens=counts.get("output_tokens", 0),
+        return usage.of_messages(
+            self._counts, provider=self._provider, model=self._model
         )
 
     def _joined(self, kind: str) -> str:

@@ -1,0 +1,51 @@
+"""What providers report as used, in the ledger's counts, of which no two hold the same token."""
+
+from agents.events import JSON
+from ledger.pricing import Usage
+
+
+def of_messages(counts: JSON, *, provider: str, model: str) -> Usage:
+    """Read `usage` of the Messages API: its input is what no cache had or keeps."""
+    for_an_hour = _count(counts.get("cache_creation"), "ephemeral_1h_input_tokens")
+    written = _count(counts, "cache_creation_input_tokens")
+    return Usage(
+        provider=provider,
+        model=model,
+        input_tokens=_count(counts, "input_tokens"),
+        cache_read_tokens=_count(counts, "cache_read_input_tokens"),
+        cache_write_tokens=max(written - for_an_hour, 0),
+        cache_write_1h_tokens=for_an_hour,
+        output_tokens=_count(counts, "output_tokens"),
+    )
+
+
+def of_responses(counts: JSON, *, provider: str, model: str) -> Usage:
+    """Read `usage` of the Responses API: its input counts the cache's part too, and its
+    output the reasoning.
+    """
+    details = counts.get("input_tokens_details")
+    read = _count(details, "cached_tokens")
+    written = _count(details, "cache_write_tokens")
+    return Usage(
+        provider=provider,
+        model=model,
+        input_tokens=max(_count(counts, "input_tokens") - read - written, 0),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=_count(counts, "output_tokens"),
+    )
+
+
+def of_ollama(chunk: JSON, *, provider: str, model: str) -> Usage:
+    """Read the last line of `/api/chat`; a prompt that was all cached has no count."""
+    return Usage(
+        provider=provider,
+        model=model,
+        input_tokens=_count(chunk, "prompt_eval_count"),
+        output_tokens=_count(chunk, "eval_count"),
+    )
+
+
+def _count(counts: JSON | None, name: str) -> int:
+    """A count that is missing or null is 0: servers leave out what they do not have."""
+    return (counts or {}).get(name) or 0
