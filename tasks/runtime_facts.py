@@ -143,7 +143,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             package="openai",
             distribution="openai",
             credentials=_OPENAI,
-            is_in_this_version=False,
         ),
         RuntimeFacts(
             name="ollama",
@@ -151,7 +150,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             provider="Ollama",
             description="A model on a machine of yours, with this server's own tools.",
             credentials=("OLLAMA_HOST",),
-            is_in_this_version=False,
         ),
     )
 }

@@ -6,6 +6,8 @@ from agents.runtimes.base import Runtime
 
 _PLACES = {
     "anthropic-direct": "agents.runtimes.anthropic_direct:AnthropicDirect",
+    "openai-direct": "agents.runtimes.openai_direct:OpenAIDirect",
+    "ollama": "agents.runtimes.ollama:Ollama",
     "echo": "agents.runtimes.echo:Echo",
 }
 

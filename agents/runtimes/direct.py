@@ -165,7 +165,10 @@ class AgentLoop:
                     yield event
             if call is not calls[-1]:
                 yield self._conversation.checkpoint(will_continue=False)
-        results = [Result(call.wire_id, call.output, call.is_error) for call in calls]
+        results = [
+            Result(call.wire_id, call.tool_name, call.output, call.is_error)
+            for call in calls
+        ]
         self._conversation.add_results(self._wire.result_items(results))
         yield self._conversation.checkpoint(will_continue=True)
 

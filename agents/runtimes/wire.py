@@ -54,6 +54,7 @@ class Result:
     """What there is to tell the model about a call."""
 
     call_id: str
+    tool_name: str
     output: str
     is_error: bool
 

@@ -5,7 +5,6 @@ ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL (any server that speaks the Messages AP
 ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -17,9 +16,10 @@ import httpx2
 from agents import embedded, events
 from agents.events import JSON, Event
 from agents.runtimes.anthropic_direct.answer import Answer
-from agents.runtimes.anthropic_direct.endpoint import Endpoint
+from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
 from agents.runtimes.base import AskPermission, Assignment
+from agents.runtimes.connections import Connections
 from agents.runtimes.direct import AgentLoop
 from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed
 from agents.tools import Toolbox, ToolSchema
@@ -40,13 +40,12 @@ class AnthropicDirect:
     ) -> None:
         self._policy = policy or RetryPolicy()
         self._read_seconds = read_seconds
-        self._http: httpx2.AsyncClient | None = None
-        self._event_loop: asyncio.AbstractEventLoop | None = None
+        self._connections = Connections(anthropic.DefaultAsyncHttpxClient)
 
     async def perform(
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]:
-        endpoint = Endpoint.from_environment()
+        endpoint = AnthropicEndpoint.from_environment()
         if endpoint.is_embedded:
             yield events.Notice(EMBEDDED_NOTICE)
         toolbox = Toolbox(assignment.workspace, names=assignment.tools)
@@ -60,11 +59,9 @@ class AnthropicDirect:
 
     async def close(self) -> None:
         """Close the connections that are kept between runs."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._connections.close()
 
-    def _client(self, endpoint: Endpoint) -> anthropic.AsyncAnthropic:
+    def _client(self, endpoint: AnthropicEndpoint) -> anthropic.AsyncAnthropic:
         """Make a client for one run, cheap, over the connections that all runs share.
 
         It is not to be closed: that would close those.
@@ -75,22 +72,10 @@ class AnthropicDirect:
             auth_token=endpoint.auth_token,
             base_url=endpoint.url,
             default_headers=endpoint.headers,
-            http_client=self._connections(),
+            http_client=self._connections.client(),
             max_retries=0,
             timeout=httpx2.Timeout(self._read_seconds or patience, connect=10),
         )
-
-    def _connections(self) -> httpx2.AsyncClient:
-        loop = asyncio.get_running_loop()
-        if self._http is None or self._event_loop is not loop:
-            # No limit here: the worker bounds its runs, and to wait for a connection would
-            # look like a slow provider. Kept for longer than most tools run.
-            limits = httpx2.Limits(
-                max_connections=None, max_keepalive_connections=200, keepalive_expiry=60
-            )
-            self._http = anthropic.DefaultAsyncHttpxClient(limits=limits)
-            self._event_loop = loop
-        return self._http
 
 
 class MessagesWire:
@@ -101,7 +86,7 @@ class MessagesWire:
     def __init__(
         self,
         client: anthropic.AsyncAnthropic,
-        endpoint: Endpoint,
+        endpoint: AnthropicEndpoint,
         instructions: str,
         schemas: Sequence[ToolSchema],
     ) -> None:
