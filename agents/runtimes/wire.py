@@ -63,6 +63,7 @@ class Wire(Protocol):
     """How one provider's requests and answers look."""
 
     name: str  # of the format of its items: a history is of one format
+    notice: str  # what a person should know before the first request; mostly nothing
 
     def stream_turn(self, history: list[JSON]) -> AsyncGenerator[str | Turn, None]:
         """Yield text as it comes ("" for anything else), and at the end the turn.

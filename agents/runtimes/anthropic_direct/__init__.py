@@ -7,22 +7,19 @@ ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
 
 import json
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import anthropic
 import httpx2
 
-from agents import embedded, events
-from agents.events import JSON, Event
+from agents import embedded
+from agents.events import JSON
 from agents.runtimes.anthropic_direct.answer import Answer
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
-from agents.runtimes.base import AskPermission, Assignment
-from agents.runtimes.connections import Connections
-from agents.runtimes.direct import AgentLoop
-from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed
-from agents.tools import Toolbox, ToolSchema
+from agents.runtimes.direct import DirectRuntime
+from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
 READ_SECONDS = 120.0  # between two pieces of an answer: servers send pings
@@ -34,32 +31,16 @@ EMBEDDED_NOTICE = (
 )
 
 
-class AnthropicDirect:
+class AnthropicDirect(DirectRuntime):
     def __init__(
         self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
     ) -> None:
-        self._policy = policy or RetryPolicy()
+        super().__init__(anthropic.DefaultAsyncHttpxClient, policy=policy)
         self._read_seconds = read_seconds
-        self._connections = Connections(anthropic.DefaultAsyncHttpxClient)
 
-    async def perform(
-        self, assignment: Assignment, ask: AskPermission
-    ) -> AsyncGenerator[Event, None]:
+    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
         endpoint = AnthropicEndpoint.from_environment()
-        if endpoint.is_embedded:
-            yield events.Notice(EMBEDDED_NOTICE)
-        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
-        wire = MessagesWire(
-            self._client(endpoint), endpoint, assignment.instructions, toolbox.schemas
-        )
-        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-        async with aclosing(loop.run()) as performance:
-            async for event in performance:
-                yield event
-
-    async def close(self) -> None:
-        """Close the connections that are kept between runs."""
-        await self._connections.close()
+        return MessagesWire(self._client(endpoint), endpoint, instructions, schemas)
 
     def _client(self, endpoint: AnthropicEndpoint) -> anthropic.AsyncAnthropic:
         """Make a client for one run, cheap, over the connections that all runs share.
@@ -92,6 +73,7 @@ class MessagesWire:
     ) -> None:
         self._client = client
         self._endpoint = endpoint
+        self.notice = EMBEDDED_NOTICE if endpoint.is_embedded else ""
         self._instructions = instructions
         self._tools = [
             {

@@ -6,58 +6,44 @@ OLLAMA_HOST, the name that Ollama's own tools use, OLLAMA_MODEL and OLLAMA_CONTE
 
 import json
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 import httpx2
 
-from agents.events import JSON, Event
+from agents.events import JSON
 from agents.runtimes import failures
-from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
-from agents.runtimes.connections import Connections
-from agents.runtimes.direct import AgentLoop
+from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.ollama.answer import Answer
 from agents.runtimes.ollama.endpoint import OllamaEndpoint
-from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed
-from agents.tools import Toolbox, ToolSchema
+from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.tools import ToolSchema
 
 READ_SECONDS = 600.0  # a machine without a GPU reads a long prompt for minutes
 KEEP_LOADED = "15m"  # between two turns a person may have to answer
 
 
-class Ollama:
+class Ollama(DirectRuntime):
     def __init__(
         self, *, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS
     ) -> None:
-        self._policy = policy or RetryPolicy()
+        super().__init__(httpx2.AsyncClient, policy=policy)
         self._timeout = httpx2.Timeout(read_seconds, connect=10)
-        self._connections = Connections(httpx2.AsyncClient)
 
-    async def perform(
-        self, assignment: Assignment, ask: AskPermission
-    ) -> AsyncGenerator[Event, None]:
-        endpoint = OllamaEndpoint.from_environment()
-        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
-        wire = ChatWire(
+    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+        return ChatWire(
             self._connections.client(),
-            endpoint,
-            assignment.instructions,
-            toolbox.schemas,
+            OllamaEndpoint.from_environment(),
+            instructions,
+            schemas,
             timeout=self._timeout,
         )
-        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-        async with aclosing(loop.run()) as performance:
-            async for event in performance:
-                yield event
-
-    async def close(self) -> None:
-        """Close the connections that are kept between runs."""
-        await self._connections.close()
 
 
 class ChatWire:
     """Ollama's chat, as the loop sees it. An item is a message."""
 
     name = "ollama-chat"
+    notice = ""
 
     def __init__(
         self,

@@ -7,21 +7,19 @@ the provider: every request carries the whole conversation, its reasoning encryp
 
 import json
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import httpx2
 import openai
 
-from agents.events import JSON, Event
+from agents.events import JSON
 from agents.runtimes import failures
-from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
-from agents.runtimes.connections import Connections
-from agents.runtimes.direct import AgentLoop
+from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.openai_direct.answer import Answer
 from agents.runtimes.openai_direct.endpoint import OpenAIEndpoint
-from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed
-from agents.tools import Toolbox, ToolSchema
+from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
 READ_SECONDS = (
@@ -29,30 +27,16 @@ READ_SECONDS = (
 )
 
 
-class OpenAIDirect:
+class OpenAIDirect(DirectRuntime):
     def __init__(
         self, *, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS
     ) -> None:
-        self._policy = policy or RetryPolicy()
+        super().__init__(openai.DefaultAsyncHttpxClient, policy=policy)
         self._read_seconds = read_seconds
-        self._connections = Connections(openai.DefaultAsyncHttpxClient)
 
-    async def perform(
-        self, assignment: Assignment, ask: AskPermission
-    ) -> AsyncGenerator[Event, None]:
+    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
-        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
-        wire = ResponsesWire(
-            self._client(endpoint), endpoint, assignment.instructions, toolbox.schemas
-        )
-        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-        async with aclosing(loop.run()) as performance:
-            async for event in performance:
-                yield event
-
-    async def close(self) -> None:
-        """Close the connections that are kept between runs."""
-        await self._connections.close()
+        return ResponsesWire(self._client(endpoint), endpoint, instructions, schemas)
 
     def _client(self, endpoint: OpenAIEndpoint) -> openai.AsyncOpenAI:
         """Make a client for one run, cheap, over the connections that all runs share.
@@ -72,6 +56,7 @@ class ResponsesWire:
     """The Responses API, as the loop sees it. An item is an input or output item."""
 
     name = "openai-responses"
+    notice = ""
 
     def __init__(
         self,
