@@ -1,12 +1,10 @@
 """A server with its example, and a model that plays the agents of the samples' tasks."""
 
-import asyncio
 import fcntl
 import json
 import os
 import shutil
 import subprocess
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
@@ -16,6 +14,7 @@ import pytest
 from tests import live
 from tests.contract.playing import ANALYSIS, HERE
 from tests.servers.anthropic import Call, MessagesServer, Reply, Request
+from tests.servers.threaded import threaded
 
 NODE = shutil.which("node") and shutil.which("npm")
 
@@ -66,16 +65,8 @@ class Model(MessagesServer):
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Model]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = Model()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
-    yield server
-    asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with threaded(Model()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
