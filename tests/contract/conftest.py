@@ -11,12 +11,12 @@ from tests.contract.playing import ANALYSIS
 from tests.servers.anthropic import Call, MessagesServer, Reply, Request
 from tests.servers.threaded import threaded
 
-LIST = Reply("Analyzing quarterly trends...", calls=[Call("list")])
-REFUSED = Reply(status=400, error={"type": "invalid_request_error", "message": "No."})
+LIST = Reply("Analyzing quarterly trends...", calls=[Call("Glob", {"pattern": "*"})])
+REFUSED = Reply(status=403, error={"type": "permission_error", "message": "No."})
 
 
 def writing(path: str) -> Reply:
-    return Reply(calls=[Call("write", {"path": path, "content": "# Q4"})])
+    return Reply(calls=[Call("Write", {"file_path": path, "content": "# Q4"})])
 
 
 # What the model says to a task of this title, request by request; the last is repeated.
