@@ -110,6 +110,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             extra="claude-code",
             is_a_process=True,
             credentials=_ANTHROPIC,
+            can_use_embedded_model=True,
         ),
         RuntimeFacts(
             name="openai-codex-app-server",
