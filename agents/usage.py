@@ -1,7 +1,11 @@
 """What providers report as used, in the ledger's counts, of which no two hold the same token."""
 
+from dataclasses import fields, replace
+
 from agents.events import JSON
 from ledger.pricing import Usage
+
+COUNTS = [field.name for field in fields(Usage) if field.name.endswith("_tokens")]
 
 
 def of_messages(counts: JSON, *, provider: str, model: str) -> Usage:
@@ -44,6 +48,28 @@ def of_ollama(chunk: JSON, *, provider: str, model: str) -> Usage:
         input_tokens=_count(chunk, "prompt_eval_count"),
         output_tokens=_count(chunk, "eval_count"),
     )
+
+
+def of_codex(counts: JSON, *, provider: str, model: str) -> Usage:
+    """Read a count of Codex's: its input holds the cache's part, its output the reasoning."""
+    read = _count(counts, "cached_input_tokens")
+    written = _count(counts, "cache_write_input_tokens")
+    return Usage(
+        provider=provider,
+        model=model,
+        input_tokens=max(_count(counts, "input_tokens") - read - written, 0),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=_count(counts, "output_tokens"),
+    )
+
+
+def difference(total: Usage, before: Usage) -> Usage | None:
+    """Return by how much a running total grew, or None if it did not."""
+    grown = {
+        name: max(getattr(total, name) - getattr(before, name), 0) for name in COUNTS
+    }
+    return replace(total, **grown) if any(grown.values()) else None
 
 
 def _count(counts: JSON | None, name: str) -> int:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from tests.servers.scripted import JSON, Reply, Request, ScriptedServer, pieces
 
-MODEL_ITEMS = {"reasoning", "function_call"}
+MODEL_ITEMS = {"reasoning", "function_call", "custom_tool_call"}
 
 
 class ResponsesServer(ScriptedServer):
