@@ -20,8 +20,13 @@ FIX = (
 
 
 @cache
-def problem() -> str:
-    """Return why no sandbox works here, or nothing."""
+def obstacle() -> tuple[str, str]:
+    """Return why no sandbox works here and what mends it; nothing where one does."""
+    problem = _problem()
+    return (f"{problem}.", FIX) if problem else ("", "")
+
+
+def _problem() -> str:
     binary = _binary()
     if binary is None:
         return ""
@@ -38,9 +43,9 @@ def problem() -> str:
             )
         except subprocess.CalledProcessError as error:
             said = error.stderr.decode(errors="replace").strip().splitlines()
-            return f"The sandbox of Codex does not work here ({' '.join(said[-1:])})."
+            return f"The sandbox of Codex does not work here ({' '.join(said[-1:])})"
         except (OSError, subprocess.TimeoutExpired) as error:
-            return f"The sandbox of Codex does not work here ({error})."
+            return f"The sandbox of Codex does not work here ({error})"
     return ""
 
 

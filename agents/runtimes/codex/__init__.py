@@ -35,8 +35,9 @@ class Codex:
         if kept and (result := kept.state.get("result")) is not None:
             yield Finished(str(result))
             return
-        if problem := await in_thread(codex_sandbox.problem):
-            raise RuntimeFailed(f"{problem} {codex_sandbox.FIX}")
+        reason, fix = await in_thread(codex_sandbox.obstacle)
+        if reason:
+            raise RuntimeFailed(f"{reason} {fix}")
         conversation = Conversation(
             assignment,
             ask,
