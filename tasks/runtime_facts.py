@@ -55,7 +55,6 @@ class RuntimeFacts:
     )
     # Asks the machine what it lacks, once: the reason and what mends it.
     obstacle_here: Callable[[], tuple[str, str]] | None = None
-    is_in_this_version: bool = True
 
     def readiness(self) -> Readiness:
         reason, fix = self._obstacle()
@@ -70,9 +69,6 @@ class RuntimeFacts:
         )
 
     def _obstacle(self) -> tuple[str, str]:
-        if not self.is_in_this_version:
-            ready = ", ".join(r.name for r in RUNTIMES.values() if r.is_in_this_version)
-            return "Not part of this version yet.", f"Use another runtime: {ready}."
         if not self.is_installed():
             target = f".[{self.extra}]" if self.extra else "."
             reason = f"{self.title} needs the package {self.distribution}, which is not installed."
@@ -122,7 +118,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             extra="claude-code",
             is_a_process=True,
             credentials=_ANTHROPIC,
-            is_in_this_version=False,
         ),
         RuntimeFacts(
             name="openai-codex-app-server",

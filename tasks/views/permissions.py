@@ -54,10 +54,11 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
         return None
     facts = catalog.runtime(asked.session.runtime)
     if facts and not facts.edits_input:
-        problem = (
-            f"{facts.title} takes no edited input: allow the call as it is, or deny it"
+        raise Invalid.field(
+            "updatedInput",
+            f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"
+            " why in message",
         )
-        raise Invalid.field("updatedInput", f"{problem} and say why in message")
     if problem := edit_problem(asked.tool_input, edits):
         raise Invalid.field("updatedInput", problem)
     return {**asked.tool_input, **edits}
