@@ -51,16 +51,20 @@ def of_ollama(chunk: JSON, *, provider: str, model: str) -> Usage:
 
 
 def of_codex(counts: JSON, *, provider: str, model: str) -> Usage:
-    """Read a count of Codex's: its input holds the cache's part, its output the reasoning."""
-    read = _count(counts, "cached_input_tokens")
-    written = _count(counts, "cache_write_input_tokens")
+    """Read a count of Codex's: its input holds the cache's part, its output the reasoning.
+
+    Its file and its protocol spell the same names differently.
+    """
+    counts = {name.replace("_", "").lower(): count for name, count in counts.items()}
+    read = _count(counts, "cachedinputtokens")
+    written = _count(counts, "cachewriteinputtokens")
     return Usage(
         provider=provider,
         model=model,
-        input_tokens=max(_count(counts, "input_tokens") - read - written, 0),
+        input_tokens=max(_count(counts, "inputtokens") - read - written, 0),
         cache_read_tokens=read,
         cache_write_tokens=written,
-        output_tokens=_count(counts, "output_tokens"),
+        output_tokens=_count(counts, "outputtokens"),
     )
 
 

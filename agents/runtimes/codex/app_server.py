@@ -33,6 +33,10 @@ UNHEARD = (
     "thread/readState/changed",
 )
 
+# Method, params and id: the id is None unless an answer is waited for.
+Message = tuple[str, JSON, int | str | None]
+END: Message = ("", {}, None)
+
 
 class CallRefused(Exception):
     """It answered a call with an error."""
@@ -44,9 +48,7 @@ class Gone(Exception):
 
 class AppServer:
     def __init__(self) -> None:
-        # (method, params, id): the id is None unless an answer is waited for. ("", {}, None)
-        # is the end.
-        self.inbox: asyncio.Queue[tuple[str, JSON, int | str | None]] = asyncio.Queue()
+        self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
         self._calls: dict[int, asyncio.Future[JSON]] = {}
         self._ids = count(1)
@@ -156,7 +158,7 @@ class AppServer:
             for answer in self._calls.values():
                 if not answer.done():
                     answer.set_exception(Gone("it has ended"))
-            self.inbox.put_nowait(("", {}, None))
+            self.inbox.put_nowait(END)
 
     def _heard(self, message: JSON) -> None:
         if "method" in message:

@@ -11,33 +11,27 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
-from agents import events, sandbox
+from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.codex import approvals
-from agents.runtimes.codex.app_server import AppServer, CallRefused, Gone
+from agents.runtimes.codex.app_server import CallRefused, Gone, Message
 from agents.runtimes.codex.approvals import Question, Reply
+from agents.runtimes.codex.desk import Desk
 from agents.runtimes.codex.failures import failure_of
-from agents.runtimes.codex.home import PERMISSIONS, PROVIDER, new_home
 from agents.runtimes.codex.items import Items
-from agents.runtimes.codex.rollout import Call, Rollout
+from agents.runtimes.codex.rollout import Call
+from agents.runtimes.codex.thread import Thread, text
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import RetryPolicy, TurnFailed
 from agents.tools.base import to_the_end
 from agents.workspace import Workspace
 
-POLICY = "untrusted"  # by which it asks before every command and every patch
-# How long to wait for what a request used before its tool calls are put to a person: it is
-# known as soon as the answer is whole, and some providers never tell.
-SETTLE_SECONDS = 2.0
-GLANCE_SECONDS = 0.05
-STOP_SECONDS = 1.0
-LATE_SECONDS = 2.0
-INTERRUPTED = (
-    "This conversation was interrupted. Of a tool call without a real output the outcome is"
-    " unknown: it may or may not have been carried out. Look before you repeat it."
-)
-IDLE = ("", {"is": "idle"}, None)
+GLANCE_SECONDS = 0.05  # while it is not known yet what a request used
+LATE_SECONDS = 2.0  # for what a command says that is ended with the turn
+# What we put into the inbox ourselves, or take for a message.
+DECIDED = "stagent/decided"
+IDLE: Message = ("stagent/idle", {}, None)
 
 
 class Conversation:
@@ -51,20 +45,20 @@ class Conversation:
         homes: Path,
     ) -> None:
         self._assignment = assignment
-        self._ask = ask
         self._endpoint = endpoint
         self._policy = policy
-        self._workspace = Workspace(assignment.workspace)
-        self._home = new_home(assignment.workspace, homes)
-        self._server = AppServer()
-        self._rollout = self._new_rollout()
-        self._notice = ""
+        self._thread = Thread(assignment, endpoint, homes)
+        self._inbox = self._thread.server.inbox
         self._items = Items()
+        self._desk = Desk(
+            ask,
+            Workspace(assignment.workspace),
+            self._items,
+            decided=lambda key: self._inbox.put_nowait((DECIDED, {}, key)),
+        )
         self._turn: JSON = {}
         self._failures = 0
         self._answered: list[Call] = []
-        self._unasked: list[tuple[float, Question]] = []  # with when to wait no longer
-        self._asking: dict[int | str, tuple[Question, asyncio.Task[Reply]]] = {}
 
     async def run(self) -> AsyncGenerator[Event, None]:
         try:
@@ -73,7 +67,7 @@ class Conversation:
                 async for event in work:
                     yield event
         except Gone as error:
-            said = self._server.last_words
+            said = self._thread.server.last_words
             raise RuntimeFailed(
                 f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said})."
                 " Resume to go on from here."
@@ -81,83 +75,23 @@ class Conversation:
         finally:
             await to_the_end(self._stop())
 
+    async def _stop(self) -> None:
+        await self._desk.forget_all()
+        await self._thread.stop(self._turn.get("id"))
+
     async def _work(self) -> AsyncGenerator[Event, None]:
-        self._home.lay_out(self._endpoint)
-        self._take_up()
-        await self._server.start(
-            self._home.argv,
-            cwd=self._assignment.workspace,
-            environment=self._home.environment(self._endpoint),
-        )
-        given = await self._open()
-        if self._notice:
-            yield events.Notice(self._notice)
+        given = await self._thread.open()
+        if self._thread.notice:
+            yield events.Notice(self._thread.notice)
         turns = self._turns(given)
         async with aclosing(turns):
             async for event in turns:
                 yield event
-        text = self._items.text
-        lines = self._rollout.grow().lines
-        yield events.CheckpointReached(self._rollout.state(result=text), lines)
-        yield events.Finished(text)
-
-    # --- Beginning and going on ---
-
-    def _take_up(self) -> None:
-        if (kept := self._assignment.checkpoint) is None:
-            return
-        provider, model = self._endpoint.provider, self._endpoint.model
-        rollout = Rollout.restored(kept, provider=provider, model=model)
-        if rollout is None:
-            self._start_afresh("it cannot be read")
-        else:
-            self._rollout = rollout
-            rollout.lay_down(self._home.folder)
-
-    def _start_afresh(self, reason: str) -> None:
-        self._notice = (
-            f"Codex cannot go on from what was kept ({reason[:300]}): starting afresh."
-        )
-        kept = self._assignment.checkpoint
-        self._rollout = self._new_rollout(skipped=len(kept.items) if kept else 0)
-
-    def _new_rollout(self, *, skipped: int = 0) -> Rollout:
-        provider, model = self._endpoint.provider, self._endpoint.model
-        return Rollout(provider=provider, model=model, skipped=skipped)
-
-    async def _open(self) -> list[JSON]:
-        """Open the conversation; return what there is to say first."""
-        if self._rollout.thread_id:
-            try:
-                await self._call_thread("resume", threadId=self._rollout.thread_id)
-            except CallRefused as error:
-                self._start_afresh(str(error))
-            else:
-                return [_text(INTERRUPTED)] if self._rollout.open_calls else []
-        tools = [approvals.ASK_HUMAN_TOOL]
-        started = await self._call_thread("start", dynamicTools=tools)
-        self._rollout.begin(self._home.folder, started["thread"])
-        return [_text(self._assignment.prompt)]
-
-    async def _call_thread(self, verb: str, **more: object) -> JSON:
-        """Start or resume the thread, with all settings: none is sure to be kept."""
-        given = {
-            "cwd": str(self._assignment.workspace),
-            "model": self._endpoint.model,
-            "modelProvider": PROVIDER,
-            "approvalPolicy": POLICY,
-            "approvalsReviewer": "user",
-            "permissions": PERMISSIONS,
-            "developerInstructions": self._assignment.instructions,
-        }
-        opened = await self._server.call(f"thread/{verb}", {**given, **more})
-        profile = (opened.get("activePermissionProfile") or {}).get("id")
-        if (opened.get("approvalPolicy"), profile) != (POLICY, PERMISSIONS):
-            raise RuntimeFailed(
-                "Codex does not take the permissions that it is given: nothing was run."
-                " Install the version of it that this server names (pip install '.[codex]')."
-            )
-        return opened
+        result = self._items.text
+        for event in self._grown():
+            yield event
+        yield events.CheckpointReached(self._thread.rollout.state(result=result))
+        yield events.Finished(result)
 
     # --- Turns ---
 
@@ -177,6 +111,8 @@ class Conversation:
 
     def _delay(self, error: JSON) -> tuple[float, str]:
         """Say when to try again and why, or raise what ends the run."""
+        if not error:
+            raise RuntimeFailed("Codex gave up this turn. Resume to go on from here.")
         failure = failure_of(error, self._endpoint)
         if not isinstance(failure, TurnFailed):
             raise failure
@@ -184,15 +120,14 @@ class Conversation:
         return self._policy.delay(failure, self._failures), failure.reason
 
     async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
-        started = await self._call("turn/start", input=given)
+        started = await self._thread.call("turn/start", input=given)
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":
             heard = self._hear()
             async with aclosing(heard):
                 async for event in heard:
                     yield event
-        self._unasked.clear()
-        await self._forget(*self._asking)
+        await self._desk.forget_all()
         late = self._await_late()
         async with aclosing(late):
             async for event in late:
@@ -201,31 +136,31 @@ class Conversation:
     async def _hear(self) -> AsyncGenerator[Event, None]:
         """Take in one thing that Codex says, and what is in the rollout by then."""
         method, params, request_id = await self._next()
-        if method == "decided" and request_id in self._asking:
-            decided = self._decided(*self._asking.pop(request_id))
-            async with aclosing(decided):
-                async for event in decided:
+        if request_id is not None:
+            asked = self._heard_of(request_id, method, params)
+            async with aclosing(asked):
+                async for event in asked:
                     yield event
-        elif method == "serverRequest/resolved":
-            await self._forget(params["requestId"])
-        elif request_id is not None:
-            self._asked(Question(request_id, method, params))
-        elif params.get("threadId") == self._rollout.thread_id:
+        elif params.get("threadId") == self._thread.rollout.thread_id:
             for event in self._said(method, params):
                 yield event
+            if method == "serverRequest/resolved":
+                await self._desk.forget(params["requestId"])
         for event in self._grown():
             yield event
-        self._ask_what_is_due()
+        if due := self._desk.due(self._thread.rollout):
+            self._hold_to_the_limit()
+            self._desk.ask(due, self._thread.rollout)
 
-    async def _next(self) -> tuple[str, JSON, int | str | None]:
-        seconds = None if self._asking else self._policy.turn
-        if self._unasked:
+    async def _next(self) -> Message:
+        seconds = None if self._desk.is_asking else self._policy.turn
+        if self._desk.has_unasked:
             seconds = GLANCE_SECONDS
         try:
             async with asyncio.timeout(seconds):
-                message = await self._server.inbox.get()
+                message = await self._inbox.get()
         except TimeoutError:
-            if self._unasked:
+            if self._desk.has_unasked:
                 return IDLE
             raise RuntimeFailed(
                 f"Codex said nothing for {self._policy.turn:,.0f} s. Resume to try again."
@@ -243,6 +178,9 @@ class Conversation:
             case "item/completed":
                 yield from self._items.completed(params["item"])
             case "thread/tokenUsage/updated":
+                # The rollout has told it before, unless it comes late.
+                if used := self._thread.rollout.book(params["tokenUsage"]["total"]):
+                    yield used
                 yield from self._results()
             case "warning":
                 yield events.Notice(f"Codex warns: {params.get('message')}"[:1_000])
@@ -250,21 +188,21 @@ class Conversation:
                 self._turn = params["turn"]
 
     def _grown(self) -> Iterator[Event]:
-        news = self._rollout.grow()
+        news = self._thread.rollout.grow()
         yield from news.used
         if news.used:
             self._failures = 0
         self._answered += news.answered
         if news.lines:
             yield events.CheckpointReached(
-                self._rollout.state(), news.lines, will_continue=news.calls_tools
+                self._thread.rollout.state(), news.lines, will_continue=news.calls_tools
             )
         if news.calls_tools:
             self._hold_to_the_limit()
 
     def _hold_to_the_limit(self) -> None:
         limit = self._assignment.max_turns
-        if self._rollout.requests >= limit:
+        if self._thread.rollout.requests >= limit:
             raise RuntimeFailed(
                 f"The turn limit of {limit} is reached. Raise maxTurns and resume."
             )
@@ -279,76 +217,47 @@ class Conversation:
         for event in (*self._grown(), *self._results()):
             yield event
         if self._items.has_open:
-            await self._clean()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LATE_SECONDS) as limit:
-                while self._items.has_open:
-                    method, params, _ = await self._server.inbox.get()
-                    if not method:
-                        break
-                    limit.reschedule(None)  # not while our events are consumed
-                    for event in self._said(method, params):
-                        yield event
-                    limit.reschedule(asyncio.get_running_loop().time() + LATE_SECONDS)
+            await self._thread.clean()
+        while self._items.has_open and (message := await self._next_late()):
+            for event in self._said(message[0], message[1]):
+                yield event
         for event in self._items.close():
             yield event
 
+    async def _next_late(self) -> Message | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_SECONDS):
+                message = await self._inbox.get()
+                return message if message[0] else None
+        return None
+
     # --- Questions ---
 
-    def _asked(self, question: Question) -> None:
-        wait_until = asyncio.get_running_loop().time() + SETTLE_SECONDS
-        self._unasked.append((wait_until, question))
-
-    def _ask_what_is_due(self) -> None:
-        now = asyncio.get_running_loop().time()
-        waiting, self._unasked = self._unasked, []
-        for wait_until, question in waiting:
-            call = self._rollout.calls.get(question.item_id)
-            if now < wait_until and not (call and call.is_settled):
-                self._unasked.append((wait_until, question))
-                continue
-            self._hold_to_the_limit()
-            self._put_to_a_person(question, call)
-
-    def _put_to_a_person(self, question: Question, call: Call | None) -> None:
-        def decided(_: asyncio.Task[Reply]) -> None:
-            self._server.inbox.put_nowait(("decided", {}, question.request_id))
-
-        task = asyncio.create_task(self._decide(question, call))
-        task.add_done_callback(decided)
-        self._asking[question.request_id] = (question, task)
-
-    async def _decide(self, question: Question, call: Call | None) -> Reply:
-        calls = approvals.calls_of(
-            question,
-            call=call,
-            item=self._items.items.get(question.item_id, {}),
-            workspace=self._workspace,
-        )
-        decisions = []
-        # One after the other: what is allowed always with the first may cover the rest.
-        for one in calls:
-            decisions.append(await self._ask(one))
-            if not decisions[-1].is_allowed:
-                break
-        if not calls:
-            return approvals.refusal()
-        return approvals.reply_to(question, calls, decisions)
-
-    async def _decided(
-        self, question: Question, task: "asyncio.Task[Reply]"
+    async def _heard_of(
+        self, request_id: int | str, method: str, params: JSON
     ) -> AsyncGenerator[Event, None]:
-        reply = await task
+        """Take a question of Codex, or answer one that is decided."""
+        if method != DECIDED:
+            self._desk.take(Question(request_id, method, params))
+        elif asked := self._desk.take_answer(request_id):
+            decided = self._answer(asked[0], await asked[1])
+            async with aclosing(decided):
+                async for event in decided:
+                    yield event
+
+    async def _answer(
+        self, question: Question, reply: Reply
+    ) -> AsyncGenerator[Event, None]:
         for event in self._consequence(question, reply):
             yield event
         if reply.reason:
             # Before the answer, which has no room for it: the model reads both together.
-            reason = _text(f"The user denied this: {reply.reason}")
+            reason = text(f"The user denied this: {reply.reason}")
             with suppress(CallRefused):
-                await self._call(
+                await self._thread.call(
                     "turn/steer", expectedTurnId=self._turn["id"], input=[reason]
                 )
-        self._server.answer(question.request_id, reply.said, how=reply.how)
+        self._thread.server.answer(question.request_id, reply.said, how=reply.how)
 
     def _consequence(self, question: Question, reply: Reply) -> Iterator[Event]:
         if not reply.calls:
@@ -360,46 +269,7 @@ class Conversation:
             yield events.ToolUse(question.call_id, first.tool_name, tool_input, message)
         else:
             self._items.ended(question.item_id)
-            text = f"Denied: {reply.reason}" if reply.reason else "Denied."
+            said = f"Denied: {reply.reason}" if reply.reason else "Denied."
             yield events.ToolResult(
-                question.call_id, first.tool_name, text, is_error=True
+                question.call_id, first.tool_name, said, is_error=True
             )
-
-    async def _forget(self, *request_ids: int | str) -> None:
-        """Ask no more: Codex no longer waits."""
-        forgotten = [self._asking.pop(one, None) for one in request_ids]
-        tasks = [asking[1] for asking in forgotten if asking]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    # --- The end ---
-
-    async def _call(
-        self, method: str, *, seconds: float | None = None, **params: object
-    ) -> JSON:
-        given = {"threadId": self._rollout.thread_id, **params}
-        if seconds is None:
-            return await self._server.call(method, given)
-        return await self._server.call(method, given, seconds=seconds)
-
-    async def _clean(self) -> None:
-        with suppress(CallRefused, Gone):
-            await self._call("thread/backgroundTerminals/clean", seconds=STOP_SECONDS)
-
-    async def _stop(self) -> None:
-        """End all that was started, and remove all that was laid out."""
-        await self._forget(*self._asking)
-        if turn_id := self._turn.get("id"):
-            with suppress(CallRefused, Gone):
-                await self._call("turn/interrupt", turnId=turn_id, seconds=STOP_SECONDS)
-            await self._clean()
-        await self._server.close()
-        await asyncio.to_thread(
-            sandbox.kill_marked, self._home.marker, self._server.pid
-        )
-        await asyncio.to_thread(self._home.remove)
-
-
-def _text(text: str) -> JSON:
-    return {"type": "text", "text": text}

@@ -57,7 +57,6 @@ class Rollout:
         self._home = Path()
         self._path: Path | None = None
         self._read = 0
-        self._ordinal = 0
         self._total = Usage(provider=provider, model=model)
         self.requests = 0  # of the model's, answered at least in part
         self._in_answer: list[Call] = []
@@ -118,6 +117,16 @@ class Rollout:
                 news.lines.append(line)
         return news
 
+    def book(self, total: JSON) -> UsageReported | None:
+        """Report by how much the running total grew: what comes again is nothing new."""
+        counted = usage.of_codex(total, provider=self._provider, model=self._model)
+        used = usage.difference(counted, self._total)
+        if used is None:
+            return None
+        self._total = counted
+        everything = counted.prompt_tokens + counted.output_tokens
+        return UsageReported(f"{self._thread_id}@{everything}", used)
+
     def state(self, *, result: str | None = None) -> JSON:
         return {
             "v": VERSION,
@@ -142,7 +151,6 @@ class Rollout:
         return [json.loads(line) for line in whole.splitlines()]
 
     def _take(self, line: JSON, news: News) -> None:
-        self._ordinal += 1
         payload = line["payload"]
         if line["type"] == "response_item":
             self._count(payload)
@@ -182,16 +190,8 @@ class Rollout:
         self._in_answer = []
 
     def _book(self, total: JSON | None, news: News) -> None:
-        """Report by how much the running total grew: what comes again is nothing new."""
-        if total is None:
-            return
-        before, self._total = (
-            self._total,
-            usage.of_codex(total, provider=self._provider, model=self._model),
-        )
-        if used := usage.difference(self._total, before):
-            key = f"{self._thread_id}.{self._ordinal}"
-            news.used.append(UsageReported(key, used))
+        if total is not None and (used := self.book(total)):
+            news.used.append(used)
 
 
 def _safe(path: str) -> str:
