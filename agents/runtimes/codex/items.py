@@ -1,5 +1,6 @@
 """What Codex says of its work, as events; and which calls have had no result yet."""
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from agents.tools.base import clipped, readable
 PARTIAL_TEXT_SECONDS = 0.1
 # What the model is told of a command that goes on while it does something else.
 GOES_ON = "Process running with session ID"
+_EXIT = re.compile("Process exited with code (-?[0-9]+)")
 UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without it."
 
 
@@ -75,7 +77,7 @@ class Items:
         """
         if call.call_id in self._ended:
             return
-        goes_on = GOES_ON in (call.output or "")
+        output, is_error, goes_on = _told(call.output or "")
         if call.call_id not in self._open:
             if call.call_id in self.items:
                 return
@@ -85,7 +87,7 @@ class Items:
             yield events.ToolUse(call_id, call.tool_name, call.tool_input, message)
             goes_on = False
         if not goes_on:
-            yield self._result(call.call_id, call.output or "", is_error=False)
+            yield self._result(call.call_id, output, is_error=is_error)
 
     def close(self) -> Iterator[Event]:
         """End what will have no result any more."""
@@ -96,6 +98,17 @@ class Items:
         call_id, tool_name = self._open.pop(item_id)
         self._ended.add(item_id)
         return events.ToolResult(call_id, tool_name, clipped(output), is_error)
+
+
+def _told(said: str) -> tuple[str, bool, bool]:
+    """Read what the model is told of a command: its output, is it a failure, does it go on."""
+    head, mark, output = said.partition("\nOutput:\n")
+    if not mark:
+        return said, False, False
+    code = _EXIT.search(head)
+    failed = code is not None and code[1] != "0"
+    note = f"[exit code {code[1]}]" if code and failed else ""
+    return f"{output}{note}" or "(No output.)", failed, GOES_ON in head
 
 
 def _outcome(item: JSON) -> tuple[str, bool]:
