@@ -11,12 +11,12 @@ from tests.contract.playing import ANALYSIS
 from tests.servers.anthropic import Call, MessagesServer, Reply, Request
 from tests.servers.threaded import threaded
 
-LIST = Reply("Analyzing quarterly trends...", calls=[Call("list")])
-REFUSED = Reply(status=400, error={"type": "invalid_request_error", "message": "No."})
+LIST = Reply("Analyzing quarterly trends...", calls=[Call("Glob", {"pattern": "*"})])
+REFUSED = Reply(status=403, error={"type": "permission_error", "message": "No."})
 
 
 def writing(path: str) -> Reply:
-    return Reply(calls=[Call("write", {"path": path, "content": "# Q4"})])
+    return Reply(calls=[Call("Write", {"file_path": path, "content": "# Q4"})])
 
 
 # What the model says to a task of this title, request by request; the last is repeated.
@@ -50,10 +50,16 @@ class Model(MessagesServer):
         self._numbers = defaultdict[str, count](count)
 
     def _reply(self, request: Request) -> Reply:
-        prompt = request.body["messages"][0]["content"]
+        prompt = next(text for text in _texts(request) if text.startswith("# "))
         title = prompt.splitlines()[0].removeprefix("# ")
         replies = SCRIPTS.get(title, [Reply("Done.")])
         return replies[min(next(self._numbers[prompt]), len(replies) - 1)]
+
+
+def _texts(request: Request) -> list[str]:
+    """List the texts of the first message: the agent puts what it knows before the prompt."""
+    content = request.body["messages"][0]["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content]
 
 
 @pytest.fixture(scope="module")

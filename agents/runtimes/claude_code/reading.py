@@ -1,12 +1,14 @@
 """Turns the CLI's messages into events. What is not known here is passed over."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from claude_agent_sdk import (
     AssistantMessage,
     RateLimitEvent,
+    ResultMessage,
     StreamEvent,
     SystemMessage,
     TextBlock,
@@ -21,7 +23,15 @@ from agents.events import JSON, Event
 from agents.runtimes.claude_code.session import KeptSession
 from agents.runtimes.direct import PARTIAL_TEXT_SECONDS
 from agents.tools.base import clipped
+from ledger.pricing import Usage
 
+# Of a request, and the CLI's names for the totals.
+COUNTS = {
+    "input_tokens": "inputTokens",
+    "cache_read_tokens": "cacheReadInputTokens",
+    "cache_write_tokens": "cacheCreationInputTokens",
+    "output_tokens": "outputTokens",
+}
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI made up itself
 
 
@@ -33,6 +43,7 @@ class Reader:
         self._provider = provider
         self._model = model
         self._requests: dict[str | None, _Request] = {}  # by the agent that makes them
+        self._seen: Counter[str] = Counter()  # tokens of those requests, by kind
         self._tools: dict[str, str] = {}
         self._partial = ""
         self._shown_at = float("-inf")
@@ -51,6 +62,8 @@ class Reader:
                 yield _retrying(message.data)
             case SystemMessage(subtype="init"):
                 yield from self._began(message.data)
+            case ResultMessage():
+                yield from self._rest(message)
             case RateLimitEvent() if message.rate_limit_info.status == "rejected":
                 self.opens_at = message.rate_limit_info.resets_at
 
@@ -92,7 +105,25 @@ class Reader:
         used = usage.of_messages(
             request.counts, provider=self._provider, model=request.model or self._model
         )
+        self._seen.update({kind: getattr(used, kind) for kind in COUNTS})
+        self._seen["cache_write_tokens"] += used.cache_write_1h_tokens
         return events.UsageReported(request.id, used)
+
+    def _rest(self, result: ResultMessage) -> Iterator[Event]:
+        """Book what helper agents used: their requests do not stream, the totals have them.
+
+        The totals are of this process alone, since the next starts in a new folder.
+        """
+        totals: Any  # what the CLI counts depends on its version
+        for model, totals in (result.model_usage or {}).items():
+            own = self._seen if model == self._model else Counter[str]()
+            rest = {
+                kind: max((totals.get(name) or 0) - own[kind], 0)
+                for kind, name in COUNTS.items()
+            }
+            if any(rest.values()):
+                used = Usage(provider=self._provider, model=model, **rest)
+                yield events.UsageReported(f"{result.uuid}-{model}", used)
 
     # --- Whole messages ------------------------------------------------------------------
 

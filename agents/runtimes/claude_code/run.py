@@ -12,6 +12,7 @@ from claude_agent_sdk import (
     HookMatcher,
     PermissionResultAllow,
     PermissionResultDeny,
+    ProcessError,
     ResultMessage,
     SystemMessage,
 )
@@ -100,7 +101,12 @@ class AgentRun:
             await to_the_end(self._stopped(client, reading, confinement))
         for event in self._left():
             yield event
-        await reading  # raises what ended it
+        try:
+            await reading
+        except ProcessError as error:
+            raise RuntimeFailed(
+                f"Claude Code's process ended unexpectedly: {error}. Resume to go on from here."
+            ) from error
 
     # --- Starting ----------------------------------------------------------------------
 

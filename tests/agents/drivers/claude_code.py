@@ -1,6 +1,5 @@
 """The real Claude Code, whose binary is in the SDK's package."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,13 +25,6 @@ class ClaudeCodeDriver(DirectDriver):
                 return Call("Bash", {"command": use.command})
         return Call("Glob", {"pattern": "*"})
 
-    def _limit_headers(self) -> dict[str, str]:
-        return {
-            "retry-after": "600",
-            "anthropic-ratelimit-unified-status": "rejected",
-            "anthropic-ratelimit-unified-reset": str(int(time.time()) + 600),
-        }
-
 
 CLAUDE_CODE = ClaudeCodeDriver(
     name="claude-code",
@@ -42,4 +34,5 @@ CLAUDE_CODE = ClaudeCodeDriver(
     variables=ANTHROPIC.variables,
     usage=ANTHROPIC.usage,
     result=ANTHROPIC.result,
+    tells_reset=False,  # the CLI keeps the provider's headers to itself
 )

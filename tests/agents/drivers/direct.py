@@ -60,6 +60,7 @@ class DirectDriver:
     result: Callable[[JSON], list[str]]
     caches: bool = True
     edits_input: bool = True
+    tells_reset: bool = True
 
     def server(self, *turns: Turn, by_turn: bool = False) -> ScriptedServer:
         return self.serves([self._reply(turn) for turn in turns], by_turn=by_turn)
@@ -95,7 +96,7 @@ class DirectDriver:
         if not fault or fault in IN_THE_MIDDLE:
             return {"fault": IN_THE_MIDDLE.get(fault, "")}
         status, error = self.errors[fault]
-        headers = self._limit_headers() if fault == "rate limit" else {}
+        headers = {"retry-after": "600"} if fault == "rate limit" else {}
         return {"status": status, "error": error, "headers": headers}
 
     def _call(self, use: Use) -> Call:
@@ -105,9 +106,6 @@ class DirectDriver:
             case "run":
                 return Call("run", {"command": use.command})
         return Call("list")
-
-    def _limit_headers(self) -> dict[str, str]:
-        return {"retry-after": "600"}
 
 
 def _anthropic_usage(tokens: Tokens) -> JSON:
