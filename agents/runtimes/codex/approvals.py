@@ -32,6 +32,7 @@ ASK_HUMAN_TOOL: JSON = {
         "additionalProperties": False,
     },
 }
+NOT_OUTSIDE = "Commands cannot leave the sandbox on this server."
 COMMAND = "item/commandExecution/requestApproval"
 PATCH = "item/fileChange/requestApproval"
 HOST_TOOL = "item/tool/call"
@@ -115,6 +116,16 @@ def summary(calls: Sequence[ToolCall]) -> tuple[JSON, str]:
     return {"changes": [call.tool_input for call in calls]}, readable(message)
 
 
+def leaves_sandbox(call: Call | None) -> bool:
+    wish = call.tool_input.get("sandbox_permissions") if call else None
+    return wish not in (None, "use_default")
+
+
+def kept_in(calls: Sequence[ToolCall]) -> Reply:
+    """Decline what wants out of the sandbox: outside of it is no workspace to work in."""
+    return Reply("result", {"decision": "decline"}, reason=NOT_OUTSIDE, calls=calls)
+
+
 def refusal() -> Reply:
     return Reply("error", {"code": -32601, "message": "This client does not do that."})
 
@@ -153,7 +164,7 @@ def _line(
         remarks.append("not by the usual shell")
     if call is None or call.tool_input.get("cmd") != inner:
         remarks.append("perhaps outside the sandbox")
-    elif call.tool_input.get("sandbox_permissions") not in (None, "use_default"):
+    elif leaves_sandbox(call):
         remarks.append("outside the sandbox")
     folder = os.path.realpath(str(params.get("cwd")))
     if folder != workspace.root:

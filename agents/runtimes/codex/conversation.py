@@ -252,7 +252,7 @@ class Conversation:
             yield event
         if reply.reason:
             # Before the answer, which has no room for it: the model reads both together.
-            reason = text(f"The user denied this: {reply.reason}")
+            reason = text(f"This was denied: {reply.reason}")
             with suppress(CallRefused):
                 await self._thread.call(
                     "turn/steer", expectedTurnId=self._turn["id"], input=[reason]

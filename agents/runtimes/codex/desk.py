@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from agents.runtimes.base import AskPermission
+from agents.runtimes.base import AskPermission, Decision
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.approvals import Question, Reply
 from agents.runtimes.codex.items import Items
@@ -83,18 +83,19 @@ class Desk:
         self._asking[question.request_id] = (question, task)
 
     async def _answer(self, question: Question, rollout: Rollout) -> Reply:
+        call = rollout.calls.get(question.item_id)
+        item = self._items.items.get(question.item_id, {})
         calls = approvals.calls_of(
-            question,
-            call=rollout.calls.get(question.item_id),
-            item=self._items.items.get(question.item_id, {}),
-            workspace=self._workspace,
+            question, call=call, item=item, workspace=self._workspace
         )
-        decisions = []
-        # One after the other: what is allowed always with the first may cover the rest.
-        for call in calls:
-            decisions.append(await self._ask(call))
-            if not decisions[-1].is_allowed:
-                break
         if not calls:
             return approvals.refusal()
+        if approvals.leaves_sandbox(call):
+            return approvals.kept_in(calls)
+        decisions: list[Decision] = []
+        # One after the other: what is allowed always with the first may cover the rest.
+        for one in calls:
+            decisions.append(await self._ask(one))
+            if not decisions[-1].is_allowed:
+                break
         return approvals.reply_to(question, calls, decisions)

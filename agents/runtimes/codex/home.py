@@ -142,16 +142,23 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
     With at least one folder denied Codex never runs a command outside of its sandbox by
     itself; without any it does, with what was allowed once and what the sandbox refused.
     """
-    workspace = str(home.workspace)
-    denied = {*sandbox.hidden_folders(), str(home.folder)} - {workspace}
+    denied = {*sandbox.hidden_folders(), str(home.folder), "/tmp"}  # noqa: S108
     access: Mapping[str, str] = {
-        **dict.fromkeys(sorted(denied), "deny"),
-        "/tmp": "deny",  # noqa: S108 (the machine's: other tasks' files)
+        **dict.fromkeys(_outermost(denied), "deny"),
         str(bundled_codex_path().parents[1]): "read",
         str(home.scratch): "write",
-        workspace: "write",
+        str(home.workspace): "write",
     }
     return access.items()
+
+
+def _outermost(folders: set[str]) -> list[str]:
+    """Leave out what lies in another of the folders: the sandbox cannot hide it twice."""
+    return [
+        folder
+        for folder in sorted(folders)
+        if not any(folder.startswith(f"{other}/") for other in folders)
+    ]
 
 
 def _pairs(**values: str | int) -> list[str]:

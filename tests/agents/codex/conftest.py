@@ -39,7 +39,7 @@ def play(workspace, monkeypatch):
             performance = Performance(runtime, ask or Person())
             if kept:
                 changes["checkpoint"] = kept.checkpoint
-            await performance.run(assignment(workspace, **changes))
+            await performance.run(assignment(**{"workspace": workspace} | changes))
             performance.server = server
         return performance
 

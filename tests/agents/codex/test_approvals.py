@@ -71,12 +71,15 @@ def test_a_rule_covers_a_plain_command_in_the_workspace_alone(tmp_path):
     assert away.action == "run:[in outside:/etc] ls"
 
 
-async def test_a_command_that_wants_out_of_the_sandbox_says_so_and_why(play):
+async def test_a_command_that_wants_out_of_the_sandbox_never_runs(play, workspace):
     wish = {"sandbox_permissions": "require_escalated", "justification": "to look"}
-    performance = await play(run("ls", **wish), DONE, ask=Person(denies="no"))
-    [asked] = performance.ask.asked
-    assert asked.action == "run:[outside the sandbox] ls"
-    assert asked.message == "Running (outside the sandbox): ls, because: to look"
+    performance = await play(run("touch a", **wish), DONE)
+    assert performance.ask.asked == []
+    assert performance.of(ToolUse) == []
+    [result] = performance.of(ToolResult)
+    assert "cannot leave the sandbox" in result.output
+    assert "cannot leave the sandbox" in str(performance.server.history)
+    assert list(workspace.iterdir()) == []
 
 
 async def test_every_file_of_a_patch_is_asked_about(play, workspace):

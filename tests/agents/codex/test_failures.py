@@ -59,17 +59,6 @@ async def test_a_silent_provider_ends_the_run_by_our_clock(play):
     assert "said nothing for" in performance.failure
 
 
-async def test_a_codex_that_dies_ends_the_run_and_says_how_to_go_on(play):
-    # Its own sandbox keeps it from killing its leader; being told to run outside does not.
-    performance = await play(
-        run("kill -9 $PPID", sandbox_permissions="require_escalated"), DONE
-    )
-    if performance.failure:
-        assert "Resume to go on from here" in performance.failure
-    else:
-        assert performance.events[-1] == events.Finished("Done.")
-
-
 async def test_a_flood_of_output_is_cut(play):
     performance = await play(run("yes | head -c 20000000", yield_time_ms=30_000), DONE)
     [result] = performance.of(events.ToolResult)
