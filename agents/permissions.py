@@ -55,11 +55,13 @@ class Gate:
                 if decision := await in_database(self._answer, request_id, call):
                     return decision
                 await rung.wait()
+        except asyncio.CancelledError:
+            if not self._keeps_calls:
+                await in_database(self._withdraw, request_id)
+            raise
         finally:
             self._waiting[request_id] -= 1
             self._waiting += Counter()  # drops what nobody waits for any more
-            if not self._keeps_calls:
-                await in_database(self._withdraw, request_id)
 
     def withdraw_earlier(self) -> None:
         """Withdraw what earlier runs asked for that their agent will not ask again as it was."""
@@ -68,7 +70,7 @@ class Gate:
             asked.pending().withdraw()
 
     def _withdraw(self, request_id: str) -> None:
-        """Withdraw a request if it still waits: nothing is there that would hear an answer."""
+        """Withdraw a request that is still pending: nobody is left to hear an answer."""
         PermissionRequest.objects.filter(pk=request_id).pending().withdraw()
 
     def _decide_or_request(self, call: ToolCall) -> tuple[Decision | None, str]:

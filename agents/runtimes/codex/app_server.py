@@ -18,7 +18,7 @@ from agents.tools.base import to_the_end
 
 CALL_SECONDS = 60  # it answers in milliseconds, on a busy machine in seconds
 # From closing its input, which ends its commands too, to asking louder.
-EXIT_SECONDS = 1.5
+EXIT_SECONDS = 1.0
 MAX_LINE = 64 << 20  # bytes; a command's output is cut at 1 MiB by Codex
 STDERR_LINES = 20
 

@@ -36,7 +36,6 @@ NOT_OUTSIDE = "Commands cannot leave the sandbox on this server."
 COMMAND = "item/commandExecution/requestApproval"
 PATCH = "item/fileChange/requestApproval"
 HOST_TOOL = "item/tool/call"
-MAX_ID_CHARACTERS = 200
 _SHELLS = (["/bin/bash", "-lc"], ["/usr/bin/bash", "-lc"], ["/bin/sh", "-lc"])
 _VERBS = {"add": "Writing", "update": "Writing", "delete": "Deleting"}
 
@@ -55,9 +54,8 @@ class Question:
 
     @property
     def call_id(self) -> str:
-        """Return an id that no other call has: models may use theirs again."""
-        turn_id = self.params.get("turnId", "")
-        return f"{turn_id}.{self.request_id}-{self.item_id}"[:MAX_ID_CHARACTERS]
+        """Return an id that no other call has: models may use theirs again, and any text."""
+        return f"{self.params.get('turnId')}.{self.request_id}"
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,7 @@ def _patch(question: Question, item: JSON, workspace: Workspace) -> list[ToolCal
             verb = _VERBS.get(kind["type"], "Changing")
             calls.append(
                 ToolCall(
-                    question.call_id[: MAX_ID_CHARACTERS - len(number)] + number,
+                    question.call_id + number,
                     "apply_patch",
                     {"path": path, "kind": kind["type"], "diff": change["diff"]},
                     action=action,

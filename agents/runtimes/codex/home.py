@@ -88,7 +88,9 @@ class Home:
         }
 
     def lay_out(self, endpoint: OpenAIEndpoint) -> None:
-        self.scratch.mkdir(mode=0o700, parents=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700)  # conversations will be in it
+        self.scratch.mkdir()
         (self.folder / "config.toml").write_text(_configuration(self, endpoint))
 
     def remove(self) -> None:

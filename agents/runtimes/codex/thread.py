@@ -14,7 +14,8 @@ from agents.runtimes.codex.rollout import Rollout
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 
 POLICY = "untrusted"  # by which it asks before every command and every patch
-STOP_SECONDS = 1.0
+# With what the process is given to exit, less than five seconds in all.
+STOP_SECONDS = 0.5
 INTERRUPTED = (
     "This conversation was interrupted. Of a tool call without a real output the outcome is"
     " unknown: it may or may not have been carried out. Look before you repeat it."

@@ -65,6 +65,20 @@ async def test_a_cancel_while_a_person_is_asked_ends_at_once(play, tmp_path):
     assert list((tmp_path / "agents").iterdir()) == []
 
 
+async def test_a_codex_that_hangs_is_gone_within_five_seconds(play, tmp_path):
+    hangs = asyncio.Event()
+
+    async def hang(call):
+        codex_processes()[0].suspend()
+        hangs.set()
+        await asyncio.Event().wait()
+
+    took = await cancelled(play(run("true"), DONE, ask=hang), once=hangs.is_set)
+    assert took < 5
+    assert codex_processes() == []
+    assert list((tmp_path / "agents").iterdir()) == []
+
+
 async def test_a_cancel_while_it_starts_leaves_no_process(play, tmp_path):
     begun = (tmp_path / "agents").exists
     await cancelled(play(DONE), once=begun)
