@@ -50,9 +50,7 @@ class RuntimeFacts:
     can_resume: bool = True
     is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
-    keeps_calls: bool = (
-        True  # a call that waits for permission still does after a restart
-    )
+    keeps_calls: bool = True  # what waits for permission still does after a restart
     # Asks the machine what it lacks, once: the reason and what mends it.
     obstacle_here: Callable[[], tuple[str, str]] | None = None
 

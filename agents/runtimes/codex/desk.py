@@ -49,7 +49,7 @@ class Desk:
         due: list[Question] = []
         later: list[tuple[float, Question]] = []
         for wait_until, question in self._unasked:
-            call = rollout.calls.get(question.item_id)
+            call = rollout.open_call(question.item_id)
             if now >= wait_until or (call is not None and call.is_settled):
                 due.append(question)
             else:
@@ -83,7 +83,7 @@ class Desk:
         self._asking[question.request_id] = (question, task)
 
     async def _answer(self, question: Question, rollout: Rollout) -> Reply:
-        call = rollout.calls.get(question.item_id)
+        call = rollout.open_call(question.item_id)
         item = self._items.items.get(question.item_id, {})
         calls = approvals.calls_of(
             question, call=call, item=item, workspace=self._workspace

@@ -90,6 +90,11 @@ class Rollout:
     def open_calls(self) -> list[Call]:
         return [call for call in self.calls.values() if call.output is None]
 
+    def open_call(self, call_id: str) -> Call | None:
+        """Return the call of that id which has no output yet: some models use ids again."""
+        call = self.calls.get(call_id)
+        return call if call and call.output is None else None
+
     def lay_down(self, home: Path) -> None:
         """Write what was kept where Codex will look for it."""
         assert self._path  # noqa: S101 (for mypy: only of one that was restored)
@@ -175,6 +180,8 @@ class Rollout:
     def _call(self, payload: JSON) -> None:
         written = payload.get("arguments", payload.get("input"))
         call = Call(payload["call_id"], payload["name"], _input(written))
+        if any(other.call_id == call.call_id for other in self._in_answer):
+            call.tool_input = {}  # it cannot be told which of them is asked about
         self.calls[call.call_id] = call
         self._in_answer.append(call)
 

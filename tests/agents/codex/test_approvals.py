@@ -10,6 +10,7 @@ from agents.workspace import Workspace
 from tasks.patterns import covers
 from tests.agents.codex.script import DONE, ask, change, outputs, run
 from tests.agents.performing import Person
+from tests.servers.scripted import Call, Reply
 
 
 def actions(performance):
@@ -80,6 +81,24 @@ async def test_a_command_that_wants_out_of_the_sandbox_never_runs(play, workspac
     assert "cannot leave the sandbox" in result.output
     assert "cannot leave the sandbox" in str(performance.server.history)
     assert list(workspace.iterdir()) == []
+
+
+async def test_of_calls_with_one_id_it_is_not_pretended_which_is_asked_about(play):
+    twice = Reply(
+        calls=[
+            Call("exec_command", {"cmd": "true", **more}, id="same")
+            for more in ({"sandbox_permissions": "require_escalated"}, {})
+        ]
+    )
+    performance = await play(twice, DONE, ask=Person(denies="no"))
+    assert set(actions(performance)) == {"run:[perhaps outside the sandbox] true"}
+
+
+async def test_an_id_that_is_used_again_is_another_call(play):
+    again = Reply(calls=[Call("exec_command", {"cmd": "true"}, id="call_0")])
+    performance = await play(again, again, DONE)
+    assert actions(performance) == ["run:true", "run:true"]
+    assert len(performance.of(ToolUse)) == len(performance.of(ToolResult)) == 2
 
 
 async def test_every_file_of_a_patch_is_asked_about(play, workspace):
