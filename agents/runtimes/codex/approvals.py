@@ -164,6 +164,9 @@ def _line(
         remarks.append("perhaps outside the sandbox")
     elif leaves_sandbox(call):
         remarks.append("outside the sandbox")
+    if call and call.tool_input.get("tty"):
+        # What is typed into it is asked about by nobody, and may be any command.
+        remarks.append("in a terminal that the agent can type into")
     folder = os.path.realpath(str(params.get("cwd")))
     if folder != workspace.root:
         place = path_action(workspace, "run", folder).removeprefix("run:")
