@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -41,34 +41,45 @@ class Confinement:
     marker: str
 
     def argv(self, command: str) -> list[str]:
-        shell = [
-            "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh",
-            "-c",
-            command,
-        ]
+        shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
+        return [*self.launcher(), shell, "-c", command]
+
+    def launcher(self, *, programs: Sequence[str] = ()) -> list[str]:
+        """Return what a command line starts with to run confined.
+
+        `programs` are files or folders that it needs from what is hidden.
+        """
         if bubblewrap := find_bubblewrap():
-            return [bubblewrap, *_machine(), *self._own_folders(), "--", *shell]
+            shown = [part for path in programs for part in ("--ro-bind", path, path)]
+            return [bubblewrap, *_machine(), *shown, *self._own_folders(), "--"]
         if setpriv := shutil.which("setpriv"):
-            # Ends the shell with the worker, or rather with the thread that started it.
-            return [setpriv, "--pdeathsig", "KILL", "--", *shell]
-        return shell
+            # Ends it with the worker, or rather with the thread that started it.
+            return [setpriv, "--pdeathsig", "KILL", "--"]
+        return []
+
+    @property
+    def shown_scratch(self) -> str:
+        """The folder `scratch`, as the command sees it."""
+        return "/tmp" if find_bubblewrap() else self.scratch  # noqa: S108
 
     def environment(self) -> dict[str, str]:
         """List all that a command gets of our environment: it holds keys and passwords."""
-        scratch = "/tmp" if find_bubblewrap() else self.scratch  # noqa: S108
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "TERM": "dumb",
-            "HOME": f"{scratch}/home",
-            "TMPDIR": scratch,
+            "HOME": f"{self.shown_scratch}/home",
+            "TMPDIR": self.shown_scratch,
             MARKER: self.marker,
         }
 
     def end(self, pid: int | None) -> None:
         """Kill all that the command started, as its process `pid` or from there on."""
-        _kill_until_gone(lambda: _carrying(self.marker) | _family(pid))
+        self.kill(pid)
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def kill(self, pid: int | None = None) -> None:
+        _kill_until_gone(lambda: _carrying(self.marker) | _family(pid))
 
     def _own_folders(self) -> list[str]:
         return [

@@ -78,6 +78,9 @@ def dollars(microdollars: int) -> str:
 # --- Our own lists ------------------------------------------------------------------
 
 
+ANY_MODEL = "*"
+
+
 @dataclass(frozen=True)
 class Listed:
     """A line of a price list: what a model costs from a day on."""
@@ -98,10 +101,11 @@ def listed_prices() -> tuple[Listed, ...]:
 
 def _listed_price(usage: Usage) -> Price | None:
     today = timezone.now().date()
-    for listed in listed_prices():
-        is_same = (listed.provider, listed.model) == (usage.provider, usage.model)
-        if is_same and listed.since <= today:
-            return listed.price
+    held = [line for line in listed_prices() if line.since <= today]
+    for model in (usage.model, ANY_MODEL):
+        for line in held:
+            if (line.provider, line.model) == (usage.provider, model):
+                return line.price
     return None
 
 

@@ -110,7 +110,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             extra="claude-code",
             is_a_process=True,
             credentials=_ANTHROPIC,
-            is_in_this_version=False,
         ),
         RuntimeFacts(
             name="openai-codex-app-server",

@@ -3,6 +3,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from tasks import authentication
+from tests.npm import require_packages
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +42,9 @@ class Client(APIClient):
 @pytest.fixture
 def api(db):
     return Client(HTTP_HOST="localhost:3000")
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """The tests' packages of Node's."""
+    require_packages()

@@ -5,6 +5,7 @@ from importlib import import_module
 from agents.runtimes.base import Runtime
 
 _PLACES = {
+    "claude-code": "agents.runtimes.claude_code:ClaudeCode",
     "anthropic-direct": "agents.runtimes.anthropic_direct:AnthropicDirect",
     "openai-direct": "agents.runtimes.openai_direct:OpenAIDirect",
     "ollama": "agents.runtimes.ollama:Ollama",

@@ -180,7 +180,8 @@ class ScriptedServer:
                 _send_chunk(writer, self.garbage)
 
     async def _stall(self, reader: Reader) -> None:
-        await reader.read()
+        with suppress(ConnectionError):  # which is how a killed client hangs up
+            await reader.read()
         self.hung_up.set()
         raise ConnectionResetError
 

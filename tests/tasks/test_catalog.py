@@ -41,7 +41,7 @@ def test_the_runtimes_are_the_five_of_the_api_in_its_order():
 
 
 def test_a_runtime_of_a_later_version_says_so_and_names_another():
-    readiness = catalog.RUNTIMES["ollama"].readiness()
+    readiness = catalog.RUNTIMES["openai-codex-app-server"].readiness()
     assert not readiness.is_ready
     assert readiness.reason == "Not part of this version yet."
     assert "anthropic-direct" in readiness.fix

@@ -38,8 +38,8 @@ class Answer:
 
     def was_shortened(self, sent_bytes: int) -> bool:
         """Tell if the server read less than it was sent, as old ones do without a word."""
-        read = self._last.get("prompt_eval_count")
-        return read is not None and read * MOST_BYTES_A_TOKEN < sent_bytes
+        read = self._last.get("prompt_eval_count") or 0  # 0: it does not count
+        return 0 < read * MOST_BYTES_A_TOKEN < sent_bytes
 
     def turn(self) -> Turn:
         text, thinking = mended("".join(self._text)), mended("".join(self._thinking))

@@ -5,6 +5,7 @@ driver says a script of turns in its provider's format: what the model says, whi
 three tools `write`, `run` and `list` it uses, and how a request fails.
 """
 
+from tests.agents.drivers.claude_code import CLAUDE_CODE
 from tests.agents.drivers.direct import ANTHROPIC, OLLAMA, OPENAI
 
-DRIVERS = (ANTHROPIC, OPENAI, OLLAMA)
+DRIVERS = (ANTHROPIC, OPENAI, OLLAMA, CLAUDE_CODE)

@@ -15,7 +15,6 @@ from tests.servers.ollama import ChatServer
 from tests.servers.openai import ResponsesServer
 from tests.servers.scripted import JSON, Call, Reply, ScriptedServer
 
-RATE_LIMIT_HEADERS = {"retry-after": "600"}
 IN_THE_MIDDLE = {"cut": "cut", "ends": "end", "stall": "stall"}
 # Status and error by fault, as each provider sends them.
 ANTHROPIC_ERRORS = {
@@ -61,6 +60,7 @@ class DirectDriver:
     result: Callable[[JSON], list[str]]
     caches: bool = True
     edits_input: bool = True
+    tells_reset: bool = True
 
     def server(self, *turns: Turn, by_turn: bool = False) -> ScriptedServer:
         return self.serves([self._reply(turn) for turn in turns], by_turn=by_turn)
@@ -85,7 +85,7 @@ class DirectDriver:
     def _reply(self, turn: Turn) -> Reply:
         return Reply(
             turn.text,
-            calls=[_call(use) for use in turn.uses],
+            calls=[self._call(use) for use in turn.uses],
             thinking=turn.thinking,
             usage=self.usage(turn.tokens) if turn.tokens else {},
             final_usage={"output_tokens": turn.tokens.output} if turn.tokens else {},
@@ -96,17 +96,16 @@ class DirectDriver:
         if not fault or fault in IN_THE_MIDDLE:
             return {"fault": IN_THE_MIDDLE.get(fault, "")}
         status, error = self.errors[fault]
-        headers = RATE_LIMIT_HEADERS if fault == "rate limit" else {}
+        headers = {"retry-after": "600"} if fault == "rate limit" else {}
         return {"status": status, "error": error, "headers": headers}
 
-
-def _call(use: Use) -> Call:
-    match use.tool:
-        case "write":
-            return Call("write", {"path": use.path, "content": use.content})
-        case "run":
-            return Call("run", {"command": use.command})
-    return Call("list")
+    def _call(self, use: Use) -> Call:
+        match use.tool:
+            case "write":
+                return Call("write", {"path": use.path, "content": use.content})
+            case "run":
+                return Call("run", {"command": use.command})
+        return Call("list")
 
 
 def _anthropic_usage(tokens: Tokens) -> JSON:
