@@ -77,7 +77,7 @@ def _problem_of_tool(rest: str) -> str | None:
     return "A tool is “mcp:server/tool”, or “mcp:server/*” for all tools of a server."
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def covers(pattern: str, action: str) -> bool:
     """Tell whether `pattern` certainly covers `action`, such as `write:/reports/q4.md`."""
     kind, _, rest = action.partition(":")
@@ -95,7 +95,7 @@ def covers(pattern: str, action: str) -> bool:
     return _covers_path(wanted, rest, dots=kind == "read")
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def denies(pattern: str, action: str) -> bool:
     """Tell whether a deny rule of `pattern` may be meant for `action`."""
     kind, _, rest = action.partition(":")

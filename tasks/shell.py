@@ -40,7 +40,7 @@ class Piece:
 Word = tuple[Piece, ...]
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def simple_command(line: str) -> tuple[str, ...] | None:
     """Return the words of `line` as the program is given them, None if in any doubt."""
     words = parse(line)
