@@ -37,6 +37,12 @@ class PermissionRuleQuerySet(models.QuerySet["PermissionRule"]):
             | Q(project__isnull=False, project_id=project_id)
         )
 
+    def of_scope(self, scope: str) -> Self:
+        return self.filter(
+            task__isnull=scope != PermissionRule.Scope.TASK,
+            project__isnull=scope != PermissionRule.Scope.PROJECT,
+        )
+
     def count_use(self, rule_id: int) -> None:
         self.filter(pk=rule_id).update(use_count=F("use_count") + 1, last_used_at=Now())
 
@@ -47,6 +53,11 @@ class PermissionRule(models.Model):
     class Effect(models.TextChoices):
         ALLOW = "allow"
         DENY = "deny"
+
+    class Scope(models.TextChoices):
+        TASK = "task"
+        PROJECT = "project"
+        EVERYWHERE = "everywhere"
 
     pattern = models.CharField(
         max_length=2000,
@@ -88,12 +99,22 @@ class PermissionRule(models.Model):
     def __str__(self) -> str:
         return f"{self.effect} {self.pattern}"
 
+    @property
+    def scope(self) -> str:
+        if self.task_id:
+            return self.Scope.TASK
+        return self.Scope.PROJECT if self.project_id else self.Scope.EVERYWHERE
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
     def clean(self) -> None:
         try:
             patterns.validate(self.pattern, is_allow=self.effect == self.Effect.ALLOW)
         except ValidationError as error:
             raise ValidationError({"pattern": error}) from None
-        if self.expires_at and self.expires_at <= timezone.now():
+        if self.is_expired:
             raise ValidationError({"expires_at": "This time is past."})
 
 
