@@ -52,8 +52,10 @@ class Program:
         )
 
     def takes_option(self, word: str) -> bool:
-        name = word.partition("=")[0] if word.startswith("--") else word
-        return name in self.options or self.short.fullmatch(word) is not None
+        return (
+            word.partition("=")[0] in self.options
+            or self.short.fullmatch(word) is not None
+        )
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def problem(rule: str) -> str | None:
     if not wanted or not _is_written(wanted[0]):
         return "A rule for “run” names the program: “run:git status”, “run:pytest *”."
     fixed, is_open = _split(wanted)
-    words, written = _texts(fixed), [_is_written(word) for word in fixed]
+    words = _texts(fixed)
+    written = [_writes_out(glob, word) for glob, word in zip(fixed, words, strict=True)]
     return refusal(words, written) or (_of_more(words, written) if is_open else None)
 
 
