@@ -11,6 +11,7 @@ from ledger.models import LedgerEntry
 from tasks import doorbell
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, Run, Session, Task
+from tasks.readable import readable
 
 # What no database takes as text: NUL, and halves of characters.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -117,7 +118,9 @@ def _entry(
         case events.Thinking(text):
             return NewEntry(EventType.THINKING, text)
         case events.ToolUse():
-            return NewEntry(EventType.TOOL_USE, event.message, _tool_use(event))
+            return NewEntry(
+                EventType.TOOL_USE, readable(event.message), _tool_use(event)
+            )
         case events.ToolResult():
             return NewEntry(
                 EventType.TOOL_RESULT, _shortened(event.output), _tool_result(event)

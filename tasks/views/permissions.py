@@ -93,12 +93,11 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
     if data.get("updatedInput"):
         message = "Required: with edited input, say what is to be allowed always"
         raise Invalid.field("permissionPattern", message)
-    if not patterns.covers(asked.action, asked.action) or patterns.has_wildcard(
-        asked.action
-    ):
+    pattern = patterns.pattern_for(asked.action)
+    if pattern is None:
         message = "Required: no rule can be made of this very call"
         raise Invalid.field("permissionPattern", message)
-    return asked.action
+    return pattern
 
 
 class NotificationsView(APIView):
