@@ -1,9 +1,12 @@
-from typing import ClassVar, Self
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from ledger.prepared import PreparedInsert, PreparedUpdate
 from tasks.exceptions import InvalidTransition
 from tasks.models.ids import new_id
 
@@ -174,3 +177,23 @@ class Task(models.Model):
         self.refresh_from_db()
         if not changed:
             raise InvalidTransition(f"A {self.status} task cannot become {status}.")
+
+
+insert = PreparedInsert(Task)
+
+
+def change(task_id: UUID, **changes: Any) -> None:
+    """Write `changes` of a task's columns and the time of it."""
+    changes["updated_at"] = timezone.now()
+    kinds = ((name, type(value)) for name, value in changes.items())
+    _change_query(tuple(kinds))(task_id=task_id, **changes)
+
+
+@lru_cache(maxsize=256)
+def _change_query(kinds: tuple[tuple[str, type], ...]) -> PreparedUpdate:
+    """Prepare the UPDATE for one set of columns."""
+    return PreparedUpdate(
+        lambda task_id, **changes: (Task.objects.filter(pk=task_id), changes),
+        task_id=UUID,
+        **dict(kinds),
+    )
