@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import AutoField, Field, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
@@ -76,13 +76,13 @@ class Prepared(_Statement):
 
     def rows(self, size: int = 1_000, **values: Any) -> Iterator[Row]:
         """Run the query and yield its rows, fetching `size` at a time."""
-        with connection.cursor() as cursor:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(*self._bound(values))
             while rows := cursor.fetchmany(size):
                 yield from rows
 
     def first(self, **values: Any) -> Row | None:
-        with connection.cursor() as cursor:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(*self._bound(values))
             row: Row | None = cursor.fetchone()
             return row
@@ -96,14 +96,14 @@ class PreparedUpdate(_Statement):
 
     def __call__(self, **values: Any) -> int:
         """Return how many rows were changed."""
-        with connection.cursor() as cursor:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(*self._bound(values))
             return int(cursor.rowcount)
 
     def _query(self, samples: Mapping[str, Any]) -> Any:
         rows: QuerySet[Any, Any]
         rows, changes = self._build(**samples)
-        query = rows.query.chain(UpdateQuery)
+        query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values(changes)
         return query
 
@@ -126,7 +126,8 @@ class PreparedInsert:
 
     def __call__(self, *rows: Model) -> None:
         """Insert `rows`, at least one, in one statement."""
-        insert, places = self._compiled or self._compile()
+        connection = connections[DEFAULT_DB_ALIAS]  # not the proxy: it is asked often
+        insert, places = self._compiled or self._compile(connection)
         parameters = [
             field.get_db_prep_save(field.pre_save(row, add=True), connection)
             for row in rows
@@ -137,16 +138,18 @@ class PreparedInsert:
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias
 
-    def _compile(self) -> tuple[str, str]:
+    def _compile(self, connection: Any) -> tuple[str, str]:
         quote = connection.ops.quote_name
         columns = ", ".join(quote(field.column) for field in self._fields)
         places = ", ".join("%s" for _ in self._fields)
         table = quote(self._model._meta.db_table)
-        self._compiled = f"INSERT INTO {table} ({columns}) VALUES ", f"({places})"
+        insert = f"INSERT INTO {table} ({columns}) VALUES "  # noqa: S608  all ours
+        self._compiled = insert, f"({places})"
         return self._compiled
 
 
 def _adapted(value: Any) -> Any:
+    connection = connections[DEFAULT_DB_ALIAS]
     match value:
         case UUID() if not connection.features.has_native_uuid_field:
             return value.hex

@@ -119,7 +119,9 @@ def list_rows(limit: int | None, **filters: Any) -> Iterator[JSON]:
 
 def _listed(row: Row) -> JSON:
     # In Python: of 10,000 tasks, 0.01 s less than by expressions in SQL and `zip()`.
-    key, title, description, project, status, priority, agent, profile, made, moved = row
+    key, title, description, project, status, priority, agent, profile, made, moved = (
+        row
+    )
     return {
         "id": _dashed(key),
         "title": title,

@@ -27,4 +27,3 @@ class IsoText(Func):
         shape = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
         template = f"to_char(%(expressions)s AT TIME ZONE 'UTC', '{shape}')"
         return self.as_sql(compiler, connection, template=template, **extra)
-
