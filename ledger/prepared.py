@@ -10,16 +10,18 @@ Each is written as a queryset, and compiled with a sample in the place of every 
 A SELECT by primary key takes TODO.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import AutoField, Field, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
+M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
 
 # No two alike, nor like a constant in a query; the integers fit every integer field.
@@ -28,6 +30,7 @@ _SAMPLES: dict[type, Callable[[int], Any]] = {
     int: lambda n: 30_011 + n,
     str: lambda n: f"<sample {n}>",
     datetime: lambda n: datetime(1901, 1, 1 + n, tzinfo=UTC),
+    date: lambda n: date(1902, 1, 1 + n),
 }
 
 
@@ -40,7 +43,7 @@ class _Statement:
     def __init__(self, build: Callable[..., Any], **types: type) -> None:
         self._build = build
         self._samples = {
-            name: _SAMPLES[kind](number)
+            name: _sample(kind, number)
             for number, (name, kind) in enumerate(types.items())
         }
         self._compiled: tuple[str, list[Any]] | None = None
@@ -91,6 +94,47 @@ class Prepared(_Statement):
         return self._build(**samples).query
 
 
+class PreparedObjects(_Statement, Generic[M]):
+    """The SELECT of a queryset of whole objects."""
+
+    _converters: dict[int, Any]
+
+    def __init__(self, build: Callable[..., QuerySet[M, M]], **types: type) -> None:
+        super().__init__(build, **types)
+
+    def all(self, **values: Any) -> list[M]:
+        connection = connections[DEFAULT_DB_ALIAS]
+        with connection.cursor() as cursor:
+            cursor.execute(*self._bound(values))
+            rows = [list(row) for row in cursor.fetchall()]
+        for row in rows:
+            for place, (converters, column) in self._converters.items():
+                for convert in converters:
+                    row[place] = convert(row[place], column, connection)
+        return [self._model.from_db(DEFAULT_DB_ALIAS, self._names, row) for row in rows]
+
+    def first(self, **values: Any) -> M | None:
+        return next(iter(self.all(**values)), None)
+
+    def refresh(self, stale: M, **values: Any) -> None:
+        """Do as `stale.refresh_from_db()` does."""
+        fresh = self.first(**values)
+        if fresh is None:
+            raise ObjectDoesNotExist(f"The {self._model._meta.verbose_name} is gone.")
+        for name in self._names:
+            setattr(stale, name, getattr(fresh, name))
+
+    def _query(self, samples: Mapping[str, Any]) -> Any:
+        objects = self._build(**samples)
+        self._model: type[M] = objects.model
+        self._names = [field.attname for field in self._model._meta.concrete_fields]
+        compiler = objects.query.get_compiler(DEFAULT_DB_ALIAS)
+        compiler.setup_query()
+        columns = [column for column, _, _ in compiler.select]
+        self._converters = compiler.get_converters(columns)
+        return objects.query
+
+
 class PreparedUpdate(_Statement):
     """The UPDATE of a queryset by a dict of changes."""
 
@@ -125,18 +169,22 @@ class PreparedInsert:
         self._compiled: tuple[str, str] | None = None
 
     def __call__(self, *rows: Model) -> None:
-        """Insert `rows`, at least one, in one statement."""
         connection = connections[DEFAULT_DB_ALIAS]  # not the proxy: it is asked often
+        size = connection.ops.bulk_batch_size(self._fields, rows)
+        with connection.cursor() as cursor:
+            for start in range(0, len(rows), size):
+                cursor.execute(*self._bound(rows[start : start + size], connection))
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias
+
+    def _bound(self, rows: Sequence[Model], connection: Any) -> tuple[str, list[Any]]:
         insert, places = self._compiled or self._compile(connection)
         parameters = [
             field.get_db_prep_save(field.pre_save(row, add=True), connection)
             for row in rows
             for field in self._fields
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(insert + ", ".join([places] * len(rows)), parameters)
-        for row in rows:
-            row._state.adding, row._state.db = False, connection.alias
+        return insert + ", ".join([places] * len(rows)), parameters
 
     def _compile(self, connection: Any) -> tuple[str, str]:
         quote = connection.ops.quote_name
@@ -148,6 +196,10 @@ class PreparedInsert:
         return self._compiled
 
 
+def _sample(kind: type, number: int) -> Any:
+    return next(_SAMPLES[base] for base in kind.__mro__ if base in _SAMPLES)(number)
+
+
 def _adapted(value: Any) -> Any:
     connection = connections[DEFAULT_DB_ALIAS]
     match value:
@@ -155,4 +207,6 @@ def _adapted(value: Any) -> Any:
             return value.hex
         case datetime():
             return connection.ops.adapt_datetimefield_value(value)
+        case date():
+            return connection.ops.adapt_datefield_value(value)
     return value

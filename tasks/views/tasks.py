@@ -18,7 +18,7 @@ from tasks import catalog, lifecycle, paging, provenance, representation
 from tasks.authentication import actor
 from tasks.content_type import content_type_of
 from tasks.models import Document, Project, Status, Task
-from tasks.models.task import change, insert
+from tasks.models.task import change, fetch, insert
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
 from tasks.streams import follow_log, until_finished
 from tasks.zod import Invalid
@@ -50,7 +50,7 @@ _project_query = Prepared(
 
 def get_task(task_id: str) -> Task:
     """Return the task; an id that is not there, of whatever shape, is a 404."""
-    task = Task.objects.filter(pk=parse_id(task_id)).first()
+    task = fetch(parse_id(task_id))
     if task is None:
         raise Http404("Task not found")
     return task
