@@ -6,14 +6,14 @@ spares a tenth of a request's CPU time.
 """
 
 import asyncio
-import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
-# A result waits no longer than that for those of the calls behind it.
-LONGEST_WAIT_SECONDS = 0.002
+# When a batch is first asked for what it has done; doubled each time.
+PATIENCE_SECONDS = 0.002
 
 
 class _Call(NamedTuple):
@@ -48,19 +48,46 @@ class Threads:
     def _submit(self, loop: asyncio.AbstractEventLoop) -> None:
         calls, self._calls = self._calls, []
         for first in range(min(self._count, len(calls))):
-            self._executor.submit(_perform, calls[first :: self._count], loop)
+            batch = _Batch(calls[first :: self._count], loop)
+            self._executor.submit(batch.perform)
 
 
-def _perform(calls: list[_Call], loop: asyncio.AbstractEventLoop) -> None:
-    results: list[_Result] = []
-    waiting_since = time.monotonic()
-    for call in calls:
-        results.append(_result(call))
-        if time.monotonic() - waiting_since > LONGEST_WAIT_SECONDS:
-            loop.call_soon_threadsafe(_settle, results)
-            results, waiting_since = [], time.monotonic()
-    if results:
-        loop.call_soon_threadsafe(_settle, results)
+class _Batch:
+    """Calls that one thread performs, one after the other."""
+
+    def __init__(self, calls: list[_Call], loop: asyncio.AbstractEventLoop) -> None:
+        self._calls = calls
+        self._loop = loop
+        self._results: deque[_Result] = deque()
+        self._unsettled = len(calls)
+        # A slow call must not hold up the results of those before it. A single one has none.
+        self._timer = self._look_after(PATIENCE_SECONDS) if len(calls) > 1 else None
+
+    def perform(self) -> None:
+        for call in self._calls:
+            self._results.append(_result(call))
+        self._loop.call_soon_threadsafe(self._settle)
+
+    def _look_after(self, seconds: float) -> asyncio.TimerHandle:
+        return self._loop.call_later(seconds, self._look, seconds)
+
+    def _look(self, seconds: float) -> None:
+        self._settle()
+        if self._unsettled:
+            self._timer = self._look_after(2 * seconds)
+
+    def _settle(self) -> None:
+        while self._results:
+            future, value, error = self._results.popleft()
+            self._unsettled -= 1
+            if future.cancelled():
+                continue
+            if error:
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+        if self._timer and not self._unsettled:
+            self._timer.cancel()
 
 
 def _result(call: _Call) -> _Result:
@@ -68,13 +95,3 @@ def _result(call: _Call) -> _Result:
         return _Result(call.future, call.function(), None)
     except BaseException as error:  # noqa: BLE001  for who waits, as in any executor
         return _Result(call.future, None, error)
-
-
-def _settle(results: list[_Result]) -> None:
-    for future, value, error in results:
-        if future.cancelled():
-            continue
-        if error:
-            future.set_exception(error)
-        else:
-            future.set_result(value)
