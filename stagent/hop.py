@@ -82,7 +82,7 @@ class _Batch:
             self._unsettled -= 1
             if future.cancelled():
                 continue
-            if error:
+            if error is not None:
                 future.set_exception(error)
             else:
                 future.set_result(value)
