@@ -17,7 +17,6 @@ from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import AutoField, Field, Model, QuerySet
 from django.db.models.sql import UpdateQuery
@@ -121,7 +120,8 @@ class PreparedObjects(_Statement, Generic[M]):
         """Do as `stale.refresh_from_db()` does."""
         fresh = self.first(**values)
         if fresh is None:
-            raise ObjectDoesNotExist(f"The {self._model._meta.verbose_name} is gone.")
+            model: Any = self._model
+            raise model.DoesNotExist(f"The {model._meta.verbose_name} is gone.")
         for name in self._names:
             setattr(stale, name, getattr(fresh, name))
 

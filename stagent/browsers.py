@@ -13,7 +13,9 @@ from django.utils.deprecation import MiddlewareMixin
 
 class ForBrowsers(MiddlewareMixin):
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if "HTTP_COOKIE" not in request.META and request.path.startswith("/api/"):
+        if not request.META.get("HTTP_COOKIE") and request.path_info.startswith(
+            "/api/"
+        ):
             return self.get_response(request)  # type: ignore[return-value]
         return super().__call__(request)  # type: ignore[return-value]
 

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -96,7 +95,7 @@ def test_refreshing_what_is_gone_raises():
     by_task.refresh(row, task_id=row.task_id)
     assert row.amount_microdollars == 1
     Reservation.objects.all().delete()
-    with pytest.raises(ObjectDoesNotExist):
+    with pytest.raises(Reservation.DoesNotExist):
         by_task.refresh(row, task_id=row.task_id)
 
 
