@@ -1,4 +1,5 @@
-from pathlib import PurePath
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import cast
 
 from django.db import models
@@ -41,6 +42,15 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def remove_file(self) -> None:
+        """Remove the content, and the folder that it alone was in."""
+        if not self.file:
+            return
+        folder = Path(self.file.path).parent
+        self.file.delete(save=False)
+        with suppress(OSError):  # another upload took its id and its folder meanwhile
+            folder.rmdir()
 
     @property
     def suffix(self) -> str:

@@ -98,7 +98,7 @@ class DocumentViewSet(ViewSet):
         document = get_document(document_id)
         with transaction.atomic():
             document.delete()
-            transaction.on_commit(lambda: document.file.delete(save=False))
+            transaction.on_commit(document.remove_file)
         return Response({"success": True})
 
 
