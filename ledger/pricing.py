@@ -80,17 +80,31 @@ def dollars(microdollars: int) -> str:
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of a price list: what a model costs from a day on."""
+    """A line of a price list: what a model costs from a day on.
+
+    With `above`, only where the prompt has more tokens than that: all of them cost this.
+    """
 
     provider: str
     model: str
     since: date
+    above: int
     price: Price
+
+    def holds_for(self, usage: Usage, today: date) -> bool:
+        return (
+            (self.provider, self.model) == (usage.provider, usage.model)
+            and self.since <= today
+            and usage.prompt_tokens > self.above
+        )
 
 
 @cache
 def listed_prices() -> tuple[Listed, ...]:
-    """Read the lists once a process: a site's before ours, in each the newest price first."""
+    """Read the lists once a process: a site's before ours, in each the newest price first.
+
+    Of one day's, the one for the longest prompts goes first.
+    """
     site = settings.STAGENT_HOME / "prices.toml"
     ours = Path(__file__).with_name("prices.toml")
     return (*(_read_list(site) if site.exists() else ()), *_read_list(ours))
@@ -98,11 +112,10 @@ def listed_prices() -> tuple[Listed, ...]:
 
 def _listed_price(usage: Usage) -> Price | None:
     today = timezone.now().date()
-    for listed in listed_prices():
-        is_same = (listed.provider, listed.model) == (usage.provider, usage.model)
-        if is_same and listed.since <= today:
-            return listed.price
-    return None
+    held = (
+        listed.price for listed in listed_prices() if listed.holds_for(usage, today)
+    )
+    return next(held, None)
 
 
 def _read_list(file: Path) -> list[Listed]:
@@ -110,7 +123,7 @@ def _read_list(file: Path) -> list[Listed]:
         lines = tomllib.loads(file.read_text(), parse_float=Decimal).get("price", [])
         name = f"{file.parent.name}/{file.name}"
         prices = [_listed(name, since=line.pop("from"), **line) for line in lines]
-        return sorted(prices, key=lambda listed: listed.since, reverse=True)
+        return sorted(prices, key=lambda one: (one.since, one.above), reverse=True)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ImproperlyConfigured(f"{file} is no price list: {error!r}") from error
 
@@ -123,6 +136,7 @@ def _listed(
     model: str,
     input: Decimal,
     output: Decimal,
+    above: int = -1,
     cache_read: Decimal | None = None,
     cache_write: Decimal | None = None,
     cache_write_1h: Decimal | None = None,
@@ -135,7 +149,7 @@ def _listed(
         cache_write_1h=cache_write_1h,
         source=f"{list_name}, from {since:%Y-%m-%d}",
     )
-    return Listed(provider, model, since, price)
+    return Listed(provider, model, since, above, price)
 
 
 # --- The list that comes with genai-prices -------------------------------------------
