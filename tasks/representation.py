@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import (
     Case,
     Exists,
@@ -25,13 +23,13 @@ from django.db.models import (
 from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
+from tasks import paging
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
 from tasks.prepared import Prepared
 from tasks.sql import IsoText, UuidText
 
 JSON = dict[str, Any]
-CHUNK = 1_000
 
 
 def _empty_is_null(name: str) -> NullIf:
@@ -108,8 +106,8 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     def build(**values: Any) -> QuerySet[Any, Any]:
         tasks = Task.objects.all()
         if "after_id" in values:
-            same = Q(priority=values["after_priority"], id__lt=values["after_id"])
-            tasks = tasks.filter(Q(priority__gt=values["after_priority"]) | same)
+            place = values["after_priority"], values["after_id"]
+            tasks = tasks.filter(paging.MOST_URGENT.behind(place))
         for name in ("project_id", "status"):
             if name in values:
                 tasks = tasks.filter(**{name: values[name]})
@@ -128,18 +126,13 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
 def list_rows(limit: int | None, **filters: Any) -> Iterator[JSON]:
     """Yield tasks as the list shows them."""
     names = tuple(_LIST_COLUMNS)
-    for row in _list_query(frozenset(filters), limit).rows(CHUNK, **filters):
+    for row in _list_query(frozenset(filters), limit).rows(paging.CHUNK, **filters):
         yield dict(zip(names, row, strict=True))
 
 
 def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
-    """Yield the JSON array of tasks in pieces, each of which has few objects at a time."""
-    rows = list_rows(limit, **filters)
-    opening = b"["
-    while part := list(islice(rows, CHUNK)):
-        yield opening + orjson.dumps(part)[1:-1]
-        opening = b","
-    yield b"[]" if opening == b"[" else b"]"
+    """Yield the JSON array of tasks in pieces."""
+    return paging.chunks(list_rows(limit, **filters))
 
 
 def of_new(task: Task) -> JSON:

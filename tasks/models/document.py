@@ -25,6 +25,7 @@ class Document(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="documents",
+        db_index=False,
     )
     name = models.CharField(
         max_length=255, help_text="The file's name, as it was uploaded."
@@ -37,7 +38,11 @@ class Document(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["-created_at", "-id"], name="document_newest_first")
+            models.Index(fields=["-created_at", "-id"], name="document_newest_first"),
+            models.Index(
+                fields=["project", "-created_at", "-id"],
+                name="document_newest_in_project",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,18 +7,20 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from tasks import paging
 from tasks.models import Document, Project
 from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
+from tasks.serializers import DocumentListQuery
 from tasks.zod import Invalid
 
-LIMIT = 1_000
+validate_list = DocumentListQuery.validator()
 
 
 def get_document(document_id: str) -> Document:
@@ -31,16 +33,14 @@ def get_document(document_id: str) -> Document:
 class DocumentViewSet(ViewSet):
     parser_classes = [MultiPartParser]
 
-    @extend_schema(
-        parameters=[OpenApiParameter("projectId")], responses={200: OpenApiTypes.OBJECT}
-    )
-    def list(self, request: Request) -> Response:
+    @extend_schema(parameters=[DocumentListQuery], responses={200: OpenApiTypes.OBJECT})
+    def list(self, request: Request) -> paging.Answer:
         """List documents, the newest first."""
+        query = validate_list(request.query_params.dict())
         documents = Document.objects.all()
-        if "projectId" in request.query_params:
-            project_id = request.query_params["projectId"].replace("\x00", "")
-            documents = documents.filter(project_id=project_id)
-        return Response([_shown(document) for document in documents[:LIMIT]])
+        if "projectId" in query:
+            documents = documents.filter(project_id=query["projectId"])
+        return paging.answer(request, query, documents, paging.NEWEST, _shown)
 
     @extend_schema(
         request={

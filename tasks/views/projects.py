@@ -9,13 +9,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from tasks import paging
 from tasks.models import Project
 from tasks.models.log import to_text
-from tasks.serializers import CreateProject, UpdateProject
+from tasks.serializers import CreateProject, ListQuery, UpdateProject
 from tasks.zod import Invalid
 
 validate_create = CreateProject.validator()
 validate_update = UpdateProject.validator()
+validate_list = ListQuery.validator()
 
 
 def get_project(project_id: str) -> Project:
@@ -28,10 +30,12 @@ def get_project(project_id: str) -> Project:
 class ProjectViewSet(ViewSet):
     serializer_class = CreateProject
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
-    def list(self, request: Request) -> Response:
-        """List all projects by name."""
-        return Response([_shown(project) for project in Project.objects.all()])
+    @extend_schema(parameters=[ListQuery], responses={200: OpenApiTypes.OBJECT})
+    def list(self, request: Request) -> paging.Answer:
+        """List projects by name."""
+        query = validate_list(request.query_params.dict())
+        projects = Project.objects.all()
+        return paging.answer(request, query, projects, paging.BY_NAME, _shown)
 
     @extend_schema(request=CreateProject, responses={201: OpenApiTypes.OBJECT})
     def create(self, request: Request) -> Response:

@@ -63,18 +63,14 @@ class TaskViewSet(ViewSet):
     serializer_class = CreateTask
 
     @extend_schema(parameters=[TaskListQuery], responses={200: OpenApiTypes.OBJECT})
-    def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
+    def list(self, request: Request) -> paging.Answer:
         """List tasks, the most urgent and then the newest first."""
         query = validate_list(request.query_params.dict())
-        filters, limit = paging.filters_of(query), paging.limit_of(query)
+        filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
-            return _whole_or_streamed(list(representation.list_chunks(None, **filters)))
-        rows, cursor = paging.cut(
-            list(representation.list_rows(limit + 1, **filters)), limit
-        )
-        return Response(
-            rows, headers={"Link": paging.link(request, cursor)} if cursor else None
-        )
+            return paging.whole(representation.list_chunks(None, **filters))
+        rows = list(representation.list_rows(limit + 1, **filters))
+        return paging.page(request, paging.MOST_URGENT, rows, limit)
 
     @extend_schema(request=CreateTask, responses={201: OpenApiTypes.OBJECT})
     def create(self, request: Request) -> Response:
@@ -205,6 +201,16 @@ class TaskViewSet(ViewSet):
         return Response(provenance.siblings(get_task(task_id)))
 
 
+def _filters(query: JSON) -> JSON:
+    """Return what `representation.list_chunks()` and `list_rows()` take of a query."""
+    names = {"projectId": "project_id", "status": "status"}
+    filters = {column: query[name] for name, column in names.items() if name in query}
+    if "cursor" in query:
+        priority, last_id = paging.MOST_URGENT.place(query["cursor"])
+        filters |= {"after_priority": priority, "after_id": last_id}
+    return filters
+
+
 def _create(documents: list[Document], **columns: Any) -> Task:
     if not documents:
         return Task.objects.create(**columns)
@@ -219,13 +225,6 @@ def _shown(task_id: UUID) -> JSON:
     if task is None:
         raise Http404("Task not found")
     return task
-
-
-def _whole_or_streamed(chunks: list[bytes]) -> HttpResponse | StreamingHttpResponse:
-    """Answer what was read at one moment; a long list goes out piece by piece."""
-    if len(chunks) <= 2:
-        return HttpResponse(b"".join(chunks), content_type="application/json")
-    return StreamingHttpResponse(chunks, content_type="application/json")
 
 
 def _changes(data: JSON) -> JSON:
