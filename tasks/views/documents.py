@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from tasks import paging
+from tasks import answers, paging
 from tasks.models import Document, Project
 from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
@@ -33,7 +33,10 @@ def get_document(document_id: str) -> Document:
 class DocumentViewSet(ViewSet):
     parser_classes = [MultiPartParser]
 
-    @extend_schema(parameters=[DocumentListQuery], responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        parameters=[DocumentListQuery, answers.LINK],
+        responses={200: answers.Document(many=True)},
+    )
     def list(self, request: Request) -> paging.Answer:
         """List documents, the newest first."""
         query = validate_list(request.query_params.dict())
@@ -54,7 +57,7 @@ class DocumentViewSet(ViewSet):
                 },
             }
         },
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.Document},
     )
     def create(self, request: Request) -> Response:
         """Upload a file, under an id of the client's choice if it gives one."""
@@ -73,7 +76,7 @@ class DocumentViewSet(ViewSet):
             raise Invalid.field("id", message) from None
         return Response(_shown(document), status=201)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Document})
     def retrieve(self, request: Request, document_id: str) -> Response:
         return Response(_shown(get_document(document_id)))
 
@@ -92,7 +95,7 @@ class DocumentViewSet(ViewSet):
             content_type="application/octet-stream",
         )
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, document_id: str) -> Response:
         """Remove a document; tasks that have it lose it."""
         document = get_document(document_id)

@@ -4,13 +4,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import paging, patterns
+from tasks import answers, paging, patterns
 from tasks.authentication import actor
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
@@ -26,7 +25,9 @@ validate_list = NotificationListQuery.validator()
 
 
 class RespondView(APIView):
-    @extend_schema(request=Respond, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        request=Respond, responses={200: answers.Success, 409: answers.CONFLICT}
+    )
     def post(self, request: Request, task_id: str) -> Response:
         """Allow or deny a pending permission request; the first answer wins."""
         task = get_task(task_id)
@@ -97,7 +98,8 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
 
 class NotificationsView(APIView):
     @extend_schema(
-        parameters=[NotificationListQuery], responses={200: OpenApiTypes.OBJECT}
+        parameters=[NotificationListQuery, answers.LINK],
+        responses={200: answers.Notification(many=True)},
     )
     def get(self, request: Request) -> paging.Answer:
         """List permission requests, the newest first."""
@@ -114,7 +116,7 @@ class NotificationsView(APIView):
 
 
 class NotificationView(APIView):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Notification})
     def get(self, request: Request, notification_id: str) -> Response:
         """Get one permission request."""
         asked = PermissionRequest.objects.filter(pk=notification_id).first()
