@@ -44,9 +44,7 @@ def _enum(*names: str, **options: Any) -> drf.ChoiceField:
 
 
 def _micros(**options: Any) -> drf.IntegerField:
-    return drf.IntegerField(
-        help_text="Microdollars: a millionth of a US dollar.", **options
-    )
+    return drf.IntegerField(help_text="Microdollars.", **options)
 
 
 # --- Errors, and what says no more than yes -----------------------------------------------
@@ -70,13 +68,9 @@ class ValidationError(Answer):
 Success = type("Success", (Answer,), {"success": drf.BooleanField()})
 Started = type("Started", (Answer,), {"message": _text()})
 
+_EITHER = PolymorphicProxySerializer("BadRequest", [ValidationError, Error], None)
 BAD_REQUEST = OpenApiResponse(
-    PolymorphicProxySerializer(
-        component_name="BadRequest",
-        serializers=[ValidationError, Error],
-        resource_type_field_name=None,
-    ),
-    "What does not fit; validation in Zod's flattened form.",
+    _EITHER, "What does not fit; validation in Zod's flattened form."
 )
 CONFLICT = OpenApiResponse(Error, "Already responded.")
 BUDGET_EXCEEDED = OpenApiResponse(
@@ -98,9 +92,7 @@ class Task(Answer):
     description = _maybe_text()
     projectId = _maybe_text()
     status = _enum(*Status.values)
-    priority = drf.IntegerField(
-        min_value=0, max_value=3, help_text="0 is the most urgent."
-    )
+    priority = drf.IntegerField(min_value=0, max_value=3)
     assignedAgent = _maybe_text(help_text=f"One of {', '.join(RUNTIME_NAMES)}.")
     agentProfile = _maybe_text()
     createdAt = drf.DateTimeField()
