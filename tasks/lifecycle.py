@@ -8,7 +8,7 @@ worker's part.
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Max
 from django.utils import timezone
 
 from ledger import budgets
@@ -17,6 +17,7 @@ from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.models import (
     MAX_RESUME_COUNT,
     EventType,
+    Leftover,
     LogEntry,
     NewEntry,
     PermissionRequest,
@@ -239,7 +240,10 @@ def cancel(task: Task, *, by: str) -> None:
 
 
 def delete(task: Task) -> None:
-    """Remove a task and all but its ledger entries; a live run is stopped first."""
+    """Remove a task, its workspace and all but its ledger entries.
+
+    A live run is stopped first. The workspace goes once its worker has let go of it.
+    """
     with transaction.atomic():
         locked = Task.objects.select_for_update().get(pk=task.pk)
         run = (
@@ -247,5 +251,13 @@ def delete(task: Task) -> None:
         )
         if run:
             _stop_counting(locked, run)
+        _leave_workspace(locked)
         _ring_end(task.pk)
         locked.delete()
+
+
+def _leave_workspace(task: Task) -> None:
+    runs = task.runs.aggregate(count=Count("pk"), lease_end=Max("lease_expires_at"))
+    if runs["count"]:
+        due_at = runs["lease_end"] or timezone.now()
+        Leftover.objects.create(task_id=task.pk, due_at=due_at)

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import (
     Case,
     Exists,
@@ -24,12 +22,12 @@ from django.db.models import (
 
 from ledger.models import LedgerEntry
 from ledger.prepared import Prepared, Row
+from tasks import paging
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
 from tasks.sql import IsoText
 
 JSON = dict[str, Any]
-CHUNK = 1_000
 
 # What `_listed()` takes apart.
 _LIST_COLUMNS = (
@@ -96,8 +94,8 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     def build(**values: Any) -> QuerySet[Any, Any]:
         tasks = Task.objects.all()
         if "after_id" in values:
-            same = Q(priority=values["after_priority"], id__lt=values["after_id"])
-            tasks = tasks.filter(Q(priority__gt=values["after_priority"]) | same)
+            place = values["after_priority"], values["after_id"]
+            tasks = tasks.filter(paging.MOST_URGENT.behind(place))
         for name in ("project_id", "status"):
             if name in values:
                 tasks = tasks.filter(**{name: values[name]})
@@ -114,7 +112,9 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
 
 def list_rows(limit: int | None, **filters: Any) -> Iterator[JSON]:
     """Yield tasks as the list shows them."""
-    return map(_listed, _list_query(frozenset(filters), limit).rows(CHUNK, **filters))
+    return map(
+        _listed, _list_query(frozenset(filters), limit).rows(paging.CHUNK, **filters)
+    )
 
 
 def _listed(row: Row) -> JSON:
@@ -144,13 +144,8 @@ def _dashed(key: UUID | str) -> str:
 
 
 def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
-    """Yield the JSON array of tasks in pieces, each of which has few objects at a time."""
-    rows = list_rows(limit, **filters)
-    opening = b"["
-    while part := list(islice(rows, CHUNK)):
-        yield opening + orjson.dumps(part)[1:-1]
-        opening = b","
-    yield b"[]" if opening == b"[" else b"]"
+    """Yield the JSON array of tasks in pieces."""
+    return paging.chunks(list_rows(limit, **filters))
 
 
 def of_new(task: Task) -> JSON:

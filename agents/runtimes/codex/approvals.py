@@ -14,8 +14,9 @@ from typing import Literal
 from agents.events import JSON
 from agents.runtimes.base import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
-from agents.tools.base import readable, shown_path
+from agents.tools.base import shown_path
 from agents.workspace import Workspace, path_action
+from tasks.readable import readable
 
 ASK_HUMAN = "ask_human"
 ASK_HUMAN_TOOL: JSON = {

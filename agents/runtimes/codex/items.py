@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.codex.rollout import Call
-from agents.tools.base import clipped, readable
+from agents.tools.base import clipped
+from tasks.readable import readable
 
 PARTIAL_TEXT_SECONDS = 0.1
 # What the model is told of a command that goes on while it does something else.
