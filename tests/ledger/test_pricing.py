@@ -226,7 +226,3 @@ def test_a_line_for_any_model_stands_back_for_one_of_its_own(site_list):
     )
     assert price_of(UnknownUsageFactory()).input == 2_000_000
     assert price_of(UnknownUsageFactory(model="another")).input == 1_000_000
-
-
-def test_models_on_machines_of_ones_own_are_free():
-    assert price_of(UsageFactory(provider="ollama", model="qwen3:8b")).output == 0
