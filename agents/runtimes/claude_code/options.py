@@ -29,6 +29,8 @@ SETTINGS = {
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",  # runs the model that was asked for
     "CLAUDE_CODE_SDK_READS_SESSION_STATE": "1",
+    # Tells how long a rate limit lasts, before it waits; without it, it gives up untold.
+    "CLAUDE_CODE_RETRY_WATCHDOG": "1",
     "API_TIMEOUT_MS": str(API_TIMEOUT_MS),
 }
 # What a site's network may need, given on as it is.
@@ -39,6 +41,11 @@ NETWORK = (
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 )
+# Its file tools take absolute paths only, and refuse those outside of the folder.
+WHERE = """
+
+Your working folder is {folder}. A path that begins with / in the task or above starts
+there: /documents/a.csv is {folder}/documents/a.csv."""
 # The embedded model reads little: of the tools it gets one, and it calls what it gets.
 EMBEDDED_TOOLS = ("Glob",)
 
@@ -102,7 +109,8 @@ def options(
         # Sent anew at every start: a resumed session would keep its first one for ever.
         system_prompt={
             "type": "custom",
-            "prompt": assignment.instructions,
+            "prompt": assignment.instructions
+            + WHERE.format(folder=assignment.workspace),
             "snapshot": False,
         },
         setting_sources=[],

@@ -176,13 +176,12 @@ class AgentRun:
 
     async def _read(self, client: ClaudeSDKClient) -> None:
         async for message in client.receive_response():
+            if isinstance(message, SystemMessage) and message.subtype == "api_retry":
+                outcome.refuse_to_wait(message.data, self._endpoint, self._policy)
             for event in self._reader.read(message):
                 self._events.put_nowait(event)
             if isinstance(message, ResultMessage):
                 self._result = message
-            elif _is_refused_key(message):
-                # The CLI would try a key that is refused for three minutes.
-                raise outcome.of_status(401, "", "the key was refused", self._endpoint)
 
     async def _next(self, reading: asyncio.Task[None]) -> Event | None:
         """Return the next event, None once the CLI has no more to say."""
@@ -300,11 +299,3 @@ class AgentRun:
 
 def _matcher(hook: Any) -> HookMatcher:
     return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)
-
-
-def _is_refused_key(message: Any) -> bool:
-    return (
-        isinstance(message, SystemMessage)
-        and message.subtype == "api_retry"
-        and message.data.get("error_status") == 401
-    )

@@ -10,6 +10,8 @@ from agents.events import (
     Retrying,
     UsageReported,
 )
+from agents.runtimes.claude_code import ClaudeCode
+from agents.runtimes.wire import RetryPolicy
 from tests.agents.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply
 
@@ -94,3 +96,27 @@ async def test_a_model_that_is_served_by_another_is_said(
     assert server.requests[0].body["model"] == "my-own-model"
     assert performance.of(UsageReported)[0].usage.model == "my-own-model"
     assert performance.of(Notice) == []
+
+
+async def test_a_rate_limit_longer_than_a_run_is_parked_says_when_it_opens(
+    serving, tmp_path
+):
+    limited = Reply(
+        status=429,
+        error={"type": "rate_limit_error", "message": "slow down"},
+        headers={"retry-after": "600"},
+    )
+    async with serving(limited):
+        performance = Performance(ClaudeCode(policy=RetryPolicy(longest_park=300.0)))
+        await performance.run(assignment(tmp_path))
+    assert performance.parked is None
+    assert "UTC. Resume after that." in performance.failure
+
+
+async def test_the_agent_is_told_where_the_paths_of_a_task_start(
+    runtime, serving, tmp_path
+):
+    async with serving(Reply("Done.")) as server:
+        await Performance(runtime).run(assignment(tmp_path))
+    system = str(server.requests[0].body["system"])
+    assert f"/documents/a.csv is {tmp_path}/documents/a.csv" in system
