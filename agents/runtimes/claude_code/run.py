@@ -123,9 +123,7 @@ class AgentRun:
                     await client.query(prompt)
                 return client
             except TimeoutError:
-                failure: Exception = self._not_started(
-                    f"no answer in {START_SECONDS} s"
-                )
+                failure: Exception = self._not_started(f"silent for {START_SECONDS} s")
             except ClaudeSDKError as error:
                 failure = error
             except BaseException:
@@ -226,6 +224,8 @@ class AgentRun:
         return {}
 
     async def _may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
+        # The CLI asks before it tells what the request cost.
+        await self._reader.answered.wait()
         await self._events.join()
         call_id = context.tool_use_id or ""
         call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
@@ -281,9 +281,7 @@ class AgentRun:
 
     def _outcome(self) -> str:
         if self._result is None:
-            raise RuntimeFailed(
-                "Claude Code ended without a result. Resume to try again."
-            )
+            raise RuntimeFailed("Claude Code gave no result. Resume to try again.")
         failure = outcome.failure_of(
             self._result,
             self._endpoint,
