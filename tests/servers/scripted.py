@@ -172,12 +172,18 @@ class ScriptedServer:
         events = self.events(request, reply)
         if reply.fault:
             events = events[: len(events) // 2]
-        for event in events:
-            await asyncio.sleep(reply.pace)
-            _send_chunk(writer, self.framed(event))
+        await self._send_events(writer, events, reply.pace)
         await writer.drain()
         await self._misbehave(reply, reader, writer)
         writer.write(b"0\r\n\r\n")
+
+    async def _send_events(
+        self, writer: Writer, events: list[JSON], pace: float
+    ) -> None:
+        for event in events:
+            if pace:
+                await asyncio.sleep(pace)
+            _send_chunk(writer, self.framed(event))
 
     async def _misbehave(self, reply: Reply, reader: Reader, writer: Writer) -> None:
         match reply.fault:
