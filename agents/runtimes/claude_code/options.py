@@ -81,7 +81,8 @@ def write_launcher(confinement: sandbox.Confinement, names: list[str]) -> str:
     ]
     # By reference: a key does not stand in the script.
     variables = " ".join(f'{name}="${name}"' for name in passed)
-    launcher = shlex.join(confinement.launcher(programs=[str(CLI)]))
+    start = confinement.launcher(programs=[str(CLI)], last_word="TERM")
+    launcher = shlex.join(start)
     path.write_text(f'#!/bin/sh\nexec env -i {variables} {launcher} {CLI} "$@"\n')
     path.chmod(0o700)
     return str(path)
