@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import patterns
+from tasks import catalog, patterns
 from tasks.authentication import actor
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
@@ -52,6 +52,13 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     edits = data.get("updatedInput")
     if edits is None:
         return None
+    facts = catalog.runtime(asked.session.runtime)
+    if facts and not facts.edits_input:
+        raise Invalid.field(
+            "updatedInput",
+            f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"
+            " why in message",
+        )
     if problem := edit_problem(asked.tool_input, edits):
         raise Invalid.field("updatedInput", problem)
     return {**asked.tool_input, **edits}

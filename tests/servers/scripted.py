@@ -163,7 +163,8 @@ class ScriptedServer:
                 writer, reply.status, self.error_body(reply.error), reply.headers
             )
             return
-        if (body := self.whole(request, reply)) is not None:
+        body = None if reply.fault else self.whole(request, reply)
+        if body is not None:
             _send_json(writer, 200, body, reply.headers)
             return
         _send_head(

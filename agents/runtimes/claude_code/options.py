@@ -46,8 +46,8 @@ WHERE = """
 
 Your working folder is {folder}. A path that begins with / in the task or above starts
 there: /documents/a.csv is {folder}/documents/a.csv."""
-# The embedded model reads little: of the tools it gets one, and it calls what it gets.
-EMBEDDED_TOOLS = ("Glob",)
+# The embedded model calls the first tool that it is offered, again and again.
+EMBEDDED_TOOLS: tuple[str, ...] = ()
 
 
 def environment(
@@ -106,7 +106,8 @@ def options(
         cwd=str(assignment.workspace),
         model=endpoint.model,
         tools=list(tools),
-        max_turns=assignment.max_turns,
+        # The embedded model's one answer is cut at its limit, which the CLI would ask about.
+        max_turns=1 if endpoint.is_embedded else assignment.max_turns,
         # Sent anew at every start: a resumed session would keep its first one for ever.
         system_prompt={
             "type": "custom",

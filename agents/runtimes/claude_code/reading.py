@@ -52,6 +52,7 @@ class Reader:
         # Whether what the agent itself asked last is answered and told: calls come before.
         self.answered = asyncio.Event()
         self.answered.set()
+        self.text = ""  # what the agent said last
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
 
@@ -146,6 +147,7 @@ class Reader:
                     self._tools[block.id] = block.name
                 case TextBlock() if message.model != SYNTHETIC and block.text.strip():
                     if message.parent_tool_use_id is None:
+                        self.text = block.text
                         yield events.AssistantText(block.text)
                 case ThinkingBlock() if block.thinking.strip():
                     yield events.Thinking(block.thinking)

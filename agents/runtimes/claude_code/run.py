@@ -37,7 +37,6 @@ SILENCE_SECONDS = 900
 INTERRUPT_SECONDS = 1.5
 # A permission is waited for as long as it takes; a hook otherwise has ten minutes.
 HOOK_SECONDS = 7 * 86_400.0
-MISSING = "No conversation found"
 
 
 class AgentRun:
@@ -130,7 +129,7 @@ class AgentRun:
                 await to_the_end(self._disconnected(client, confinement))
                 raise
         await to_the_end(self._disconnected(client, confinement))
-        if MISSING in f"{failure} {getattr(failure, 'errors', '')}":
+        if "No conversation found" in f"{failure} {getattr(failure, 'errors', '')}":
             return None
         if isinstance(failure, RuntimeFailed):
             raise failure
@@ -282,6 +281,8 @@ class AgentRun:
     def _outcome(self) -> str:
         if self._result is None:
             raise RuntimeFailed("Claude Code gave no result. Resume to try again.")
+        if self._endpoint.is_embedded and self._reader.text:
+            return self._reader.text  # cut or not, it is what this model has to say
         failure = outcome.failure_of(
             self._result,
             self._endpoint,
