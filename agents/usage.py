@@ -10,14 +10,17 @@ COUNTS = [field.name for field in fields(Usage) if field.name.endswith("_tokens"
 
 def of_messages(counts: JSON, *, provider: str, model: str) -> Usage:
     """Read `usage` of the Messages API: its input is what no cache had or keeps."""
-    for_an_hour = _count(counts.get("cache_creation"), "ephemeral_1h_input_tokens")
+    split = counts.get("cache_creation")
+    for_an_hour = _count(split, "ephemeral_1h_input_tokens")
     written = _count(counts, "cache_creation_input_tokens")
     return Usage(
         provider=provider,
         model=model,
         input_tokens=_count(counts, "input_tokens"),
         cache_read_tokens=_count(counts, "cache_read_input_tokens"),
-        cache_write_tokens=max(written - for_an_hour, 0),
+        cache_write_tokens=max(
+            written - for_an_hour, _count(split, "ephemeral_5m_input_tokens")
+        ),
         cache_write_1h_tokens=for_an_hour,
         output_tokens=_count(counts, "output_tokens"),
     )

@@ -21,7 +21,7 @@ from django import db
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 
-from agents import checks, runtimes, sandbox
+from agents import checks, leftovers, runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
 from agents.suspects import Suspects
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 GLANCE_SECONDS = 1.0
 GRACE_SECONDS = 5.0
+CLEANING_SECONDS = 5.0
 REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
 # A row that went or a lease that was taken between two looks is no failure either.
 PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
@@ -74,6 +75,13 @@ class Worker(ChannelsWorker):
             ),
             self._spawn(
                 self._repeated("take up lost runs", self._reap, lambda: self.lease / 6)
+            ),
+            self._spawn(
+                self._repeated(
+                    "remove what deleted tasks left",
+                    leftovers.remove_due,
+                    lambda: CLEANING_SECONDS,
+                )
             ),
             self._spawn(self._listen()),
             self._spawn(_warm_up()),

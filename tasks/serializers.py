@@ -5,6 +5,7 @@ from typing import Any
 from ledger.models import Period, Scope
 from tasks import zod
 from tasks.catalog import RUNTIME_NAMES
+from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import NAME_IN_URL
 from tasks.models.task import Status
 
@@ -66,11 +67,25 @@ class UpdateTask(zod.Serializer):
     maxBudgetUsd = _max_budget()
 
 
-class TaskListQuery(zod.Serializer):
+class ListQuery(zod.Serializer):
+    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
+    cursor = zod.String(
+        required=False, help_text="From the Link header of the page before."
+    )
+
+
+class TaskListQuery(ListQuery):
     projectId = zod.String(required=False)
     status = zod.Enum(Status.values, required=False)
-    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
-    cursor = zod.String(required=False)
+
+
+class DocumentListQuery(ListQuery):
+    projectId = zod.String(required=False)
+
+
+class NotificationListQuery(ListQuery):
+    taskId = zod.String(required=False)
+    status = zod.Enum(PermissionRequest.Status.values, required=False)
 
 
 class Respond(zod.Serializer):
@@ -84,6 +99,31 @@ class Respond(zod.Serializer):
     permissionPattern = zod.String(
         required=False, help_text="A glob for the rule to keep."
     )
+
+
+class CreateRule(zod.Serializer):
+    pattern = zod.String(
+        min_length=1,
+        max_length=2000,
+        help_text="write:/reports/*, run:git log *, fetch:https://example.com/**, mcp:server/tool.",
+    )
+    effect = zod.Enum(PermissionRule.Effect.values)
+    taskId = zod.String(required=False, help_text="For this task only.")
+    projectId = zod.String(required=False, help_text="For this project's tasks only.")
+    expiresAt = zod.String(
+        required=False,
+        pattern=r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)",
+        hint="Invalid datetime",
+        help_text="ISO 8601, with Z or an offset; left out, the rule never expires.",
+    )
+
+
+class RuleListQuery(zod.Serializer):
+    taskId = zod.String(required=False)
+    projectId = zod.String(required=False)
+    scope = zod.Enum(PermissionRule.Scope.values, required=False)
+    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
+    cursor = zod.String(required=False)
 
 
 class CreateProject(zod.Serializer):

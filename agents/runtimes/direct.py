@@ -228,6 +228,10 @@ class AgentLoop:
             decision = await self._ask(asked)
             if decision.is_allowed:
                 permitted = self._prepare(call, decision.tool_input)
+                if decision.action not in {"", permitted.action}:
+                    raise ToolRefused(
+                        f"This is no longer what was allowed: {permitted.message}"
+                    )
                 if permitted.tool_input != asked.tool_input:
                     call.output = (
                         f"The user changed the input to {permitted.tool_input}.\n"

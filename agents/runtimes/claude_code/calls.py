@@ -1,12 +1,13 @@
 """Claude Code's tools in the vocabulary that all runtimes share."""
 
 import os
+from functools import partial
 from typing import Any
 
 from agents.events import JSON
 from agents.runtimes.base import ToolCall
-from agents.tools.base import readable
 from agents.workspace import OUTSIDE, Workspace, path_action
+from tasks.readable import readable
 
 # What exists for the agent: a tool that is not named here is not there.
 TOOLS = ("Read", "Glob", "Grep", "Write", "Edit", "Bash", "WebFetch", "Agent")
@@ -25,7 +26,14 @@ def as_call(
 ) -> ToolCall:
     """Say what the call would do. What is not known here no rule covers."""
     action, message = _described(workspace, tool_name, tool_input)
-    return ToolCall(call_id, tool_name, tool_input, action=action, message=message)
+    return ToolCall(
+        call_id,
+        tool_name,
+        tool_input,
+        action=action,
+        message=message,
+        remake=partial(as_call, workspace, call_id, tool_name),
+    )
 
 
 def resolved(workspace: Workspace, tool_name: str, tool_input: JSON) -> JSON:

@@ -239,6 +239,10 @@ class AgentRun:
         permitted = calls.as_call(
             self._workspace, call_id, tool_name, decision.tool_input
         )
+        if not decision.permits(permitted):
+            return PermissionResultDeny(
+                message=f"This is no longer what was allowed: {permitted.message}"
+            )
         self._events.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
         )

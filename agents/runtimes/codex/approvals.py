@@ -14,8 +14,9 @@ from typing import Literal
 from agents.events import JSON
 from agents.runtimes.base import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
-from agents.tools.base import readable, shown_path
+from agents.tools.base import shown_path
 from agents.workspace import Workspace, path_action
+from tasks.readable import readable
 
 ASK_HUMAN = "ask_human"
 ASK_HUMAN_TOOL: JSON = {
@@ -164,6 +165,9 @@ def _line(
         remarks.append("perhaps outside the sandbox")
     elif leaves_sandbox(call):
         remarks.append("outside the sandbox")
+    if call and call.tool_input.get("tty"):
+        # What is typed into it is asked about by nobody, and may be any command.
+        remarks.append("in a terminal that the agent can type into")
     folder = os.path.realpath(str(params.get("cwd")))
     if folder != workspace.root:
         place = path_action(workspace, "run", folder).removeprefix("run:")

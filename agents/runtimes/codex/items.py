@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.codex.rollout import Call
-from agents.tools.base import clipped, readable
+from agents.tools.base import clipped
+from tasks.readable import readable
 
 PARTIAL_TEXT_SECONDS = 0.1
 # What the model is told of a command that goes on while it does something else.
 GOES_ON = "Process running with session ID"
 _EXIT = re.compile("Process exited with code (-?[0-9]+)")
+# Items of calls that somebody is asked about.
+ASKED_ABOUT = ("commandExecution", "fileChange", "dynamicToolCall")
 UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without it."
 
 
 class Items:
     def __init__(self) -> None:
         self.text = ""  # what the agent said last
-        self.items: dict[str, JSON] = {}  # by id, as they were said last
+        # What Codex makes of the calls it asks about, by id, as it was said last.
+        self.items: dict[str, JSON] = {}
         self._open: dict[str, tuple[str, str]] = {}  # to call id and tool
         self._ended: set[str] = set()
         self._partial = ""
@@ -41,7 +45,8 @@ class Items:
         return bool(self._open)
 
     def started(self, item: JSON) -> None:
-        self.items[item["id"]] = item
+        if item["type"] in ASKED_ABOUT:
+            self.items[item["id"]] = item
 
     def grew(self, item_id: str, delta: str) -> Iterator[Event]:
         """Show a message while it is written, a few times a second."""
@@ -53,7 +58,7 @@ class Items:
             yield events.PartialText(self._partial)
 
     def completed(self, item: JSON) -> Iterator[Event]:
-        self.items[item["id"]] = item
+        self.started(item)
         match item["type"]:
             case "agentMessage" if item["text"].strip():
                 self.text = item["text"]

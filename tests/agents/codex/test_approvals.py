@@ -48,6 +48,7 @@ async def test_a_line_with_quotes_is_shown_as_it_runs(play):
         ("/bin/bash -lc ls", {"cmd": "ls", "sandbox_permissions": "require_escalated"}, "outside"),
         ("/bin/bash -lc ls", {"cmd": "pwd"}, "perhaps outside"),
         ("/bin/bash -lc ls", None, "perhaps outside"),
+        ("/bin/bash -lc ls", {"cmd": "ls", "tty": True}, "type into"),
         ("./bash -lc ls", {"cmd": "ls"}, "not by the usual shell"),
         ("python3 -lc ls", {"cmd": "ls", "shell": "python3"}, "not by the usual shell"),
         ("/bin/bash -lc 'ls", {"cmd": "ls"}, "not by the usual shell"),

@@ -1,5 +1,7 @@
 """What goes wrong with a request ends the run, rests it, or is tried again."""
 
+from base64 import b64decode
+
 import pytest
 
 from agents import events
@@ -8,10 +10,13 @@ from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import RetryPolicy, TurnFailed
 from tests.agents.codex.script import DONE, run
-from tests.servers.scripted import Reply
+from tests.servers.scripted import Call, Reply
 
 ENDPOINT = OpenAIEndpoint("http://localhost/v1", "gpt-5.5", "key")
 ONCE = RetryPolicy(tries=1)
+PIXEL = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +88,17 @@ async def test_what_nobody_is_asked_about_is_told_all_the_same(play):
     assert use.tool_name == "write_stdin"
     assert use.call_id == result.call_id
     assert "Unknown process" in result.output
+
+
+async def test_an_image_that_the_model_looks_at_is_told_too(play, workspace):
+    (workspace / "a.png").write_bytes(PIXEL)
+    look = Reply(calls=[Call("view_image", {"path": "a.png"})])
+    performance = await play(look, DONE)
+    [use] = performance.of(events.ToolUse)
+    assert (use.tool_name, use.tool_input) == ("view_image", {"path": "a.png"})
+    assert [result.call_id for result in performance.of(events.ToolResult)] == [
+        use.call_id
+    ]
 
 
 def _write_stdin():
