@@ -7,9 +7,10 @@ is started by a script that clears it, in the confinement that commands have too
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import claude_agent_sdk
-from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
 from agents import embedded, sandbox
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
@@ -41,6 +42,8 @@ NETWORK = (
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 )
+# A permission is waited for as long as it takes; a hook otherwise has ten minutes.
+HOOK_SECONDS = 7 * 86_400.0
 # Its file tools take absolute paths only, and refuse those outside of the folder.
 WHERE = """
 
@@ -126,3 +129,8 @@ def options(
         session_store=session,  # type: ignore[arg-type]  # the optional methods are left out
         session_store_flush="eager",
     )
+
+
+def for_every_tool(hook: Any) -> HookMatcher:
+    """Call `hook` for every tool; should it fail, the tool is not used."""
+    return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)

@@ -9,7 +9,6 @@ from typing import Any
 from claude_agent_sdk import (
     ClaudeSDKClient,
     ClaudeSDKError,
-    HookMatcher,
     PermissionResultAllow,
     PermissionResultDeny,
     ProcessError,
@@ -35,8 +34,6 @@ START_SECONDS = 60
 # Longer than its longest command, and than what it waits for an answer of the API.
 SILENCE_SECONDS = 900
 INTERRUPT_SECONDS = 1.5
-# A permission is waited for as long as it takes; a hook otherwise has ten minutes.
-HOOK_SECONDS = 7 * 86_400.0
 
 
 class AgentRun:
@@ -153,8 +150,8 @@ class AgentRun:
         options.can_use_tool = self._may_use
         options.hooks = {
             # Answers "ask" to every call: else the CLI lets some pass by its own rules.
-            "PreToolUse": [_matcher(self._ask_always)],
-            "PostToolUse": [_matcher(self._let_be_booked)],
+            "PreToolUse": [cli.for_every_tool(self._ask_always)],
+            "PostToolUse": [cli.for_every_tool(self._let_be_booked)],
         }
         options.stderr = self._heard
         return options
@@ -298,7 +295,3 @@ class AgentRun:
         if failure:
             raise failure
         return self._result.result or ""
-
-
-def _matcher(hook: Any) -> HookMatcher:
-    return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)
