@@ -100,3 +100,22 @@ def check_sandbox(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     return [Info(f"Sandbox of commands: {sandbox.describe()}", id="stagent.I001")]
+
+
+@register("stagent", deploy=True)
+def check_each_runtime(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Tell of every runtime whether it is there, its version, and what it lacks."""
+    return [_told(facts) for facts in catalog.RUNTIMES.values()]
+
+
+def _told(facts: catalog.RuntimeFacts) -> CheckMessage:
+    readiness = facts.readiness()
+    state = "ready" if readiness.is_ready else f"not ready: {readiness.reason}"
+    version = f" {readiness.version}" if readiness.version else ""
+    return Info(
+        f"{facts.title}{version} ({facts.name}): {state}",
+        hint=readiness.fix or None,
+        id="stagent.I002",
+    )

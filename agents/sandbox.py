@@ -44,17 +44,20 @@ class Confinement:
         shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
         return [*self.launcher(), shell, "-c", command]
 
-    def launcher(self, *, programs: Sequence[str] = ()) -> list[str]:
+    def launcher(
+        self, *, programs: Sequence[str] = (), last_word: str = "KILL"
+    ) -> list[str]:
         """Return what a command line starts with to run confined.
 
-        `programs` are files or folders that it needs from what is hidden.
+        `programs` are files or folders that it needs from what is hidden; `last_word` is the
+        signal that it gets when the worker is gone: TERM, if it ends its own children then.
         """
         if bubblewrap := find_bubblewrap():
             shown = [part for path in programs for part in ("--ro-bind", path, path)]
             return [bubblewrap, *_machine(), *shown, *self._own_folders(), "--"]
         if setpriv := shutil.which("setpriv"):
             # Ends it with the worker, or rather with the thread that started it.
-            return [setpriv, "--pdeathsig", "KILL", "--"]
+            return [setpriv, "--pdeathsig", last_word, "--"]
         return []
 
     @property

@@ -36,18 +36,11 @@ def load() -> Task:
         description="Review the revenue data and produce a short summary of the trends.",
         project=project,
         priority=1,
-        # Of those that can use the embedded model the quickest, and with tools.
-        assigned_agent="" if _has_real_model() else "anthropic-direct",
         agent_profile="data-analyst",
         created_by="example",
     )
     task.documents.add(documents["doc-q4-revenue-001"])
     return task
-
-
-def _has_real_model() -> bool:
-    default = catalog.default_runtime()
-    return default is not None and default.has_credential()
 
 
 def _document(pk: str, name: str, project: Project) -> Document:

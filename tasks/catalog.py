@@ -60,12 +60,14 @@ def runtime(name: str) -> RuntimeFacts | None:
 def default_runtime() -> RuntimeFacts | None:
     """Return the runtime of tasks that name none: the settings' choice, else one that is ready.
 
-    A real model goes before the embedded one.
+    A real model goes before the embedded one, which is slow enough without a process to start.
     """
     if settings.STAGENT_DEFAULT_RUNTIME:
         return runtime(settings.STAGENT_DEFAULT_RUNTIME)
     ready = [facts for facts in RUNTIMES.values() if facts.readiness().is_ready]
-    return next((r for r in ready if r.has_credential()), next(iter(ready), None))
+    real = [facts for facts in ready if facts.has_credential()]
+    by_weight = sorted(ready, key=lambda facts: facts.is_a_process)
+    return next(iter(real or by_weight), None)
 
 
 def profiles() -> Mapping[str, Profile]:

@@ -67,7 +67,7 @@ class UpdateTask(zod.Serializer):
     maxBudgetUsd = _max_budget()
 
 
-def _limit() -> zod.IntegerText:
+def _page_limit() -> zod.IntegerText:
     return zod.IntegerText(required=False, min_value=1, max_value=1000)
 
 
@@ -78,7 +78,7 @@ def _cursor() -> zod.String:
 
 
 class ListQuery(zod.Serializer):
-    limit = _limit()
+    limit = _page_limit()
     cursor = _cursor()
 
 
@@ -86,7 +86,7 @@ class TaskListQuery(zod.Serializer):
     projectId = zod.String(required=False)
     status = zod.Enum(Status.values, required=False)
     # Last, and so not inherited: errors are told in this order.
-    limit = _limit()
+    limit = _page_limit()
     cursor = _cursor()
 
 

@@ -341,16 +341,11 @@ async def test_a_failure_that_does_not_pass_ends_the_run(
     assert "Resume later" in performance.failure
 
 
-async def test_a_rate_limit_that_opens_later_parks_the_run(
-    driver, runtime, serving, tmp_path
-):
+async def test_a_rate_limit_that_opens_later_parks_the_run(runtime, serving, tmp_path):
     async with serving(Turn(fault="rate limit")) as server:
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path))
-    if driver.tells_reset:
-        assert performance.parked is not None, performance.failure
-        assert performance.parked.seconds == pytest.approx(600, abs=5)
-    else:
-        assert "rate limit" in performance.failure
-        assert "Resume later" in performance.failure
+    assert performance.parked is not None, performance.failure
+    # Claude Code adds up to a quarter, so that agents do not return together.
+    assert 595 <= performance.parked.seconds <= 755
     assert len(server.requests) == 1

@@ -30,30 +30,48 @@ class MessagesServer(ScriptedServer):
         return {"type": "error", "error": error}
 
     def events(self, request: Request, reply: Reply) -> list[JSON]:
-        number = len(self.requests)
-        blocks = [*reply.blocks, *_blocks(reply, f"toolu_{number}")]
-        usage = {"input_tokens": 100, "output_tokens": 1, **reply.usage}
-        message = {
-            "id": f"msg_{number}",
-            "type": "message",
-            "role": "assistant",
-            "model": request.body["model"],
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": usage,
-        }
+        blocks = self._content(reply)
+        message = self._message(request, reply)
         events = [{"type": "message_start", "message": message}, {"type": "ping"}]
         for index, block in enumerate(blocks):
             events += _block_events(index, block, reply.deltas if index == 0 else [])
-        stop = reply.stop or ("tool_use" if reply.calls else "end_turn")
-        delta = {"stop_reason": stop, "stop_sequence": None}
+        delta = {"stop_reason": _stop(reply), "stop_sequence": None}
         final = {"output_tokens": 20, "input_tokens": None, **reply.final_usage}
         return [
             *events,
             {"type": "message_delta", "delta": delta, "usage": final},
             {"type": "message_stop"},
         ]
+
+    def whole(self, request: Request, reply: Reply) -> JSON | None:
+        if request.body.get("stream"):
+            return None
+        message = self._message(request, reply)
+        content, usage = self._content(reply), message["usage"] | {"output_tokens": 20}
+        return message | {
+            "content": content,
+            "stop_reason": _stop(reply),
+            "usage": usage,
+        }
+
+    def _content(self, reply: Reply) -> list[JSON]:
+        return [*reply.blocks, *_blocks(reply, f"toolu_{len(self.requests)}")]
+
+    def _message(self, request: Request, reply: Reply) -> JSON:
+        return {
+            "id": f"msg_{len(self.requests)}",
+            "type": "message",
+            "role": "assistant",
+            "model": request.body["model"],
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {"input_tokens": 100, "output_tokens": 1, **reply.usage},
+        }
+
+
+def _stop(reply: Reply) -> str:
+    return reply.stop or ("tool_use" if reply.calls else "end_turn")
 
 
 def _blocks(reply: Reply, id_prefix: str) -> list[JSON]:

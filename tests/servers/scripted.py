@@ -50,6 +50,7 @@ class Reply:
         default_factory=lambda: {"type": "api_error", "message": "scripted"}
     )
     headers: dict[str, str] = field(default_factory=dict)
+    pace: float = 0.0  # seconds before each piece
     is_silent: bool = False  # no headers ever come
     is_refused: bool = False  # the connection is closed without an answer
 
@@ -104,6 +105,10 @@ class ScriptedServer:
     def events(self, request: Request, reply: Reply) -> list[JSON]:
         raise NotImplementedError
 
+    def whole(self, request: Request, reply: Reply) -> JSON | None:
+        """Return the answer in one piece if the request wants it so."""
+        return None
+
     def error_body(self, error: JSON) -> JSON:
         return {"error": error}
 
@@ -154,7 +159,13 @@ class ScriptedServer:
                 status=400, error={"type": "invalid_request_error", "message": fault}
             )
         if reply.status != 200:
-            self._send_error(writer, reply)
+            _send_json(
+                writer, reply.status, self.error_body(reply.error), reply.headers
+            )
+            return
+        body = None if reply.fault else self.whole(request, reply)
+        if body is not None:
+            _send_json(writer, 200, body, reply.headers)
             return
         _send_head(
             writer, 200, {"content-type": self.content_type, **reply.headers}, None
@@ -162,11 +173,18 @@ class ScriptedServer:
         events = self.events(request, reply)
         if reply.fault:
             events = events[: len(events) // 2]
-        for event in events:
-            _send_chunk(writer, self.framed(event))
+        await self._send_events(writer, events, reply.pace)
         await writer.drain()
         await self._misbehave(reply, reader, writer)
         writer.write(b"0\r\n\r\n")
+
+    async def _send_events(
+        self, writer: Writer, events: list[JSON], pace: float
+    ) -> None:
+        for event in events:
+            if pace:
+                await asyncio.sleep(pace)
+            _send_chunk(writer, self.framed(event))
 
     async def _misbehave(self, reply: Reply, reader: Reader, writer: Writer) -> None:
         match reply.fault:
@@ -184,12 +202,6 @@ class ScriptedServer:
             await reader.read()
         self.hung_up.set()
         raise ConnectionResetError
-
-    def _send_error(self, writer: Writer, reply: Reply) -> None:
-        data = json.dumps(self.error_body(reply.error)).encode()
-        headers = {"content-type": "application/json", **reply.headers}
-        _send_head(writer, reply.status, headers, len(data))
-        writer.write(data)
 
 
 def pieces(text: str) -> list[str]:
@@ -220,6 +232,14 @@ def _send_head(
     lines = [f"HTTP/1.1 {status} Scripted", size, "request-id: req_1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     writer.write("\r\n".join([*lines, "", ""]).encode())
+
+
+def _send_json(writer: Writer, status: int, body: JSON, headers: JSON) -> None:
+    data = json.dumps(body).encode()
+    _send_head(
+        writer, status, {"content-type": "application/json", **headers}, len(data)
+    )
+    writer.write(data)
 
 
 def _send_chunk(writer: Writer, text: str) -> None:

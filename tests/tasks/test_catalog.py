@@ -108,7 +108,7 @@ def test_every_runtime_wants_one_of_its_credentials(monkeypatch, name):
 def test_a_real_model_goes_before_the_embedded_one(settings, monkeypatch):
     settings.STAGENT_DEFAULT_RUNTIME = ""
     monkeypatch.setattr(runtime_facts, "has_embedded_model", lambda: True)
-    assert catalog.default_runtime().name == "claude-code"
+    assert catalog.default_runtime().name == "anthropic-direct"
     monkeypatch.setenv("OLLAMA_HOST", "x")
     assert catalog.default_runtime().name == "ollama"
 
@@ -133,12 +133,15 @@ def test_the_default_runtime_is_the_one_of_the_settings_ready_or_not(settings):
     assert catalog.default_runtime().name == "echo"
 
 
-def test_without_a_setting_the_default_runtime_is_one_that_is_ready(
+def test_without_a_setting_the_default_runtime_is_the_first_that_has_a_key(
     settings, monkeypatch
 ):
     settings.STAGENT_DEFAULT_RUNTIME = ""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
     assert catalog.default_runtime().name == "claude-code"
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("OLLAMA_HOST", "x")
+    assert catalog.default_runtime().name == "ollama"
 
 
 def test_where_no_runtime_is_ready_there_is_no_default(settings, monkeypatch):

@@ -7,9 +7,10 @@ is started by a script that clears it, in the confinement that commands have too
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import claude_agent_sdk
-from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
 from agents import embedded, sandbox
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
@@ -29,6 +30,8 @@ SETTINGS = {
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",  # runs the model that was asked for
     "CLAUDE_CODE_SDK_READS_SESSION_STATE": "1",
+    # Tells how long a rate limit lasts, before it waits; without it, it gives up untold.
+    "CLAUDE_CODE_RETRY_WATCHDOG": "1",
     "API_TIMEOUT_MS": str(API_TIMEOUT_MS),
 }
 # What a site's network may need, given on as it is.
@@ -39,6 +42,13 @@ NETWORK = (
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 )
+# A permission is waited for as long as it takes; a hook otherwise has ten minutes.
+HOOK_SECONDS = 7 * 86_400.0
+# Its file tools take absolute paths only, and refuse those outside of the folder.
+WHERE = """
+
+Your working folder is {folder}. A path that begins with / in the task or above starts
+there: /documents/a.csv is {folder}/documents/a.csv."""
 # The embedded model calls the first tool that it is offered, again and again.
 EMBEDDED_TOOLS: tuple[str, ...] = ()
 
@@ -74,7 +84,8 @@ def write_launcher(confinement: sandbox.Confinement, names: list[str]) -> str:
     ]
     # By reference: a key does not stand in the script.
     variables = " ".join(f'{name}="${name}"' for name in passed)
-    launcher = shlex.join(confinement.launcher(programs=[str(CLI)]))
+    start = confinement.launcher(programs=[str(CLI)], last_word="TERM")
+    launcher = shlex.join(start)
     path.write_text(f'#!/bin/sh\nexec env -i {variables} {launcher} {CLI} "$@"\n')
     path.chmod(0o700)
     return str(path)
@@ -103,7 +114,8 @@ def options(
         # Sent anew at every start: a resumed session would keep its first one for ever.
         system_prompt={
             "type": "custom",
-            "prompt": assignment.instructions,
+            "prompt": assignment.instructions
+            + WHERE.format(folder=assignment.workspace),
             "snapshot": False,
         },
         setting_sources=[],
@@ -117,3 +129,8 @@ def options(
         session_store=session,  # type: ignore[arg-type]  # the optional methods are left out
         session_store_flush="eager",
     )
+
+
+def for_every_tool(hook: Any) -> HookMatcher:
+    """Call `hook` for every tool; should it fail, the tool is not used."""
+    return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)

@@ -4,6 +4,7 @@ import time
 
 from claude_agent_sdk import ResultMessage
 
+from agents.events import JSON
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.base import Parked, RuntimeFailed
 from agents.runtimes.failures import Refusal, refused
@@ -64,6 +65,24 @@ def _of_provider(
     if wait is not None and wait <= policy.longest_park:
         return Parked(failure.reason, seconds=wait)
     return RuntimeFailed(f"{failure.reason}. Resume later to go on from here.")
+
+
+def refuse_to_wait(
+    retry: JSON, endpoint: AnthropicEndpoint, policy: RetryPolicy
+) -> None:
+    """Raise Parked or RuntimeFailed where the CLI would try again and we would not.
+
+    It waits out a rate limit of hours in its place, asks an overloaded provider for ever, and
+    tries a key that is refused for three minutes.
+    """
+    status, kind = retry.get("error_status"), retry.get("error") or ""
+    if status not in (401, 429, 529):
+        return
+    failure = of_status(status, kind, kind.replace("_", " "), endpoint)
+    if not isinstance(failure, TurnFailed):
+        raise failure
+    failure.retry_after = (retry.get("retry_delay_ms") or 0) / 1_000
+    policy.delay(failure, retry.get("attempt") or 1)
 
 
 def of_status(

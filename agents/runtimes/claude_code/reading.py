@@ -1,5 +1,6 @@
 """Turns the CLI's messages into events. What is not known here is passed over."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -43,10 +44,14 @@ class Reader:
         self._provider = provider
         self._model = model
         self._requests: dict[str | None, _Request] = {}  # by the agent that makes them
+        self._streams: set[str] = set()  # the ids of their answers
         self._seen: Counter[str] = Counter()  # tokens of those requests, by kind
         self._tools: dict[str, str] = {}
         self._partial = ""
         self._shown_at = float("-inf")
+        # Whether what the agent itself asked last is answered and told: calls come before.
+        self.answered = asyncio.Event()
+        self.answered.set()
         self.text = ""  # what the agent said last
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
@@ -85,7 +90,10 @@ class Reader:
                 if agent in self._requests:  # it broke off, and is made again
                     yield self._booked(agent)
                 self._requests[agent] = _Request(event["message"])
-                self._partial = "" if agent is None else self._partial
+                self._streams.add(self._requests[agent].id)
+                if agent is None:
+                    self._partial = ""
+                    self.answered.clear()
             case "content_block_delta" if agent is None:
                 yield from self._grown(event["delta"].get("text") or "")
             case "message_delta" if agent in self._requests:
@@ -94,6 +102,8 @@ class Reader:
                 stop = (event.get("delta") or {}).get("stop_reason")
                 # Where the agent's next step asks the provider again.
                 yield self._session.checkpoint(will_continue=stop == "tool_use")
+                if agent is None:
+                    self.answered.set()
 
     def _grown(self, text: str) -> Iterator[Event]:
         self._partial += text
@@ -130,6 +140,7 @@ class Reader:
 
     def _said(self, message: AssistantMessage) -> Iterator[Event]:
         self.error = message.error or self.error
+        yield from self._came_whole(message)
         for block in message.content:
             match block:
                 case ToolUseBlock():
@@ -140,6 +151,25 @@ class Reader:
                         yield events.AssistantText(block.text)
                 case ThinkingBlock() if block.thinking.strip():
                     yield events.Thinking(block.thinking)
+
+    def _came_whole(self, message: AssistantMessage) -> Iterator[Event]:
+        """Book an answer that did not stream: the CLI asks for it so once a stream failed."""
+        is_own = message.parent_tool_use_id is None and message.model != SYNTHETIC
+        if not is_own or not message.message_id or message.message_id in self._streams:
+            return
+        if None in self._requests:
+            yield self._booked(None)
+        self._streams.add(message.message_id)
+        self._requests[None] = _Request(
+            {
+                "id": message.message_id,
+                "model": message.model,
+                "usage": message.usage,
+            }
+        )
+        yield self._booked(None)
+        yield self._session.checkpoint(will_continue=True)
+        self.answered.set()
 
     def _answered(self, blocks: list[Any]) -> Iterator[Event]:
         for block in blocks:

@@ -9,7 +9,6 @@ from typing import Any
 from claude_agent_sdk import (
     ClaudeSDKClient,
     ClaudeSDKError,
-    HookMatcher,
     PermissionResultAllow,
     PermissionResultDeny,
     ProcessError,
@@ -35,9 +34,6 @@ START_SECONDS = 60
 # Longer than its longest command, and than what it waits for an answer of the API.
 SILENCE_SECONDS = 900
 INTERRUPT_SECONDS = 1.5
-# A permission is waited for as long as it takes; a hook otherwise has ten minutes.
-HOOK_SECONDS = 7 * 86_400.0
-MISSING = "No conversation found"
 
 
 class AgentRun:
@@ -123,16 +119,14 @@ class AgentRun:
                     await client.query(prompt)
                 return client
             except TimeoutError:
-                failure: Exception = self._not_started(
-                    f"no answer in {START_SECONDS} s"
-                )
+                failure: Exception = self._not_started(f"silent for {START_SECONDS} s")
             except ClaudeSDKError as error:
                 failure = error
             except BaseException:
                 await to_the_end(self._disconnected(client, confinement))
                 raise
         await to_the_end(self._disconnected(client, confinement))
-        if MISSING in f"{failure} {getattr(failure, 'errors', '')}":
+        if "No conversation found" in f"{failure} {getattr(failure, 'errors', '')}":
             return None
         if isinstance(failure, RuntimeFailed):
             raise failure
@@ -156,8 +150,8 @@ class AgentRun:
         options.can_use_tool = self._may_use
         options.hooks = {
             # Answers "ask" to every call: else the CLI lets some pass by its own rules.
-            "PreToolUse": [_matcher(self._ask_always)],
-            "PostToolUse": [_matcher(self._let_be_booked)],
+            "PreToolUse": [cli.for_every_tool(self._ask_always)],
+            "PostToolUse": [cli.for_every_tool(self._let_be_booked)],
         }
         options.stderr = self._heard
         return options
@@ -176,13 +170,12 @@ class AgentRun:
 
     async def _read(self, client: ClaudeSDKClient) -> None:
         async for message in client.receive_response():
+            if isinstance(message, SystemMessage) and message.subtype == "api_retry":
+                outcome.refuse_to_wait(message.data, self._endpoint, self._policy)
             for event in self._reader.read(message):
                 self._events.put_nowait(event)
             if isinstance(message, ResultMessage):
                 self._result = message
-            elif _is_refused_key(message):
-                # The CLI would try a key that is refused for three minutes.
-                raise outcome.of_status(401, "", "the key was refused", self._endpoint)
 
     async def _next(self, reading: asyncio.Task[None]) -> Event | None:
         """Return the next event, None once the CLI has no more to say."""
@@ -227,6 +220,8 @@ class AgentRun:
         return {}
 
     async def _may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
+        # The CLI asks before it tells what the request cost.
+        await self._reader.answered.wait()
         await self._events.join()
         call_id = context.tool_use_id or ""
         call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
@@ -286,9 +281,7 @@ class AgentRun:
 
     def _outcome(self) -> str:
         if self._result is None:
-            raise RuntimeFailed(
-                "Claude Code ended without a result. Resume to try again."
-            )
+            raise RuntimeFailed("Claude Code gave no result. Resume to try again.")
         if self._endpoint.is_embedded and self._reader.text:
             return self._reader.text  # cut or not, it is what this model has to say
         failure = outcome.failure_of(
@@ -302,15 +295,3 @@ class AgentRun:
         if failure:
             raise failure
         return self._result.result or ""
-
-
-def _matcher(hook: Any) -> HookMatcher:
-    return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)
-
-
-def _is_refused_key(message: Any) -> bool:
-    return (
-        isinstance(message, SystemMessage)
-        and message.subtype == "api_retry"
-        and message.data.get("error_status") == 401
-    )

@@ -97,7 +97,9 @@ async def test_a_killed_cli_fails_the_run_and_a_resume_goes_on(
         async with asyncio.timeout(20):
             while not (tmp_path / "started").exists():
                 await asyncio.sleep(0.02)
-        for pid in _clis(tmp_path):
+        found = list(_clis(tmp_path))
+        assert found
+        for pid in found:
             os.kill(pid, signal.SIGKILL)
         await task
         assert "ended unexpectedly" in performance.failure
@@ -108,7 +110,7 @@ async def test_a_killed_cli_fails_the_run_and_a_resume_goes_on(
 def _clis(folder):
     for process, _ in sandbox._marked():
         try:
-            if process.exe() == str(CLI) and process.cwd() == str(folder):
+            if process.exe() == str(CLI.resolve()) and process.cwd() == str(folder):
                 yield process.pid
         except psutil.Error:
             continue

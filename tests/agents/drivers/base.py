@@ -58,7 +58,6 @@ class Driver(Protocol):
     name: str
     edits_input: bool  # who allows a call may change it
     caches: bool  # the provider tells of a prompt cache
-    tells_reset: bool  # what is told of a rate limit says when it opens
 
     def server(self, *turns: Turn, by_turn: bool = False) -> ScriptedServer:
         """Return a server that plays the turns; by_turn: by the place in the conversation."""

@@ -34,5 +34,4 @@ CLAUDE_CODE = ClaudeCodeDriver(
     variables=ANTHROPIC.variables,
     usage=ANTHROPIC.usage,
     result=ANTHROPIC.result,
-    tells_reset=False,  # the CLI keeps the provider's headers to itself
 )

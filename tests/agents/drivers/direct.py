@@ -60,7 +60,6 @@ class DirectDriver:
     result: Callable[[JSON], list[str]]
     caches: bool = True
     edits_input: bool = True
-    tells_reset: bool = True
 
     def server(self, *turns: Turn, by_turn: bool = False) -> ScriptedServer:
         return self.serves([self._reply(turn) for turn in turns], by_turn=by_turn)
