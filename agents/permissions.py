@@ -2,28 +2,35 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.db import transaction
 
 from agents.database import in_database
 from agents.recorder import Recorder, storable
-from agents.runtimes.base import Decision, ToolCall
+from agents.runtimes.base import JSON, Decision, ToolCall
+from agents.tools.base import ToolRefused
 from tasks.catalog import Profile
 from tasks.models import EventType, NewEntry, PermissionRequest, PermissionRule, Task
 from tasks.models.permission import digest_of
-from tasks.patterns import covers
+from tasks.patterns import covers, denies
+from tasks.readable import readable
 
 Status = PermissionRequest.Status
-DENY = PermissionRule.Effect.DENY
+ALLOW, DENY = PermissionRule.Effect.ALLOW, PermissionRule.Effect.DENY
 
 
 class Gate:
     """Decides what the agent of one run may do."""
 
-    def __init__(self, recorder: Recorder, profile: Profile) -> None:
+    def __init__(
+        self, recorder: Recorder, profile: Profile, *, keeps_calls: bool = True
+    ) -> None:
         self.recorder = recorder
         self.profile = profile
+        # Whether the agent still waits for the same call after a restart.
+        self._keeps_calls = keeps_calls
         self._waiting: Counter[str] = Counter()
         self._rung = asyncio.Event()
 
@@ -51,9 +58,23 @@ class Gate:
                 if decision := await in_database(self._answer, request_id, call):
                     return decision
                 await rung.wait()
+        except asyncio.CancelledError:
+            if not self._keeps_calls:
+                await in_database(self._withdraw, request_id)
+            raise
         finally:
             self._waiting[request_id] -= 1
             self._waiting += Counter()  # drops what nobody waits for any more
+
+    def withdraw_earlier(self) -> None:
+        """Withdraw what earlier runs asked for that their agent will not ask again as it was."""
+        if not self._keeps_calls:
+            asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
+            asked.pending().withdraw()
+
+    def _withdraw(self, request_id: str) -> None:
+        """Withdraw a request that is still pending: nobody is left to hear an answer."""
+        PermissionRequest.objects.filter(pk=request_id).pending().withdraw()
 
     def _decide_or_request(self, call: ToolCall) -> tuple[Decision | None, str]:
         asked = self._asked_before(call)
@@ -69,25 +90,35 @@ class Gate:
         asked = PermissionRequest.objects.exclude(status=Status.WITHDRAWN).filter(
             session=self.recorder.session_id,
             call_id=call.call_id,
-            input_digest=digest_of(storable(call.tool_input)),
+            input_digest=_digest(call),
         )
         return asked.first()
 
     def _by_rule(self, call: ToolCall) -> Decision | None:
+        rules = self._rules()
+        if pattern := self._denying(call.action, rules):
+            return _denied(call.tool_input, pattern)
+        for rule in rules:
+            if rule.effect == ALLOW and covers(rule.pattern, call.action):
+                PermissionRule.objects.count_use(rule.pk)
+                return _allowed(call, rule.pattern)
+        if pattern := _first(covers, self.profile.allowed, call.action):
+            return _allowed(call, pattern)
+        return None
+
+    def _rules(self) -> list[PermissionRule]:
         project_id = Task.objects.values_list("project_id", flat=True).get(
             pk=self.recorder.task_id
         )
-        rules = list(PermissionRule.objects.for_task(self.recorder.task_id, project_id))
-        fitting = [rule for rule in rules if covers(rule.pattern, call.action)]
-        denying = [rule for rule in fitting if rule.effect == DENY]
-        for rule in (*denying, *fitting):  # deny beats allow
-            PermissionRule.objects.count_use(rule.pk)
-            return _by_pattern(call, rule.pattern, is_allowed=not denying)
-        if pattern := _first_covering(self.profile.denied, call.action):
-            return _by_pattern(call, pattern, is_allowed=False)
-        if pattern := _first_covering(self.profile.allowed, call.action):
-            return _by_pattern(call, pattern, is_allowed=True)
-        return None
+        return list(PermissionRule.objects.for_task(self.recorder.task_id, project_id))
+
+    def _denying(self, action: str, rules: list[PermissionRule]) -> str | None:
+        """Return the pattern that denies, whatever allows: a rule's or the profile's."""
+        for rule in rules:
+            if rule.effect == DENY and denies(rule.pattern, action):
+                PermissionRule.objects.count_use(rule.pk)
+                return rule.pattern
+        return _first(denies, self.profile.denied, action)
 
     def _request(self, call: ToolCall) -> str:
         tool_input = storable(call.tool_input)
@@ -104,11 +135,11 @@ class Gate:
                 call_id=call.call_id,
                 tool_name=call.tool_name,
                 tool_input=tool_input,
-                input_digest=digest_of(tool_input),
+                input_digest=_digest(call),
                 action=storable(call.action),
-                message=storable(call.message),
+                message=readable(call.message),
             )
-            message = f"Permission needed: {call.message}"
+            message = f"Permission needed: {request.message}"
             entry = NewEntry(
                 EventType.PERMISSION_REQUEST,
                 message,
@@ -123,17 +154,53 @@ class Gate:
             return Decision(False, call.tool_input, "The request was withdrawn.")
         if request.status == Status.PENDING:
             return None
-        is_allowed = request.status == Status.ALLOWED
-        decided: dict[str, object] = request.decided_input or {}
+        if request.status == Status.DENIED:
+            return Decision(False, call.tool_input, request.decision_message)
+        decided: dict[str, Any] = request.decided_input or {}
         if decided == request.tool_input:
-            decided = call.tool_input  # as the model wrote it, to the letter
-        return Decision(is_allowed, decided, request.decision_message)
+            return self._permit(request, call)  # as the model wrote it, to the letter
+        if call.remake is None:
+            return Decision(False, decided, "This agent takes no edited input.")
+        try:
+            return self._permit(request, call.remake(decided))
+        except ToolRefused as refused:
+            return Decision(False, decided, str(refused))
+
+    def _permit(self, request: PermissionRequest, call: ToolCall) -> Decision:
+        """Allow what a person allowed, unless a rule denies it: made since, or of the edit."""
+        if pattern := self._denying(call.action, self._rules()):
+            denied = _denied(call.tool_input, pattern)
+            self._log_overruled(request, denied.message)
+            return denied
+        return Decision(
+            True, call.tool_input, request.decision_message, action=call.action
+        )
+
+    def _log_overruled(self, request: PermissionRequest, reason: str) -> None:
+        data = {
+            "notificationId": request.pk,
+            "behavior": "deny",
+            "toolName": request.tool_name,
+        }
+        message = f"Not done, though it was allowed. {reason}"
+        self.recorder.append(NewEntry(EventType.PERMISSION_RESPONSE, message, data))
 
 
-def _first_covering(patterns: Iterable[str], action: str) -> str | None:
-    return next((pattern for pattern in patterns if covers(pattern, action)), None)
+def _digest(call: ToolCall) -> str:
+    """Of what is asked: the same input is another question where a link leads elsewhere."""
+    return digest_of(storable(call.tool_input), storable(call.action))
 
 
-def _by_pattern(call: ToolCall, pattern: str, *, is_allowed: bool) -> Decision:
-    verb = "allows" if is_allowed else "denies"
-    return Decision(is_allowed, call.tool_input, f"The rule {pattern} {verb} this.")
+def _first(
+    fits: Callable[[str, str], bool], patterns: Iterable[str], action: str
+) -> str | None:
+    return next((pattern for pattern in patterns if fits(pattern, action)), None)
+
+
+def _allowed(call: ToolCall, pattern: str) -> Decision:
+    message = f"The rule {pattern} allows this."
+    return Decision(True, call.tool_input, message, action=call.action)
+
+
+def _denied(tool_input: JSON, pattern: str) -> Decision:
+    return Decision(False, tool_input, f"The rule {pattern} denies this.")

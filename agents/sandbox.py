@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -41,34 +41,45 @@ class Confinement:
     marker: str
 
     def argv(self, command: str) -> list[str]:
-        shell = [
-            "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh",
-            "-c",
-            command,
-        ]
+        shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
+        return [*self.launcher(), shell, "-c", command]
+
+    def launcher(self, *, programs: Sequence[str] = ()) -> list[str]:
+        """Return what a command line starts with to run confined.
+
+        `programs` are files or folders that it needs from what is hidden.
+        """
         if bubblewrap := find_bubblewrap():
-            return [bubblewrap, *_machine(), *self._own_folders(), "--", *shell]
+            shown = [part for path in programs for part in ("--ro-bind", path, path)]
+            return [bubblewrap, *_machine(), *shown, *self._own_folders(), "--"]
         if setpriv := shutil.which("setpriv"):
-            # Ends the shell with the worker, or rather with the thread that started it.
-            return [setpriv, "--pdeathsig", "KILL", "--", *shell]
-        return shell
+            # Ends it with the worker, or rather with the thread that started it.
+            return [setpriv, "--pdeathsig", "KILL", "--"]
+        return []
+
+    @property
+    def shown_scratch(self) -> str:
+        """The folder `scratch`, as the command sees it."""
+        return "/tmp" if find_bubblewrap() else self.scratch  # noqa: S108
 
     def environment(self) -> dict[str, str]:
         """List all that a command gets of our environment: it holds keys and passwords."""
-        scratch = "/tmp" if find_bubblewrap() else self.scratch  # noqa: S108
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "TERM": "dumb",
-            "HOME": f"{scratch}/home",
-            "TMPDIR": scratch,
+            "HOME": f"{self.shown_scratch}/home",
+            "TMPDIR": self.shown_scratch,
             MARKER: self.marker,
         }
 
     def end(self, pid: int | None) -> None:
         """Kill all that the command started, as its process `pid` or from there on."""
-        _kill_until_gone(lambda: _carrying(self.marker) | _family(pid))
+        self.kill(pid)
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def kill(self, pid: int | None = None) -> None:
+        kill_marked(self.marker, pid)
 
     def _own_folders(self) -> list[str]:
         return [
@@ -77,8 +88,23 @@ class Confinement:
         ]
 
 
+def new_marker() -> str:
+    """Return what tells the processes of one command or agent from all others."""
+    return f"{_worker()}-{secrets.token_hex(8)}"
+
+
+def kill_marked(marker: str, pid: int | None) -> None:
+    """Kill whatever carries `marker`, and what process `pid` started without it."""
+    _kill_until_gone(lambda: _carrying(marker) | _family(pid))
+
+
+def agent_homes() -> Path:
+    """Return where agents that are processes have their homes, each named by its marker."""
+    return Path(settings.STAGENT_HOME).resolve() / "agents"
+
+
 def confine(workspace: str) -> Confinement:
-    marker = f"{_worker()}-{secrets.token_hex(8)}"
+    marker = new_marker()
     scratch = f"{_SCRATCH}{marker}"
     os.mkdir(scratch, 0o700)
     os.mkdir(f"{scratch}/home")
@@ -99,12 +125,13 @@ def describe() -> str:
 def kill_strays() -> int:
     """Kill what dead workers of this machine left running; return how many that were.
 
-    What they left in the folder for temporary files goes too.
+    The folders that were their own go too.
     """
     killed = _kill_until_gone(_strays)
-    for scratch in glob(f"{_SCRATCH}*"):
-        if _is_stray(scratch.removeprefix(_SCRATCH)):
-            shutil.rmtree(scratch, ignore_errors=True)
+    for prefix in (_SCRATCH, f"{agent_homes()}/"):
+        for folder in glob(f"{prefix}*"):
+            if _is_stray(folder.removeprefix(prefix)):
+                shutil.rmtree(folder, ignore_errors=True)
     return killed
 
 
@@ -142,12 +169,12 @@ def _machine() -> list[str]:
         # Root would otherwise keep what it takes to mount the system writable again.
         *("--cap-drop", "ALL"),
         *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
-        *(part for folder in _hidden() for part in ("--tmpfs", folder)),
+        *(part for folder in hidden_folders() for part in ("--tmpfs", folder)),
         *("--ro-bind-try", resolver, resolver),
     ]
 
 
-def _hidden() -> list[str]:
+def hidden_folders() -> list[str]:
     """List what commands shall not see: our data, other tasks' folders, people's keys."""
     folders = ["/home", "/root", "/run", str(Path.home()), str(settings.STAGENT_HOME)]
     resolved = {os.path.realpath(folder) for folder in folders} - {"/"}

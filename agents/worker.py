@@ -21,7 +21,7 @@ from django import db
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 
-from agents import leftovers, runtimes, sandbox
+from agents import checks, leftovers, runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
 from agents.suspects import Suspects
@@ -289,7 +289,9 @@ class LoneWorker(Worker):
 
 
 async def _warm_up() -> None:
-    """Import the default runtime before its first run: some take a second or two."""
+    """Find out what this machine lacks, and import the default runtime, which takes a second."""
+    for problem in await asyncio.to_thread(checks.check_machine, None):
+        log.warning("%s %s", problem.msg, problem.hint)
     default = await in_database(catalog.default_runtime)
     if default and default.readiness().is_ready:
         await asyncio.to_thread(runtimes.runtime, default.name)

@@ -4,6 +4,9 @@ A path is located first: links are followed, and what leaves the folder is refus
 used afterwards, and what happens in between must not matter: using a located path walks it
 one component at a time and follows no link, so a folder that was swapped for a link since
 makes the use fail, and nothing outside is ever touched.
+
+A hard link cannot be told from any other file: where one leads out of the workspace, its
+content is read under the name it has here. Writing replaces the name, not the content.
 """
 
 import errno
@@ -27,6 +30,35 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 class PathRefused(Exception):
     """The path leads outside of the workspace or to something that is no plain file."""
+
+
+OUTSIDE = "outside:"
+
+
+def path_action(
+    workspace: "Workspace", kind: str, raw_path: str, *, beneath: bool = False
+) -> str:
+    """Return the action for a path as an agent with file tools of its own means it.
+
+    A relative path starts at the workspace, an absolute one at the machine's root, and links
+    are followed: "write:/reports/q4.md". `beneath` is for tools that go through a folder:
+    "read:/reports/**". What lies outside, or cannot be told, becomes
+    "write:outside:/etc/hosts": a person sees it and may allow it, no allow rule ever does.
+    The action holds for the path it was made of only while no link changes: hand the
+    agent's tool the resolved path where it takes one.
+    """
+    suffix = "/**" if beneath else ""
+    try:
+        _require_usable(raw_path)
+        target = _resolved(os.path.join(workspace.root, raw_path), raw_path)
+        _require_text(target, raw_path)
+    except PathRefused:
+        return f"{kind}:{OUTSIDE}{raw_path.encode('unicode_escape').decode()}{suffix}"
+    if raw_path.startswith("~"):  # some tools expand it, some do not
+        return f"{kind}:{OUTSIDE}{raw_path}{suffix}"
+    if not workspace.holds(target):
+        return f"{kind}:{OUTSIDE}{target.rstrip('/')}{suffix}"
+    return f"{kind}:{target.removeprefix(workspace.root) + suffix or '/'}"
 
 
 class Workspace:
@@ -98,6 +130,10 @@ class Workspace:
                 with suppress(FileNotFoundError):
                     os.unlink(draft, dir_fd=folder)
 
+    def holds(self, target: str) -> bool:
+        """Tell whether a resolved path of the machine lies in the workspace."""
+        return target == self.root or target.startswith(f"{self.root}/")
+
     def _joined(self, path: str) -> str:
         """Take `path` as rooted at the workspace, also where it names the root itself."""
         _require_usable(path)
@@ -106,7 +142,7 @@ class Workspace:
         return os.path.join(self.root, path.strip("/"))
 
     def _beneath(self, target: str, path: str) -> str:
-        if target != self.root and not target.startswith(f"{self.root}/"):
+        if not self.holds(target):
             raise PathRefused(f"{path!r} is outside of the workspace.")
         located = target.removeprefix(self.root) or "/"
         _require_text(located, path)

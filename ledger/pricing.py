@@ -78,6 +78,9 @@ def dollars(microdollars: int) -> str:
 # --- Our own lists ------------------------------------------------------------------
 
 
+ANY_MODEL = "*"
+
+
 @dataclass(frozen=True)
 class Listed:
     """A line of a price list: what a model costs from a day on.
@@ -93,7 +96,8 @@ class Listed:
 
     def holds_for(self, usage: Usage, today: date) -> bool:
         return (
-            (self.provider, self.model) == (usage.provider, usage.model)
+            self.provider == usage.provider
+            and self.model in (usage.model, ANY_MODEL)
             and self.since <= today
             and usage.prompt_tokens > self.above
         )
@@ -112,10 +116,11 @@ def listed_prices() -> tuple[Listed, ...]:
 
 def _listed_price(usage: Usage) -> Price | None:
     today = timezone.now().date()
-    held = (
-        listed.price for listed in listed_prices() if listed.holds_for(usage, today)
-    )
-    return next(held, None)
+    for model in (usage.model, ANY_MODEL):
+        for line in listed_prices():
+            if line.model == model and line.holds_for(usage, today):
+                return line.price
+    return None
 
 
 def _read_list(file: Path) -> list[Listed]:

@@ -14,7 +14,7 @@ from rest_framework import serializers as drf
 
 from ledger.models import Period, Scope
 from tasks.catalog import BUILT_IN, RUNTIME_NAMES
-from tasks.models import EventType, PermissionRequest, Run, Status
+from tasks.models import EventType, PermissionRequest, PermissionRule, Run, Status
 
 Answer = drf.Serializer[Any]
 
@@ -219,6 +219,23 @@ class Notification(Answer):
     decidedAt = _maybe_time()
     decidedBy = _maybe_text()
     decisionMessage = _maybe_text()
+
+
+class Rule(Answer):
+    """A standing permission rule."""
+
+    id = _text()
+    pattern = _text()
+    effect = _enum(*PermissionRule.Effect.values)
+    scope = _enum("task", "project", "everywhere")
+    taskId = drf.UUIDField(allow_null=True)
+    projectId = _maybe_text()
+    createdBy = _maybe_text()
+    createdAt = drf.DateTimeField()
+    expiresAt = _maybe_time()
+    isExpired = drf.BooleanField()
+    useCount = drf.IntegerField()
+    lastUsedAt = _maybe_time()
 
 
 class Project(Answer):

@@ -119,7 +119,7 @@ def page(
     """Answer `limit` of the rows, of which there is one more if there is a next page."""
     headers = {}
     if len(rows) > limit:
-        headers["Link"] = _link(request, order.cursor(rows[limit - 1]))
+        headers["Link"] = link(request, order.cursor(rows[limit - 1]))
     return Response([show(row) for row in rows[:limit]], headers=headers)
 
 
@@ -140,7 +140,7 @@ def chunks(rows: Iterator[JSON]) -> Iterator[bytes]:
     yield b"[]" if opening == b"[" else b"]"
 
 
-def _link(request: Request, cursor: str) -> str:
+def link(request: Request, cursor: str) -> str:
     query = request.query_params.copy()
     query["cursor"] = cursor
     return (

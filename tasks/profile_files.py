@@ -23,7 +23,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -197,11 +197,11 @@ def _names_among(known: tuple[str, ...], key: str, value: Any) -> tuple[str, ...
     return names
 
 
-def _patterns(key: str, value: Any) -> tuple[str, ...]:
+def _patterns(key: str, value: Any, *, is_allow: bool) -> tuple[str, ...]:
     listed = _texts(key, value)
     try:
         for pattern in listed:
-            patterns.validate(pattern)
+            patterns.validate(pattern, is_allow=is_allow)
     except ValidationError as error:
         raise UnusableProfile(f"{key}: {error.message}") from error
     return listed
@@ -237,8 +237,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "domain": _text,
     "author": _text,
     "tags": _texts,
-    "allowed": _patterns,
-    "denied": _patterns,
+    "allowed": partial(_patterns, is_allow=True),
+    "denied": partial(_patterns, is_allow=False),
     "runtimes": _runtimes,
     "tools": _tools,
     "keywords": _weights,

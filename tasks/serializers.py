@@ -5,7 +5,7 @@ from typing import Any
 from ledger.models import Period, Scope
 from tasks import zod
 from tasks.catalog import RUNTIME_NAMES
-from tasks.models.permission import PermissionRequest
+from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import NAME_IN_URL
 from tasks.models.task import Status
 
@@ -99,6 +99,31 @@ class Respond(zod.Serializer):
     permissionPattern = zod.String(
         required=False, help_text="A glob for the rule to keep."
     )
+
+
+class CreateRule(zod.Serializer):
+    pattern = zod.String(
+        min_length=1,
+        max_length=2000,
+        help_text="write:/reports/*, run:git log *, fetch:https://example.com/**, mcp:server/tool.",
+    )
+    effect = zod.Enum(PermissionRule.Effect.values)
+    taskId = zod.String(required=False, help_text="For this task only.")
+    projectId = zod.String(required=False, help_text="For this project's tasks only.")
+    expiresAt = zod.String(
+        required=False,
+        pattern=r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)",
+        hint="Invalid datetime",
+        help_text="ISO 8601, with Z or an offset; left out, the rule never expires.",
+    )
+
+
+class RuleListQuery(zod.Serializer):
+    taskId = zod.String(required=False)
+    projectId = zod.String(required=False)
+    scope = zod.Enum(PermissionRule.Scope.values, required=False)
+    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
+    cursor = zod.String(required=False)
 
 
 class CreateProject(zod.Serializer):

@@ -8,6 +8,7 @@ from tasks.views.documents import DocumentViewSet
 from tasks.views.money import BudgetViewSet, UsageView
 from tasks.views.permissions import NotificationsView, NotificationView, RespondView
 from tasks.views.projects import ProjectViewSet
+from tasks.views.rules import RuleViewSet
 from tasks.views.tasks import TaskViewSet
 
 
@@ -63,6 +64,12 @@ urlpatterns = [
         "notifications/<id:notification_id>",
         NotificationView.as_view(),
         name="notification",
+    ),
+    path("permissions", RuleViewSet.as_view(_LIST), name="rules"),
+    path(
+        "permissions/<id:rule_id>",
+        RuleViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="rule",
     ),
     path("profiles", ProfilesView.as_view(), name="profiles"),
     path("profiles/<id:profile_id>", ProfileView.as_view(), name="profile"),

@@ -3,11 +3,18 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from tasks import authentication
+from tasks.models import PermissionRule
+from tests.npm import require_packages
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """End the connections of lasting threads: PostgreSQL drops no database in use."""
+    """Start without rules, as after a flush; at the end, end the lasting threads' connections.
+
+    PostgreSQL drops no database in use.
+    """
+    with django_db_blocker.unblock():
+        PermissionRule.objects.all().delete()  # the one that a migration makes
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
@@ -41,3 +48,9 @@ class Client(APIClient):
 @pytest.fixture
 def api(db):
     return Client(HTTP_HOST="localhost:3000")
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """The tests' packages of Node's."""
+    require_packages()

@@ -157,7 +157,9 @@ class PermissionRequestFactory(DjangoModelFactory):
     call_id = factory.Sequence("call-{}".format)
     tool_name = "write_file"
     tool_input = factory.Dict({"path": "/reports/q4.md", "content": "Q4"})
-    input_digest = factory.LazyAttribute(lambda request: digest_of(request.tool_input))
+    input_digest = factory.LazyAttribute(
+        lambda request: digest_of(request.tool_input, request.action)
+    )
     action = "write:/reports/q4.md"
     message = "Writing /reports/q4.md"
 

@@ -202,6 +202,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def own_database() -> Iterator[dict[str, str]]:
     """Give the environment for a database of a test's own, where PostgreSQL is used."""

@@ -1,7 +1,7 @@
 """What every runtime is given and must do."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -59,6 +59,9 @@ class ToolCall:
     tool_input: JSON
     action: str  # "write:/reports/q4.md", "run:git status": what rules are matched with
     message: str  # a sentence for people: "Writing file: reports/q4.md"
+    # Makes the call that another input would be, or raises ToolRefused. A person's edited
+    # input is held against the deny rules by it; without it, no edited input is taken.
+    remake: Callable[[JSON], "ToolCall"] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,16 @@ class Decision:
     is_allowed: bool
     tool_input: JSON
     message: str = ""
+    # What was allowed, in the words of rules. Empty: nobody held it against rules.
+    action: str = ""
+
+    def permits(self, call: ToolCall) -> bool:
+        """Tell whether this is, and still would be, what was allowed: links may change."""
+        return (
+            self.is_allowed
+            and call.tool_input == self.tool_input
+            and self.action in {"", call.action}
+        )
 
 
 AskPermission = Callable[[ToolCall], Awaitable[Decision]]

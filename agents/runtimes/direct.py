@@ -10,9 +10,12 @@ that is what the model is told.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from itertools import count
+
+import httpx2
 
 from agents import events
 from agents.events import JSON, Event
@@ -22,15 +25,47 @@ from agents.runtimes.base import (
     RuntimeFailed,
     ToolCall,
 )
+from agents.runtimes.connections import Connections
 from agents.runtimes.conversation import Conversation, PendingCall
 from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
-from agents.tools import Toolbox, ToolFailed, ToolRefused
+from agents.tools import Toolbox, ToolFailed, ToolRefused, ToolSchema
 
 PARTIAL_TEXT_SECONDS = 0.1
 INTERRUPTED = (
     "This call was interrupted and its outcome is unknown: it may or may not have been"
     " carried out. Look before you repeat it."
 )
+
+
+class DirectRuntime(ABC):
+    """What the runtimes that talk to a provider's API themselves have in common."""
+
+    def __init__(
+        self,
+        make_client: Callable[..., httpx2.AsyncClient],
+        *,
+        policy: RetryPolicy | None,
+    ) -> None:
+        self._policy = policy or RetryPolicy()
+        self._connections = Connections(make_client)
+
+    async def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[Event, None]:
+        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
+        wire = self.wire(assignment.instructions, toolbox.schemas)
+        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
+        async with aclosing(loop.run()) as performance:
+            async for event in performance:
+                yield event
+
+    async def close(self) -> None:
+        """Close the connections that are kept between runs."""
+        await self._connections.close()
+
+    @abstractmethod
+    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+        """Return what speaks with the provider in one run, as the environment says."""
 
 
 class AgentLoop:
@@ -54,8 +89,8 @@ class AgentLoop:
         self._conversation, self._notice = self._take_up()
 
     async def run(self) -> AsyncGenerator[Event, None]:
-        if self._notice:
-            yield events.Notice(self._notice)
+        for notice in filter(None, (self._wire.notice, self._notice)):
+            yield events.Notice(notice)
         while self._conversation.phase != "done":
             in_tools = self._conversation.phase == "tools"
             steps = self._use_tools() if in_tools else self._take_turn()
@@ -165,7 +200,10 @@ class AgentLoop:
                     yield event
             if call is not calls[-1]:
                 yield self._conversation.checkpoint(will_continue=False)
-        results = [Result(call.wire_id, call.output, call.is_error) for call in calls]
+        results = [
+            Result(call.wire_id, call.tool_name, call.output, call.is_error)
+            for call in calls
+        ]
         self._conversation.add_results(self._wire.result_items(results))
         yield self._conversation.checkpoint(will_continue=True)
 
@@ -190,6 +228,10 @@ class AgentLoop:
             decision = await self._ask(asked)
             if decision.is_allowed:
                 permitted = self._prepare(call, decision.tool_input)
+                if decision.action not in {"", permitted.action}:
+                    raise ToolRefused(
+                        f"This is no longer what was allowed: {permitted.message}"
+                    )
                 if permitted.tool_input != asked.tool_input:
                     call.output = (
                         f"The user changed the input to {permitted.tool_input}.\n"

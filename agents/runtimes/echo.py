@@ -20,6 +20,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 
 from agents import events
 from agents.runtimes.base import (
@@ -88,9 +89,7 @@ async def _use_tool(
     action: str, number: int, ask: AskPermission
 ) -> AsyncIterator[events.Event]:
     kind, _, target = action.partition(":")
-    call = ToolCall(
-        f"call-{number}", kind, {"target": target}, action, f"Using {action}"
-    )
+    call = _call(f"call-{number}", kind, {"target": target})
     decision = await ask(call)
     if decision.is_allowed:
         yield events.ToolUse(call.call_id, kind, decision.tool_input, call.message)
@@ -100,6 +99,12 @@ async def _use_tool(
     else:
         text = f"denied: {decision.message}"
         yield events.ToolResult(call.call_id, kind, text, is_error=True)
+
+
+def _call(call_id: str, kind: str, tool_input: events.JSON) -> ToolCall:
+    action = f"{kind}:{tool_input['target']}"
+    remake = partial(_call, call_id, kind)
+    return ToolCall(call_id, kind, tool_input, action, f"Using {action}", remake)
 
 
 def _usage(rest: str, key: str) -> events.UsageReported:

@@ -54,6 +54,7 @@ class Result:
     """What there is to tell the model about a call."""
 
     call_id: str
+    tool_name: str
     output: str
     is_error: bool
 
@@ -62,6 +63,7 @@ class Wire(Protocol):
     """How one provider's requests and answers look."""
 
     name: str  # of the format of its items: a history is of one format
+    notice: str  # what a person should know before the first request; mostly nothing
 
     def stream_turn(self, history: list[JSON]) -> AsyncGenerator[str | Turn, None]:
         """Yield text as it comes ("" for anything else), and at the end the turn.

@@ -1,6 +1,7 @@
 """The tools that our own agent loop gives to a model."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from agents.events import JSON
@@ -47,7 +48,14 @@ class Toolbox:
         except PathRefused as refused:
             raise ToolRefused(str(refused)) from refused
         action = f"{plan.kind}:{plan.target}"
-        return ToolCall(call_id, name, checked, action=action, message=plan.message)
+        return ToolCall(
+            call_id,
+            name,
+            checked,
+            action=action,
+            message=plan.message,
+            remake=partial(self.prepare, call_id, name),
+        )
 
     async def execute(self, call: ToolCall) -> str:
         """Do what `call` says and return what there is to tell the model.

@@ -7,9 +7,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from agents.events import JSON
 from agents.workspace import Workspace
+from tasks.readable import readable
 
 MAX_OUTPUT_CHARACTERS = 30_000
-MAX_MESSAGE_CHARACTERS = 500
 # Longer than any file work takes; a dead network disk must not hold up a cancellation.
 LAST_WORD_SECONDS = 5
 
@@ -97,18 +97,6 @@ def clipped(text: str) -> str:
         return text
     note = f"\n… cut: the output has {len(text):,} characters"
     return text[: MAX_OUTPUT_CHARACTERS - len(note)] + note
-
-
-def readable(text: str) -> str:
-    """Show on one line, as it is: nothing invisible may hide from who allows the call."""
-    shown = "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode()
-        for character in text[:MAX_MESSAGE_CHARACTERS]
-    )
-    left_out = len(text) - MAX_MESSAGE_CHARACTERS
-    return f"{shown} … and {left_out:,} characters more" if left_out > 0 else shown
 
 
 def shown_path(located: str) -> str:

@@ -10,12 +10,12 @@ from agents.tools.base import (
     Tool,
     ToolFailed,
     in_thread,
-    readable,
     schema,
     storable,
     to_the_end,
 )
 from agents.workspace import Workspace
+from tasks.readable import readable
 
 DEFAULT_SECONDS = 120
 MAX_SECONDS = 600

@@ -15,12 +15,12 @@ from agents.tools.base import (
     ToolFailed,
     ToolRefused,
     in_thread,
-    readable,
     schema,
     shown_path,
     storable,
 )
 from agents.workspace import Workspace
+from tasks.readable import readable
 
 SEARCH_SECONDS = 10
 MAX_PATTERN_CHARACTERS = 1_000

@@ -1,7 +1,6 @@
 """How values look to people: times, money, states, and text that may hide something."""
 
 import json
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from ledger.pricing import dollars
+from tasks.readable import is_plain, name_of
 
 EMPTY = "-"
 
@@ -37,40 +37,21 @@ TONES = {
     "result": "success",
 }
 
-# Characters that have a width of none, or look like a space, though Unicode calls them printable.
-_BLANK = frozenset(
-    map(
-        chr,
-        (
-            0x034F,
-            0x115F,
-            0x1160,
-            0x17B4,
-            0x17B5,
-            0x2800,
-            0x3164,
-            0xFFA0,
-            *range(0x180B, 0x1810),
-            *range(0xFE00, 0xFE10),
-            *range(0xE0100, 0xE01F0),
-        ),
-    )
-)
-
 
 def visible(text: str) -> SafeString:
     """Escape `text`, and name every character in it that a person would not see."""
-    if text.isprintable() and _BLANK.isdisjoint(text):
+    if is_plain(text):
         return escape(text)
     return mark_safe("".join(_shown(char) for char in text))  # noqa: S308 (each is escaped)
 
 
 def _shown(char: str) -> str:
-    if char in "\n\t" or (char.isprintable() and char not in _BLANK):
+    if char in "\n\t" or is_plain(char):
         return escape(char)
-    name = unicodedata.name(char, "control character")
     return format_html(
-        '<mark class="st-hidden" title="{}">{}</mark>', name, f"U+{ord(char):04X}"
+        '<mark class="st-hidden" title="{}">{}</mark>',
+        name_of(char),
+        f"U+{ord(char):04X}",
     )
 
 

@@ -49,7 +49,7 @@ class RequestCard:
             action=display.visible(request.action),
             tool_input=display.fields(request.tool_input),
             since=display.ago(request.created_at),
-            can_become_rule=patterns.covers(request.action, request.action),
+            can_become_rule=patterns.pattern_for(request.action) is not None,
         )
 
 

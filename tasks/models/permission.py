@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -18,9 +19,9 @@ from tasks.models.task import Task
 JSON = dict[str, Any]
 
 
-def digest_of(tool_input: JSON) -> str:
-    """Return what tells one tool input from another, whatever the order of its keys."""
-    canonical = json.dumps(tool_input, sort_keys=True, separators=(",", ":"))
+def digest_of(tool_input: JSON, action: str) -> str:
+    """Return what tells one question from another, whatever the order of the input's keys."""
+    canonical = json.dumps([action, tool_input], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -36,6 +37,12 @@ class PermissionRuleQuerySet(models.QuerySet["PermissionRule"]):
             | Q(project__isnull=False, project_id=project_id)
         )
 
+    def of_scope(self, scope: str) -> Self:
+        return self.filter(
+            task__isnull=scope != PermissionRule.Scope.TASK,
+            project__isnull=scope != PermissionRule.Scope.PROJECT,
+        )
+
     def count_use(self, rule_id: int) -> None:
         self.filter(pk=rule_id).update(use_count=F("use_count") + 1, last_used_at=Now())
 
@@ -47,9 +54,13 @@ class PermissionRule(models.Model):
         ALLOW = "allow"
         DENY = "deny"
 
+    class Scope(models.TextChoices):
+        TASK = "task"
+        PROJECT = "project"
+        EVERYWHERE = "everywhere"
+
     pattern = models.CharField(
         max_length=2000,
-        validators=[patterns.validate],
         help_text="“write:/reports/*”, “run:git status”; a bare kind such as “read” is all of it.",
     )
     effect = models.CharField(max_length=5, choices=Effect, default=Effect.ALLOW)
@@ -87,6 +98,24 @@ class PermissionRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.effect} {self.pattern}"
+
+    @property
+    def scope(self) -> str:
+        if self.task_id:
+            return self.Scope.TASK
+        return self.Scope.PROJECT if self.project_id else self.Scope.EVERYWHERE
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    def clean(self) -> None:
+        try:
+            patterns.validate(self.pattern, is_allow=self.effect == self.Effect.ALLOW)
+        except ValidationError as error:
+            raise ValidationError({"pattern": error}) from None
+        if self.is_expired:
+            raise ValidationError({"expires_at": "This time is past."})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import answers, paging, patterns
+from tasks import answers, catalog, paging, patterns
 from tasks.authentication import actor
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
@@ -54,6 +54,13 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     edits = data.get("updatedInput")
     if edits is None:
         return None
+    facts = catalog.runtime(asked.session.runtime)
+    if facts and not facts.edits_input:
+        raise Invalid.field(
+            "updatedInput",
+            f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"
+            " why in message",
+        )
     if problem := edit_problem(asked.tool_input, edits):
         raise Invalid.field("updatedInput", problem)
     return {**asked.tool_input, **edits}
@@ -88,12 +95,11 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
     if data.get("updatedInput"):
         message = "Required: with edited input, say what is to be allowed always"
         raise Invalid.field("permissionPattern", message)
-    if not patterns.covers(asked.action, asked.action) or patterns.has_wildcard(
-        asked.action
-    ):
+    pattern = patterns.pattern_for(asked.action)
+    if pattern is None:
         message = "Required: no rule can be made of this very call"
         raise Invalid.field("permissionPattern", message)
-    return asked.action
+    return pattern
 
 
 class NotificationsView(APIView):

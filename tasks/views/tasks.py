@@ -7,16 +7,17 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from ledger.prepared import Prepared
 from tasks import answers, catalog, lifecycle, paging, provenance, representation
 from tasks.authentication import actor
 from tasks.content_type import content_type_of
 from tasks.models import Document, Project, Status, Task
+from tasks.models.task import change, fetch, insert
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
 from tasks.streams import follow_log, until_finished
 from tasks.zod import Invalid
@@ -45,9 +46,15 @@ COLUMNS = {
 }
 
 
+_project_query = Prepared(
+    lambda project_id: Project.objects.filter(pk=project_id).values_list("pk"),
+    project_id=str,
+)
+
+
 def get_task(task_id: str) -> Task:
     """Return the task; an id that is not there, of whatever shape, is a 404."""
-    task = Task.objects.filter(pk=parse_id(task_id)).first()
+    task = fetch(parse_id(task_id))
     if task is None:
         raise Http404("Task not found")
     return task
@@ -114,7 +121,7 @@ class TaskViewSet(ViewSet):
         } & data.keys():
             self._update_checked(get_task(task_id), data, by=actor(request))
         elif changes := _changes(data):
-            Task.objects.filter(pk=pk).update(updated_at=timezone.now(), **changes)
+            change(pk, **changes)
         return Response(_shown(pk))
 
     def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
@@ -130,9 +137,7 @@ class TaskViewSet(ViewSet):
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
             elif changes or documents is not None:
-                Task.objects.filter(pk=task.pk).update(
-                    updated_at=timezone.now(), **changes
-                )
+                change(task.pk, **changes)
             if documents is not None:
                 task.documents.set(documents)
 
@@ -237,10 +242,12 @@ def _filters(query: JSON) -> JSON:
 
 
 def _create(documents: list[Document], **columns: Any) -> Task:
+    task = Task(**columns)
     if not documents:
-        return Task.objects.create(**columns)
+        insert(task)
+        return task
     with transaction.atomic():
-        task = Task.objects.create(**columns)
+        insert(task)
         task.documents.set(documents)
         return task
 
@@ -264,7 +271,7 @@ def _changes(data: JSON) -> JSON:
 def _check_references(data: JSON) -> None:
     if (
         "projectId" in data
-        and not Project.objects.filter(pk=data["projectId"]).exists()
+        and _project_query.first(project_id=data["projectId"]) is None
     ):
         raise Invalid.field("projectId", "Project not found")
     profile = data.get("agentProfile")

@@ -78,7 +78,11 @@ class Person:
         self.asked.append(call)
         if self._denies or not self._may:
             return Decision(False, call.tool_input, self._denies)
-        return Decision(True, self._edits or call.tool_input)
+        return Decision(True, {**call.tool_input, **(self._edits or {})})
+
+
+def _may_stop(event: Event) -> bool:
+    return isinstance(event, CheckpointReached) and event.will_continue
 
 
 class Performance:
@@ -93,15 +97,24 @@ class Performance:
         self._state = ""
         self._items: list[str] = []
 
-    async def run(self, given: Assignment, *, until: int | None = None) -> list[Event]:
-        """Perform, up to `until` events, and return those of this run."""
+    async def run(
+        self,
+        given: Assignment,
+        *,
+        until: int | None = None,
+        until_budget: bool = False,
+    ) -> list[Event]:
+        """Perform, up to `until` events, and return those of this run.
+
+        With `until_budget`, stop where a used-up budget would.
+        """
         seen: list[Event] = []
         try:
             async with aclosing(self.runtime.perform(given, self.ask)) as performance:
                 async for event in performance:
                     self._keep(event)
                     seen.append(event)
-                    if len(seen) == until:
+                    if len(seen) == until or (until_budget and _may_stop(event)):
                         break
         except RuntimeFailed as failure:
             self.failure = str(failure)

@@ -180,7 +180,7 @@ async def test_a_long_wish_parks_the_run(runtime, tmp_path, wish):
     if wish == "1e99":  # no number of seconds: not a wish
         assert performance.events[-1] == Finished("Whole.")
         return
-    assert performance.parked.seconds == pytest.approx(600, abs=5)
+    assert performance.parked.seconds == pytest.approx(600, abs=120)
     assert performance.parked.reason.startswith("The provider")
     assert len(server.requests) == 1
 

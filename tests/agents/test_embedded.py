@@ -13,6 +13,7 @@ from agents import embedded
 from agents.events import Finished, Notice, ToolResult, UsageReported
 from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
 from ledger.pricing import price_of
+from tests.agents.drivers.direct import OPENAI
 from tests.agents.performing import Performance, anthropic_runtime, assignment
 
 pytestmark = [
@@ -44,6 +45,25 @@ async def model(nothing_is_set_up):
     await model.start()
     yield model
     await model.stop()
+
+
+async def test_the_road_over_the_responses_api(model, tmp_path, monkeypatch):
+    """This model calls a tool whenever it is offered one, so it is stopped and asked for text."""
+    (tmp_path / "revenue.csv").write_text("q1,100\n")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{embedded.url()}/v1")
+    monkeypatch.setenv("OPENAI_MODEL", embedded.MODEL)
+    async with OPENAI.runtime() as runtime:
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path, PROMPT, max_turns=1))
+        assert performance.ask.asked[0].action == "read:/"
+        assert "revenue.csv" in performance.of(ToolResult)[0].output
+        resumed = assignment(
+            tmp_path, PROMPT, tools=(), checkpoint=performance.checkpoint
+        )
+        events = await performance.run(resumed)
+    assert isinstance(events[-1], Finished), performance.failure
+    assert events[-1].text
+    assert performance.of(UsageReported)[0].usage.prompt_tokens > 100
 
 
 async def test_the_whole_road(model, tmp_path):

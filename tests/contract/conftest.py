@@ -1,12 +1,5 @@
 """A server with its example, and a model that plays the agents of the samples' tasks."""
 
-import asyncio
-import fcntl
-import json
-import os
-import shutil
-import subprocess
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
@@ -14,17 +7,16 @@ from itertools import count
 import pytest
 
 from tests import live
-from tests.contract.playing import ANALYSIS, HERE
+from tests.contract.playing import ANALYSIS
 from tests.servers.anthropic import Call, MessagesServer, Reply, Request
+from tests.servers.threaded import threaded
 
-NODE = shutil.which("node") and shutil.which("npm")
-
-LIST = Reply("Analyzing quarterly trends...", calls=[Call("list")])
-REFUSED = Reply(status=400, error={"type": "invalid_request_error", "message": "No."})
+LIST = Reply("Analyzing quarterly trends...", calls=[Call("Glob", {"pattern": "*"})])
+REFUSED = Reply(status=403, error={"type": "permission_error", "message": "No."})
 
 
 def writing(path: str) -> Reply:
-    return Reply(calls=[Call("write", {"path": path, "content": "# Q4"})])
+    return Reply(calls=[Call("Write", {"file_path": path, "content": "# Q4"})])
 
 
 # What the model says to a task of this title, request by request; the last is repeated.
@@ -58,67 +50,22 @@ class Model(MessagesServer):
         self._numbers = defaultdict[str, count](count)
 
     def _reply(self, request: Request) -> Reply:
-        prompt = request.body["messages"][0]["content"]
+        prompt = next(text for text in _texts(request) if text.startswith("# "))
         title = prompt.splitlines()[0].removeprefix("# ")
         replies = SCRIPTS.get(title, [Reply("Done.")])
         return replies[min(next(self._numbers[prompt]), len(replies) - 1)]
 
 
+def _texts(request: Request) -> list[str]:
+    """List the texts of the first message: the agent puts what it knows before the prompt."""
+    content = request.body["messages"][0]["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content]
+
+
 @pytest.fixture(scope="module")
 def model() -> Iterator[Model]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = Model()
-    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
-    yield server
-    asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
-@pytest.fixture(scope="module")
-def packages() -> None:
-    """Install the samples' one package at first use."""
-    if not NODE:
-        _unavailable("Node and npm are not installed.")
-    with (HERE / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes one installs
-        if not _is_installed():
-            _install()
-
-
-def _is_installed() -> bool:
-    wanted = json.loads((HERE / "package.json").read_text())["devDependencies"]
-    manifest = HERE / "node_modules" / "eventsource" / "package.json"
-    return (
-        manifest.exists()
-        and json.loads(manifest.read_text())["version"] == wanted["eventsource"]
-    )
-
-
-def _install() -> None:
-    # No lock file: it would hold the addresses of whatever registry was used here.
-    command = ["npm", "install", "--no-audit", "--no-fund", "--package-lock=false"]
-    try:
-        subprocess.run(
-            [*command, "--fetch-retries=1"],
-            cwd=HERE,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-    except subprocess.SubprocessError as error:
-        said = getattr(error, "stderr", "") or ""
-        _unavailable(f"npm could not install eventsource: {error} {said}")
-
-
-def _unavailable(reason: str) -> None:
-    if os.environ.get("STAGENT_REQUIRE_SERVICES"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    with threaded(Model()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

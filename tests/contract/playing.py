@@ -7,7 +7,6 @@ from pathlib import Path
 from tests import live
 
 HERE = Path(__file__).parent
-RUNTIME = "anthropic-direct"
 PROJECT = "proj-8f3a-4b2c"  # the example's
 ANALYSIS = "## Q4 Revenue Analysis\n\nRevenue grew 23% QoQ..."
 
@@ -17,7 +16,6 @@ def play(site: live.Site, sample: str, task_id: str = "", **replaced: str) -> st
     texts = {
         "http://localhost:3000": site.url,
         "task-9d4e-a1b2": task_id,
-        "claude-code": RUNTIME,
         **replaced,
     }
     done = subprocess.run(
@@ -32,7 +30,7 @@ def play(site: live.Site, sample: str, task_id: str = "", **replaced: str) -> st
 
 
 def create(site: live.Site, title: str = "A task", **fields: object) -> str:
-    body = {"title": title, "assignedAgent": RUNTIME, **fields}
+    body = {"title": title, "assignedAgent": "claude-code", **fields}
     created = site.client.post("/api/tasks", json=body)
     assert created.status_code == 201, created.text
     return created.json()["id"]
@@ -47,7 +45,7 @@ def report(site: live.Site, task_id: str, *statuses: str, **fields: str) -> None
 
 
 def execute(site: live.Site, title: str, **fields: object) -> str:
-    return site.execute(title=title, assignedAgent=RUNTIME, **fields)
+    return site.execute(title=title, assignedAgent="claude-code", **fields)
 
 
 def in_shell(site: live.Site, *lines: str) -> None:

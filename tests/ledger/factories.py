@@ -29,8 +29,8 @@ class FreeUsageFactory(UsageFactory):
 
 
 class UnknownUsageFactory(UsageFactory):
-    provider = "ollama"
-    model = "qwen3:8b"
+    provider = "nobody"
+    model = "unheard-of:8b"
 
 
 class LedgerEntryFactory(factory.django.DjangoModelFactory):

@@ -30,8 +30,8 @@ def site_list(settings, tmp_path):
 
 def line(
     *,
-    model="qwen3:8b",
-    provider="ollama",
+    model="unheard-of:8b",
+    provider="nobody",
     since="2025-01-01",
     prices="input=1\noutput=2",
 ):
@@ -218,3 +218,15 @@ def test_dollars_are_written_to_the_cent_or_exactly(microdollars, text):
 def test_the_price_list_is_not_loaded_until_something_is_booked():
     code = "import sys, ledger.pricing; sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_line_for_any_model_stands_back_for_one_of_its_own(site_list):
+    site_list(
+        line(model="*", prices="input=1\noutput=1") + line(prices="input=2\noutput=2")
+    )
+    assert price_of(UnknownUsageFactory()).input == 2_000_000
+    assert price_of(UnknownUsageFactory(model="another")).input == 1_000_000
+
+
+def test_models_on_machines_of_ones_own_are_free():
+    assert price_of(UsageFactory(provider="ollama", model="qwen3:8b")).output == 0

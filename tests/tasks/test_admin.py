@@ -147,7 +147,13 @@ def test_a_page_shows_runs_costs_and_the_result(admin_client):
     LedgerEntryFactory(task_id=run.task.pk, run_id=run.pk, usage=UnknownUsageFactory())
     response = admin_client.get(reverse(f"admin:{PAGE}", args=[run.task.pk]))
     text = response.content.decode()
-    for shown in ("laptop-1", "No credit.", "line 88", "qwen3:8b", "$0.006 + unknown"):
+    for shown in (
+        "laptop-1",
+        "No credit.",
+        "line 88",
+        "unheard-of:8b",
+        "$0.006 + unknown",
+    ):
         assert shown in text
     assert "<h1>Heading</h1>" in text
     assert "<script>x" not in text

@@ -9,6 +9,8 @@ from tests.factories import (
     DocumentFactory,
     LogEntryFactory,
     PermissionRequestFactory,
+    PermissionRuleFactory,
+    ProjectFactory,
     RunFactory,
     TaskFactory,
 )
@@ -99,6 +101,16 @@ def test_responding_takes_at_most_eleven(count):
     request = PermissionRequestFactory()
     body = {"notificationId": request.pk, "behavior": "allow", "alwaysAllow": True}
     assert count("post", f"/api/tasks/{request.task_id}/respond", body) <= 11
+
+
+def test_rules_take_one_each_and_two_to_make_for_a_task(count):
+    rule = PermissionRuleFactory(task=TaskFactory())
+    PermissionRuleFactory.create_batch(5, project=ProjectFactory())
+    assert count("get", "/api/permissions") == 1
+    assert count("get", f"/api/permissions/{rule.pk}") == 1
+    body = {"pattern": "read", "effect": "allow", "taskId": str(rule.task_id)}
+    assert count("post", "/api/permissions", body) == 2
+    assert count("delete", f"/api/permissions/{rule.pk}") == 1
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,21 @@ ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL (any server that speaks the Messages AP
 ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import anthropic
 import httpx2
 
-from agents import embedded, events
-from agents.events import JSON, Event
+from agents import embedded
+from agents.events import JSON
 from agents.runtimes.anthropic_direct.answer import Answer
-from agents.runtimes.anthropic_direct.endpoint import Endpoint
+from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
-from agents.runtimes.base import AskPermission, Assignment
-from agents.runtimes.direct import AgentLoop
-from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed
-from agents.tools import Toolbox, ToolSchema
+from agents.runtimes.direct import DirectRuntime
+from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
 READ_SECONDS = 120.0  # between two pieces of an answer: servers send pings
@@ -34,37 +31,18 @@ EMBEDDED_NOTICE = (
 )
 
 
-class AnthropicDirect:
+class AnthropicDirect(DirectRuntime):
     def __init__(
         self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
     ) -> None:
-        self._policy = policy or RetryPolicy()
+        super().__init__(anthropic.DefaultAsyncHttpxClient, policy=policy)
         self._read_seconds = read_seconds
-        self._http: httpx2.AsyncClient | None = None
-        self._event_loop: asyncio.AbstractEventLoop | None = None
 
-    async def perform(
-        self, assignment: Assignment, ask: AskPermission
-    ) -> AsyncGenerator[Event, None]:
-        endpoint = Endpoint.from_environment()
-        if endpoint.is_embedded:
-            yield events.Notice(EMBEDDED_NOTICE)
-        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
-        wire = MessagesWire(
-            self._client(endpoint), endpoint, assignment.instructions, toolbox.schemas
-        )
-        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-        async with aclosing(loop.run()) as performance:
-            async for event in performance:
-                yield event
+    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+        endpoint = AnthropicEndpoint.from_environment()
+        return MessagesWire(self._client(endpoint), endpoint, instructions, schemas)
 
-    async def close(self) -> None:
-        """Close the connections that are kept between runs."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
-
-    def _client(self, endpoint: Endpoint) -> anthropic.AsyncAnthropic:
+    def _client(self, endpoint: AnthropicEndpoint) -> anthropic.AsyncAnthropic:
         """Make a client for one run, cheap, over the connections that all runs share.
 
         It is not to be closed: that would close those.
@@ -75,22 +53,10 @@ class AnthropicDirect:
             auth_token=endpoint.auth_token,
             base_url=endpoint.url,
             default_headers=endpoint.headers,
-            http_client=self._connections(),
+            http_client=self._connections.client(),
             max_retries=0,
             timeout=httpx2.Timeout(self._read_seconds or patience, connect=10),
         )
-
-    def _connections(self) -> httpx2.AsyncClient:
-        loop = asyncio.get_running_loop()
-        if self._http is None or self._event_loop is not loop:
-            # No limit here: the worker bounds its runs, and to wait for a connection would
-            # look like a slow provider. Kept for longer than most tools run.
-            limits = httpx2.Limits(
-                max_connections=None, max_keepalive_connections=200, keepalive_expiry=60
-            )
-            self._http = anthropic.DefaultAsyncHttpxClient(limits=limits)
-            self._event_loop = loop
-        return self._http
 
 
 class MessagesWire:
@@ -101,12 +67,13 @@ class MessagesWire:
     def __init__(
         self,
         client: anthropic.AsyncAnthropic,
-        endpoint: Endpoint,
+        endpoint: AnthropicEndpoint,
         instructions: str,
         schemas: Sequence[ToolSchema],
     ) -> None:
         self._client = client
         self._endpoint = endpoint
+        self.notice = EMBEDDED_NOTICE if endpoint.is_embedded else ""
         self._instructions = instructions
         self._tools = [
             {

@@ -4,7 +4,6 @@ What the history keeps of it is the wire's own JSON, with fields that are not kn
 Events and blocks are told apart by their `type`: the SDK gives unknown ones some class.
 """
 
-import json
 import uuid
 from collections import defaultdict
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from agents import events, usage
 from agents.events import JSON
 from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.model_text import json_object, mended
 from agents.runtimes.wire import RequestedCall, Stop, Turn
 from ledger.pricing import Usage
 
@@ -69,9 +69,9 @@ class Answer:
             pieces = "".join(self._pieces[index])
             match block["type"]:
                 case "text" | "thinking" as field:
-                    block[field] = _mended(block.get(field, "") + pieces)
+                    block[field] = mended(block.get(field, "") + pieces)
                 case "tool_use":
-                    tool_input = _object(pieces) if pieces else block.get("input")
+                    tool_input = json_object(pieces) if pieces else block.get("input")
                     calls.append(RequestedCall(block["id"], block["name"], tool_input))
                     block["input"] = tool_input or {}
         content = [
@@ -140,18 +140,3 @@ def _is_kept(block: JSON) -> bool:
         case "thinking":
             return bool(block.get("signature"))
     return True
-
-
-def _mended(text: str) -> str:
-    """Join the halves of characters that came apart, and replace the lone ones."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _object(text: str) -> JSON | None:
-    """Read a JSON object that can be written down again; None if it is not one."""
-    try:
-        value = json.loads(text)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

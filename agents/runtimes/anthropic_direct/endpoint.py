@@ -1,34 +1,34 @@
 """Where the requests go: read from the environment at the start of every run."""
 
-import os
 from dataclasses import dataclass
-
-import httpx2
+from typing import ClassVar
 
 from agents import embedded
 from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.endpoint import Endpoint, http_url, variable
 
 VENDOR_URL = "https://api.anthropic.com"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """Where the requests go, and what they are billed as."""
+class AnthropicEndpoint(Endpoint):
+    api: ClassVar[str] = "Messages API"
+    url_name: ClassVar[str] = "ANTHROPIC_BASE_URL"
+    model_name: ClassVar[str] = "ANTHROPIC_MODEL"
 
-    url: str
-    model: str
     api_key: str | None = None
     auth_token: str | None = None
     is_embedded: bool = False
 
     @classmethod
-    def from_environment(cls) -> "Endpoint":
-        url = _base_url()
-        model = _variable("ANTHROPIC_MODEL") or DEFAULT_MODEL
-        if api_key := _variable("ANTHROPIC_API_KEY"):
+    def from_environment(cls) -> "AnthropicEndpoint":
+        given = variable(cls.url_name)
+        url = http_url(cls.url_name, given) if given else ""
+        model = variable(cls.model_name) or DEFAULT_MODEL
+        if api_key := variable("ANTHROPIC_API_KEY"):
             return cls(url or VENDOR_URL, model, api_key=api_key)
-        if auth_token := _variable("ANTHROPIC_AUTH_TOKEN"):
+        if auth_token := variable("ANTHROPIC_AUTH_TOKEN"):
             return cls(url or VENDOR_URL, model, auth_token=auth_token)
         if url:  # a server that wants no key
             return cls(url, model, api_key="none")
@@ -53,22 +53,11 @@ class Endpoint:
         is_vendor = self.url.startswith(VENDOR_URL)
         return {} if is_vendor or self.api_key is None else {"X-Api-Key": self.api_key}
 
-
-def _base_url() -> str:
-    url = _variable("ANTHROPIC_BASE_URL")
-    try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        parsed = None
-    if url and (
-        parsed is None or parsed.scheme not in ("http", "https") or not parsed.host
-    ):
-        raise RuntimeFailed(
-            f"ANTHROPIC_BASE_URL is not an http URL: {url}. Correct it in the server's"
-            " environment and restart it."
+    @property
+    def too_long(self) -> str:
+        if not self.is_embedded:
+            return super().too_long
+        return (
+            f"This is too long for the embedded model, which reads {embedded.CONTEXT_TOKENS:,}"
+            " tokens at most. Set ANTHROPIC_API_KEY for a real one, or ask for less."
         )
-    return url
-
-
-def _variable(name: str) -> str:
-    return os.environ.get(name, "").strip()

@@ -1,0 +1,51 @@
+"""Claude Code: Anthropic's coding agent with its own tools, driven by its SDK.
+
+Set up by the same names as the Messages API's runtime: ANTHROPIC_API_KEY or
+ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL and ANTHROPIC_MODEL.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from agents import events
+from agents.events import Event
+from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
+from agents.runtimes.base import AskPermission, Assignment
+from agents.runtimes.claude_code.run import AgentRun
+from agents.runtimes.claude_code.session import KeptSession
+from agents.runtimes.wire import RetryPolicy
+
+# Each takes a core for a second; more at once start no sooner.
+STARTS_AT_ONCE = 2
+
+
+class ClaudeCode:
+    def __init__(self, *, policy: RetryPolicy | None = None) -> None:
+        self._policy = policy or RetryPolicy()
+        self._starts: asyncio.Semaphore | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[Event, None]:
+        session, notice = KeptSession.of(assignment)
+        if notice:
+            yield events.Notice(notice)
+        if session.result is not None:  # cut off before it could hand it over
+            yield events.Finished(session.result)
+            return
+        endpoint = AnthropicEndpoint.from_environment()
+        run = AgentRun(assignment, ask, endpoint, session, self._policy)
+        async with aclosing(run.perform(self._starting())) as performance:
+            async for event in performance:
+                yield event
+
+    async def close(self) -> None:
+        """Nothing is shared between runs but their turn to start."""
+
+    def _starting(self) -> asyncio.Semaphore:
+        loop = asyncio.get_running_loop()
+        if self._starts is None or self._loop is not loop:
+            self._starts, self._loop = asyncio.Semaphore(STARTS_AT_ONCE), loop
+        return self._starts

@@ -1,0 +1,119 @@
+"""How the CLI is started: nothing of the machine or the workspace configures it.
+
+The SDK would hand it the worker's whole environment, which holds keys and passwords. So it
+is started by a script that clears it, in the confinement that commands have too.
+"""
+
+import os
+import shlex
+from pathlib import Path
+
+import claude_agent_sdk
+from claude_agent_sdk import ClaudeAgentOptions
+
+from agents import embedded, sandbox
+from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
+from agents.runtimes.base import Assignment
+from agents.runtimes.claude_code.calls import TOOLS
+from agents.runtimes.claude_code.session import KeptSession
+
+CLI = Path(claude_agent_sdk.__file__).with_name("_bundled") / "claude"
+API_TIMEOUT_MS = 120_000
+# One result of Edit holds the whole file.
+MAX_LINE_BYTES = 64 * 2**20
+# The CLI's own settings, each for a reason that was measured.
+SETTINGS = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",  # talks to the base URL only
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # one result a prompt
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",  # runs the model that was asked for
+    "CLAUDE_CODE_SDK_READS_SESSION_STATE": "1",
+    "API_TIMEOUT_MS": str(API_TIMEOUT_MS),
+}
+# What a site's network may need, given on as it is.
+NETWORK = (
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+)
+# The embedded model calls the first tool that it is offered, again and again.
+EMBEDDED_TOOLS: tuple[str, ...] = ()
+
+
+def environment(
+    confinement: sandbox.Confinement, endpoint: AnthropicEndpoint, *, retries: int
+) -> dict[str, str]:
+    """List all that the CLI and its commands see of an environment."""
+    given = {name: os.environ[name] for name in NETWORK if os.environ.get(name)}
+    if endpoint.api_key:
+        given["ANTHROPIC_API_KEY"] = endpoint.api_key
+    if endpoint.auth_token:
+        given["ANTHROPIC_AUTH_TOKEN"] = endpoint.auth_token
+    if endpoint.is_embedded:
+        given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(embedded.MAX_OUTPUT_TOKENS)
+        given["API_TIMEOUT_MS"] = "900000"  # it does one request after the other
+    return {
+        **confinement.environment(),
+        **SETTINGS,
+        "CLAUDE_CONFIG_DIR": f"{confinement.shown_scratch}/config",
+        "CLAUDE_CODE_MAX_RETRIES": str(retries),
+        "ANTHROPIC_BASE_URL": endpoint.url,
+        **given,
+    }
+
+
+def write_launcher(confinement: sandbox.Confinement, names: list[str]) -> str:
+    """Write the script that starts the CLI with the variables `names` and no others."""
+    path = Path(confinement.scratch) / "claude"
+    passed = [
+        *names,
+        *("PWD", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION"),
+    ]
+    # By reference: a key does not stand in the script.
+    variables = " ".join(f'{name}="${name}"' for name in passed)
+    launcher = shlex.join(confinement.launcher(programs=[str(CLI)]))
+    path.write_text(f'#!/bin/sh\nexec env -i {variables} {launcher} {CLI} "$@"\n')
+    path.chmod(0o700)
+    return str(path)
+
+
+def options(
+    assignment: Assignment,
+    endpoint: AnthropicEndpoint,
+    session: KeptSession,
+    *,
+    launcher: str,
+    variables: dict[str, str],
+) -> ClaudeAgentOptions:
+    tools = EMBEDDED_TOOLS if endpoint.is_embedded else TOOLS
+    goes_on = bool(session.lines)
+    return ClaudeAgentOptions(
+        resume=session.id if goes_on else None,
+        session_id=None if goes_on else session.id,
+        cli_path=launcher,
+        env=variables,
+        cwd=str(assignment.workspace),
+        model=endpoint.model,
+        tools=list(tools),
+        # The embedded model's one answer is cut at its limit, which the CLI would ask about.
+        max_turns=1 if endpoint.is_embedded else assignment.max_turns,
+        # Sent anew at every start: a resumed session would keep its first one for ever.
+        system_prompt={
+            "type": "custom",
+            "prompt": assignment.instructions,
+            "snapshot": False,
+        },
+        setting_sources=[],
+        strict_mcp_config=True,
+        skills=[],
+        verbatim_prompts=True,
+        extra_args={"restricted": None},
+        permission_mode="default",
+        include_partial_messages=True,
+        max_buffer_size=MAX_LINE_BYTES,
+        session_store=session,  # type: ignore[arg-type]  # the optional methods are left out
+        session_store_flush="eager",
+    )

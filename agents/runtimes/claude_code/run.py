@@ -1,0 +1,316 @@
+"""One run of the CLI, from its start to the end of all it started."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
+
+from claude_agent_sdk import (
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    HookMatcher,
+    PermissionResultAllow,
+    PermissionResultDeny,
+    ProcessError,
+    ResultMessage,
+    SystemMessage,
+)
+
+from agents import events, sandbox
+from agents.events import JSON, Event
+from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
+from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
+from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.claude_code import calls, outcome
+from agents.runtimes.claude_code import options as cli
+from agents.runtimes.claude_code.reading import Reader
+from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
+from agents.runtimes.wire import RetryPolicy
+from agents.tools.base import in_thread, to_the_end
+from agents.workspace import Workspace
+
+GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."
+START_SECONDS = 60
+# Longer than its longest command, and than what it waits for an answer of the API.
+SILENCE_SECONDS = 900
+INTERRUPT_SECONDS = 1.5
+# A permission is waited for as long as it takes; a hook otherwise has ten minutes.
+HOOK_SECONDS = 7 * 86_400.0
+MISSING = "No conversation found"
+
+
+class AgentRun:
+    def __init__(
+        self,
+        assignment: Assignment,
+        ask: AskPermission,
+        endpoint: AnthropicEndpoint,
+        session: KeptSession,
+        policy: RetryPolicy,
+    ) -> None:
+        self._assignment = assignment
+        self._ask = ask
+        self._endpoint = endpoint
+        self._session = session
+        self._policy = policy
+        self._workspace = Workspace(assignment.workspace)
+        self._reader = Reader(session, provider=endpoint.provider, model=endpoint.model)
+        # Read by us alone, and never full: the SDK stops reading when nobody takes what
+        # it has read, and then neither answers nor interrupts get through.
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._asking = 0
+        self._result: ResultMessage | None = None
+        self._stderr: list[str] = []
+        session.report_to(self._events.put_nowait)
+
+    async def perform(self, starting: asyncio.Semaphore) -> AsyncGenerator[Event, None]:
+        if self._endpoint.is_embedded:
+            yield events.Notice(EMBEDDED_NOTICE)
+        # Before the process is there, so that its session can always be looked for.
+        yield self._session.checkpoint()
+        await in_thread(sandbox.find_bubblewrap)
+        confinement = await in_thread(sandbox.confine, self._workspace.root)
+        try:
+            async with aclosing(self._in(confinement, starting)) as performance:
+                async for event in performance:
+                    yield event
+        finally:
+            await to_the_end(asyncio.to_thread(confinement.end, None))
+        self._session.result = text = self._outcome()
+        yield self._session.checkpoint()
+        yield events.Finished(text)
+
+    async def _in(
+        self, confinement: sandbox.Confinement, starting: asyncio.Semaphore
+    ) -> AsyncGenerator[Event, None]:
+        client = await self._started(confinement, starting)
+        if client is None:
+            yield events.Notice(STARTING_AFRESH)
+            self._session.begin_again()
+            yield self._session.checkpoint()
+            client = await self._started(confinement, starting)
+            if client is None:
+                raise self._not_started("its new session was not found")
+        reading = asyncio.create_task(self._read(client))
+        try:
+            while (event := await self._next(reading)) is not None:
+                yield event
+                self._events.task_done()
+        finally:
+            await to_the_end(self._stopped(client, reading, confinement))
+        for event in self._left():
+            yield event
+        try:
+            await reading
+        except ProcessError as error:
+            raise RuntimeFailed(
+                f"Claude Code's process ended unexpectedly: {error}. Resume to go on from here."
+            ) from error
+
+    # --- Starting ----------------------------------------------------------------------
+
+    async def _started(
+        self, confinement: sandbox.Confinement, starting: asyncio.Semaphore
+    ) -> ClaudeSDKClient | None:
+        """Start the CLI and give it its prompt; None: it cannot read the session."""
+        client = ClaudeSDKClient(await in_thread(self._options, confinement))
+        prompt = GOING_ON if self._session.lines else self._assignment.prompt
+        async with starting:
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await client.connect()
+                    await client.query(prompt)
+                return client
+            except TimeoutError:
+                failure: Exception = self._not_started(
+                    f"no answer in {START_SECONDS} s"
+                )
+            except ClaudeSDKError as error:
+                failure = error
+            except BaseException:
+                await to_the_end(self._disconnected(client, confinement))
+                raise
+        await to_the_end(self._disconnected(client, confinement))
+        if MISSING in f"{failure} {getattr(failure, 'errors', '')}":
+            return None
+        if isinstance(failure, RuntimeFailed):
+            raise failure
+        raise self._not_started(str(failure)) from failure
+
+    def _options(self, confinement: sandbox.Confinement) -> Any:
+        # The CLI tries again itself, so often less one as we would.
+        variables = cli.environment(
+            confinement, self._endpoint, retries=self._policy.tries - 1
+        )
+        if self._session.lines:
+            config = Path(confinement.scratch) / "config"
+            self._session.lay_down(config, self._workspace.root)
+        options = cli.options(
+            self._assignment,
+            self._endpoint,
+            self._session,
+            launcher=cli.write_launcher(confinement, list(variables)),
+            variables=variables,
+        )
+        options.can_use_tool = self._may_use
+        options.hooks = {
+            # Answers "ask" to every call: else the CLI lets some pass by its own rules.
+            "PreToolUse": [_matcher(self._ask_always)],
+            "PostToolUse": [_matcher(self._let_be_booked)],
+        }
+        options.stderr = self._heard
+        return options
+
+    def _heard(self, line: str) -> None:
+        self._stderr = [*self._stderr, line][-20:]
+
+    def _not_started(self, reason: str) -> RuntimeFailed:
+        said = " ".join(line.strip() for line in self._stderr)[-500:]
+        return RuntimeFailed(
+            f"Claude Code did not start: {reason} {said}".strip()
+            + ". `manage.py check` tells whether it is installed; then resume."
+        )
+
+    # --- Reading -----------------------------------------------------------------------
+
+    async def _read(self, client: ClaudeSDKClient) -> None:
+        async for message in client.receive_response():
+            for event in self._reader.read(message):
+                self._events.put_nowait(event)
+            if isinstance(message, ResultMessage):
+                self._result = message
+            elif _is_refused_key(message):
+                # The CLI would try a key that is refused for three minutes.
+                raise outcome.of_status(401, "", "the key was refused", self._endpoint)
+
+    async def _next(self, reading: asyncio.Task[None]) -> Event | None:
+        """Return the next event, None once the CLI has no more to say."""
+        while True:
+            getting = asyncio.ensure_future(self._events.get())
+            try:
+                await asyncio.wait(
+                    {getting, reading},
+                    timeout=SILENCE_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if getting.done():
+                    return getting.result()
+                if reading.done():
+                    return None
+            finally:
+                getting.cancel()
+            if not self._asking:
+                raise RuntimeFailed(
+                    f"Claude Code said nothing for {SILENCE_SECONDS:,} s. Resume to try again."
+                )
+
+    def _left(self) -> list[Event]:
+        """Return what came while it was stopped, and what broke off unbooked."""
+        left = [self._events.get_nowait() for _ in range(self._events.qsize())]
+        return [*left, *self._reader.unfinished()]
+
+    # --- Permission --------------------------------------------------------------------
+
+    async def _ask_always(self, *hook: Any) -> Any:
+        return {
+            "hookSpecificOutput": {
+                "hookEventName": "PreToolUse",
+                "permissionDecision": "ask",
+                "permissionDecisionReason": "Stagent decides",
+            }
+        }
+
+    async def _let_be_booked(self, *hook: Any) -> Any:
+        """Let all so far be written down, and the budget be checked, before it goes on."""
+        await self._events.join()
+        return {}
+
+    async def _may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
+        await self._events.join()
+        call_id = context.tool_use_id or ""
+        call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
+        self._asking += 1
+        try:
+            decision = await self._ask(call)
+        finally:
+            self._asking -= 1
+        if not decision.is_allowed:
+            reason = f": {decision.message}" if decision.message else "."
+            return PermissionResultDeny(message=f"The user denied this{reason}")
+        permitted = calls.as_call(
+            self._workspace, call_id, tool_name, decision.tool_input
+        )
+        if not decision.permits(permitted):
+            return PermissionResultDeny(
+                message=f"This is no longer what was allowed: {permitted.message}"
+            )
+        self._events.put_nowait(
+            events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
+        )
+        # The file itself: a link may be changed until the tool opens it.
+        runs = calls.resolved(self._workspace, tool_name, permitted.tool_input)
+        return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
+
+    # --- Stopping ----------------------------------------------------------------------
+
+    async def _stopped(
+        self,
+        client: ClaudeSDKClient,
+        reading: asyncio.Task[None],
+        confinement: sandbox.Confinement,
+    ) -> None:
+        """End the CLI and all it started, within five seconds."""
+        if not reading.done():
+            with suppress(ClaudeSDKError, TimeoutError):
+                async with asyncio.timeout(INTERRUPT_SECONDS):
+                    await client.interrupt()
+            await asyncio.wait({reading}, timeout=INTERRUPT_SECONDS)
+        if not reading.done():
+            # It does not hear: without its process the disconnect is quick.
+            await asyncio.to_thread(confinement.kill)
+            reading.cancel()
+            await asyncio.wait({reading})
+        await self._disconnected(client, confinement)
+
+    async def _disconnected(
+        self, client: ClaudeSDKClient, confinement: sandbox.Confinement
+    ) -> None:
+        # Once, and to its end: broken off, it leaves the process behind.
+        leaving = asyncio.ensure_future(client.disconnect())
+        _, late = await asyncio.wait({leaving}, timeout=INTERRUPT_SECONDS)
+        if late:
+            await asyncio.to_thread(confinement.kill)
+        with suppress(ClaudeSDKError):
+            await leaving
+
+    def _outcome(self) -> str:
+        if self._result is None:
+            raise RuntimeFailed(
+                "Claude Code ended without a result. Resume to try again."
+            )
+        if self._endpoint.is_embedded and self._reader.text:
+            return self._reader.text  # cut or not, it is what this model has to say
+        failure = outcome.failure_of(
+            self._result,
+            self._endpoint,
+            max_turns=self._assignment.max_turns,
+            error=self._reader.error,
+            opens_at=self._reader.opens_at,
+            policy=self._policy,
+        )
+        if failure:
+            raise failure
+        return self._result.result or ""
+
+
+def _matcher(hook: Any) -> HookMatcher:
+    return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)
+
+
+def _is_refused_key(message: Any) -> bool:
+    return (
+        isinstance(message, SystemMessage)
+        and message.subtype == "api_retry"
+        and message.data.get("error_status") == 401
+    )

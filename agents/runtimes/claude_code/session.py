@@ -1,0 +1,110 @@
+"""The agent's own session, kept in our database and laid down again wherever it goes on.
+
+The CLI writes a transcript, a line of JSON a step, and the SDK hands each to a store. Ours
+makes checkpoints of them. To go on, the lines are written where the CLI looks for them, in a
+folder that only this run has.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from claude_agent_sdk import project_key_for_directory
+
+from agents.events import JSON, CheckpointReached
+from agents.runtimes.base import Assignment, Checkpoint
+
+FORMAT = "claude-code-transcript"
+STARTING_AFRESH = "The kept conversation cannot be read: starting afresh."
+
+
+class KeptSession:
+    """A session's id and transcript, and the store that the SDK writes into."""
+
+    def __init__(self, *, skipped: int = 0) -> None:
+        # Ours, and kept before the process starts: whatever comes, it can be looked for.
+        self.id = str(uuid.uuid4())
+        self.lines: list[JSON] = []
+        self.result: str | None = None
+        self._skipped = skipped  # kept items of a session that could not be read
+        self._known: set[str] = set()
+        self._emit: Callable[[CheckpointReached], None] = lambda _: None
+
+    @classmethod
+    def of(cls, assignment: Assignment) -> tuple[Self, str]:
+        """Take up what was kept; return it with what a person should know of that."""
+        kept = assignment.checkpoint
+        if kept is None:
+            return cls(), ""
+        restored = cls._restored(kept)
+        return restored or cls(skipped=len(kept.items)), (
+            "" if restored else STARTING_AFRESH
+        )
+
+    @classmethod
+    def _restored(cls, kept: Checkpoint) -> Self | None:
+        state = kept.state
+        try:
+            session = cls(skipped=int(state["skipped"]))
+            session.id = str(uuid.UUID(state["session_id"]))
+            session.result = state["result"]
+        except (KeyError, TypeError, ValueError):
+            return None
+        session.lines = kept.items[session._skipped :]
+        session._known = {str(line.get("uuid")) for line in session.lines}
+        # Stopped before the first line was kept, there is nothing to go on with.
+        is_sound = state.get("format") == FORMAT and bool(session.lines)
+        return session if is_sound else None
+
+    def begin_again(self) -> None:
+        """Leave the session, which the CLI cannot read, for a new one."""
+        self._skipped += len(self.lines)
+        self.id, self.lines, self._known = str(uuid.uuid4()), [], set()
+
+    def lay_down(self, config: Path, workspace: str) -> None:
+        """Write the transcript where the CLI will look for it."""
+        folder = config / "projects" / project_key_for_directory(workspace)
+        folder.mkdir(parents=True)
+        text = "".join(f"{json.dumps(line)}\n" for line in self.lines)
+        (folder / f"{self.id}.jsonl").write_text(text)
+
+    def report_to(self, emit: Callable[[CheckpointReached], None]) -> None:
+        self._emit = emit
+
+    def checkpoint(
+        self, new: list[JSON] | None = None, *, will_continue: bool = False
+    ) -> CheckpointReached:
+        state = {
+            "format": FORMAT,
+            "session_id": self.id,
+            "skipped": self._skipped,
+            "result": self.result,
+        }
+        return CheckpointReached(state, new or [], will_continue)
+
+    # --- The SDK's store ---------------------------------------------------------------
+
+    async def append(self, key: Any, entries: list[Any]) -> None:
+        """Keep new lines of the main transcript, each once: the SDK may repeat a batch.
+
+        A helper agent's own transcript is not kept: what it answered is in the main one.
+        """
+        if key.get("subpath"):
+            return
+        new = [dict(entry) for entry in entries if self._is_new(entry)]
+        self.lines += new
+        if new:
+            self._emit(self.checkpoint(new))
+
+    async def load(self, key: Any) -> None:
+        """Say that there is nothing to load: `lay_down` has put it in place."""
+
+    def _is_new(self, entry: JSON) -> bool:
+        identity = entry.get("uuid")
+        if identity is None:
+            return True
+        is_new = str(identity) not in self._known
+        self._known.add(str(identity))
+        return is_new

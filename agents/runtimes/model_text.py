@@ -1,0 +1,20 @@
+"""Reads what models write, which may be cut anywhere and hold anything."""
+
+import json
+
+from agents.events import JSON
+
+
+def mended(text: str) -> str:
+    """Join the halves of characters that came apart, and replace the lone ones."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def json_object(text: str) -> JSON | None:
+    """Read a JSON object that can be written down again; None if it is not one."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

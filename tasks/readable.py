@@ -1,0 +1,52 @@
+"""Text as a person must see it who decides by it: nothing in it hides."""
+
+import re
+import unicodedata
+
+MAX_CHARACTERS = 500
+
+# Characters without a width, or that look like a space, though Unicode calls them printable.
+_BLANK = frozenset(
+    map(
+        chr,
+        (
+            0x034F,
+            0x115F,
+            0x1160,
+            0x17B4,
+            0x17B5,
+            0x2800,
+            0x3164,
+            0xFFA0,
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
+)
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a person sees all of `text`: no control, format or odd space characters."""
+    return text.isprintable() and _BLANK.isdisjoint(text)
+
+
+def name_of(character: str) -> str:
+    return unicodedata.name(character, "control character")
+
+
+def readable(text: str) -> str:
+    """Show on one line: what is invisible escaped, padding counted, both ends kept."""
+    shown = text if is_plain(text) else "".join(map(_escaped, text))
+    shown = re.sub(" {8,}", lambda run: f"[{len(run[0]):,} spaces]", shown)
+    if len(shown) <= MAX_CHARACTERS:
+        return shown
+    note = f" [… {len(shown) - MAX_CHARACTERS:,} more characters …] "
+    half = (MAX_CHARACTERS - len(note)) // 2
+    return f"{shown[:half]}{note}{shown[-half:]}"
+
+
+def _escaped(character: str) -> str:
+    if is_plain(character):
+        return character
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,188 @@
+"""Rules for `run:`: what an allow rule covers for certain, what a deny rule catches at all.
+
+The two err in opposite directions. An allow rule is for one simple command whose words
+start with the rule's, of a program that can do nothing else with them. A deny rule is a
+safety net: it also catches the command in a chain, under a wrapper, in quotes or by its
+path, and where a line cannot be understood, it is enough that the words occur in it. It
+cannot catch what only comes about when the line runs: text that is decoded, downloaded,
+put together from variables, or read from a script.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from itertools import zip_longest
+
+from tasks.programs import is_known, name_of, refusal
+from tasks.shell import Piece, Word, parse, simple_command
+
+ANY_MORE = (Piece("*", is_quoted=False),)  # at the end of a rule: any further words
+
+_SEPARATORS = re.compile(r"[\s;&|<>(){}\[\]=`$!,:@%]+")
+# What bash takes out of a word: quotes, escapes, and variables that are empty.
+_EMPTY = re.compile(r"\\\n|['\"\\]|\$\{[^}]*\}|\$[@*#?\w]|\$\(\)|``")
+
+
+def problem(rule: str) -> str | None:
+    """Say why an allow rule for `run:` with this rest cannot be saved."""
+    wanted = _rule_words(rule)
+    if wanted is None:
+        return (
+            "A rule for “run” names one simple command, as in “run:git log *”: no chains,"
+            " redirections, variables or backslashes, and quotes around what has a blank."
+        )
+    if not wanted or not _is_written(wanted[0]):
+        return "A rule for “run” names the program: “run:git status”, “run:pytest *”."
+    fixed, is_open = _split(wanted)
+    words = _texts(fixed)
+    written = [_writes_out(glob, word) for glob, word in zip(fixed, words, strict=True)]
+    return refusal(words, written) or (_of_more(words, written) if is_open else None)
+
+
+def _of_more(words: list[str], written: list[bool]) -> str | None:
+    """Say why a rule that leaves further words open can cover none of them."""
+    when_open = refusal([*words, "x"], [*written, False])
+    when_written = refusal([*words, "x"], [*written, True])
+    return when_open if when_open != when_written else None
+
+
+def covers_command(rule: str, line: str) -> bool:
+    """Tell whether the allow rule is for this line, word by word, and may be."""
+    words, wanted = simple_command(line), _rule_words(rule)
+    if words is None or not wanted:
+        return False
+    fixed, is_open = _split(wanted)
+    if len(words) < len(fixed) or (len(words) > len(fixed) and not is_open):
+        return False
+    if not all(_matches(glob, word) for glob, word in zip(fixed, words, strict=False)):
+        return False
+    written = [
+        glob is not None and _writes_out(glob, word)
+        for glob, word in zip_longest(fixed, words)
+    ]
+    return written[0] and refusal(words, written) is None
+
+
+def denies_command(rule: str, line: str) -> bool:
+    """Tell whether the deny rule catches anything in this line."""
+    wanted = [word for word in _deny_words(rule) if word != "*"]
+    if not wanted:
+        return True
+    words = simple_command(line)
+    if words is not None and is_known(words):
+        return _starts_like(words, wanted)
+    return any(_occurs(wanted, tokens) for tokens in _readings(line))
+
+
+# --- Allow ----------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1_000)
+def _rule_words(rule: str) -> tuple[Word, ...] | None:
+    return parse(rule)
+
+
+def _split(wanted: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
+    """Return the words that must be there, and whether more may follow."""
+    is_open = wanted[-1] == ANY_MORE
+    return (wanted[:-1] if is_open else wanted), is_open
+
+
+def _matches(glob: Word, word: str) -> bool:
+    if not _is_written(glob) and ".." in word.split("/"):
+        return False  # of "tests/*", "tests/../../x" is none
+    return _regex(glob).fullmatch(word) is not None
+
+
+@lru_cache(maxsize=1_000)
+def _regex(glob: Word) -> re.Pattern[str]:
+    parts = []
+    for piece in glob:
+        text = re.escape(piece.text)
+        if not piece.is_quoted:
+            text = text.replace(r"\*", ".*").replace(r"\?", ".")
+        parts.append(text)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _is_written(glob: Word) -> bool:
+    return all(piece.is_quoted or not re.search(r"[*?]", piece.text) for piece in glob)
+
+
+def _writes_out(glob: Word, word: str) -> bool:
+    """Tell whether the rule says which word, or which option with a value, this is."""
+    if _is_written(glob):
+        return True
+    head = re.split(r"[*?]", glob[0].text)[0]
+    return head.startswith("-") and "=" in head and word.startswith(head)
+
+
+def _texts(words: Sequence[Word]) -> list[str]:
+    return ["".join(piece.text for piece in word) for word in words]
+
+
+# --- Deny -----------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1_000)
+def _deny_words(rule: str) -> tuple[str, ...]:
+    return tuple(word.casefold() for word in _EMPTY.sub("", rule).split())
+
+
+def _starts_like(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Of an understood command: the same program and operands, whatever options between."""
+    rest = [word.casefold() for word in words[1:]]
+    operands, wanted_operands = _operands(rest), _operands(wanted[1:])
+    return (
+        _same_program(wanted[0], words[0])
+        and len(operands) >= len(wanted_operands)
+        and all(map(fnmatchcase, operands, wanted_operands))
+        and _has_options(rest, wanted)
+    )
+
+
+def _operands(words: Sequence[str]) -> list[str]:
+    return [word for word in words if not word.startswith("-")]
+
+
+def _has_options(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Tell whether all options of the rule are there; -r -f and -fr are -rf."""
+    letters = {letter for word in words if _is_short(word) for letter in word}
+    return all(
+        any(fnmatchcase(word, option) for word in words)
+        or (_is_short(option) and letters.issuperset(option))
+        for option in wanted
+        if option.startswith("-")
+    )
+
+
+def _is_short(word: str) -> bool:
+    return re.fullmatch(r"-\w+", word) is not None
+
+
+def _readings(line: str) -> Iterator[list[str]]:
+    """Cut a line into words in two ways: quotes join words, or quotes part them."""
+    for text in (_EMPTY.sub("", line), re.sub(r"['\"\\]", " ", line)):
+        yield [token.casefold() for token in _SEPARATORS.split(text) if token]
+
+
+def _occurs(wanted: Sequence[str], tokens: list[str]) -> bool:
+    """Tell whether the program occurs, and after it the other words, operands in order."""
+    for start, token in enumerate(tokens):
+        if _same_program(wanted[0], token):
+            rest = tokens[start + 1 :]
+            left = iter(rest)
+            return _has_options(rest, wanted) and all(
+                any(fnmatchcase(word, operand) for word in left)
+                for operand in _operands(wanted[1:])
+            )
+    return False
+
+
+def _same_program(wanted: str, token: str) -> bool:
+    """Tell whether a word may be the program: by its path, version or a glob as well."""
+    name = token.casefold().rpartition("/")[2]
+    if fnmatchcase(name, wanted) or name_of(token) == name_of(wanted):
+        return True
+    return re.search(r"\w", name) is not None and fnmatchcase(wanted, name)

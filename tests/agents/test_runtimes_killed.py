@@ -1,0 +1,57 @@
+"""Every runtime in a real server process that is killed in the middle."""
+
+import pytest
+
+from tests import live
+from tests.agents.drivers import DRIVERS
+from tests.agents.drivers.base import Turn, Use
+from tests.servers.threaded import threaded
+
+COMMAND = "echo >> started; sleep 30"
+SCRIPT = (
+    Turn("First.", uses=(Use("run", command=COMMAND),)),
+    Turn("The end."),
+)
+
+
+@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
+def driver(request):
+    return request.param
+
+
+@pytest.fixture
+def site(driver, tmp_path):
+    with (
+        threaded(driver.server(*SCRIPT, by_turn=True)) as server,
+        live.site(tmp_path, **driver.environment(server.url)) as running,
+    ):
+        yield running
+
+
+def allow(site, task_id):
+    body = {"notificationId": site.pending(task_id)["id"], "behavior": "allow"}
+    answer = site.client.post(f"/api/tasks/{task_id}/respond", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_run_that_waits_and_one_in_a_tool_both_outlive_their_server(driver, site):
+    server = site.serve()
+    waiting = site.execute(title="Waits", assignedAgent=driver.name)
+    working = site.execute(title="Works", assignedAgent=driver.name)
+    allow(site, working)
+    started = site.home / "workspaces" / working / "started"
+    live.wait_for(started.exists)
+    site.pending(waiting)
+    live.kill(server)
+
+    site.serve()
+    allow(site, waiting)  # given to the new process, which has asked nothing anew
+    task = site.wait_for_status(working, "completed", "failed")
+    assert (task["status"], task["result"]) == ("completed", "The end.")
+    assert started.read_text() == "\n"  # an outcome that is unknown is not tried again
+    site.client.post(f"/api/tasks/{waiting}/cancel")
+    for task_id in (waiting, working):
+        numbers = [entry["sequence"] for entry in site.follow(task_id)]
+        assert numbers == list(range(1, len(numbers) + 1))
+    usages = [e for e in site.follow(working) if e["eventType"] == "usage"]
+    assert len(usages) == 2  # each request once
