@@ -186,7 +186,7 @@ class BudgetForm(BaseForm):
 
     class Meta:
         model = Budget
-        fields = ("scope", "scope_id", "period", "is_active")
+        fields = ("period", "is_active")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -204,16 +204,10 @@ class BudgetForm(BaseForm):
 class BudgetAdmin(ModelAdmin):
     """Registered where runtimes and projects are known, so that they can be chosen."""
 
-    limit_fields: tuple[str, ...] = (
-        "scope",
-        "scope_id",
-        "period",
-        "limit_usd",
-        "is_active",
-    )
+    limit_fields: tuple[str, ...] = ("period", "limit_usd", "is_active")
     form = BudgetForm
-    list_display = (
-        "__str__",
+    list_display: Any = (
+        "period",
         "is_active",
         "limit",
         "spent",

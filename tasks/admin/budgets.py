@@ -46,10 +46,6 @@ class BudgetForm(ledger_admin.BudgetForm):
         label="For", widget=UnfoldAdminSelectWidget, help_text="What the limit is for."
     )
 
-    class Meta:
-        model = Budget
-        fields = ("period", "is_active")
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choose = self.fields["applies_to"]
@@ -81,17 +77,8 @@ class BudgetList(ChangeList):
 @admin.register(Budget)
 class BudgetAdmin(ledger_admin.BudgetAdmin):
     form = BudgetForm
-    list_display: Any = (
-        "applies_to",
-        "period",
-        "is_active",
-        "limit",
-        "spent",
-        "reserved",
-        "left",
-        "resets",
-    )
-    limit_fields = ("applies_to", "period", "limit_usd", "is_active")
+    list_display = ("applies_to", *ledger_admin.BudgetAdmin.list_display)
+    limit_fields = ("applies_to", *ledger_admin.BudgetAdmin.limit_fields)
     empty_text = "A budget is a limit on what tasks may cost in a day or a month."
     adds_when_empty = True
 
