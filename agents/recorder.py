@@ -9,6 +9,7 @@ from django.db import transaction
 from agents import events
 from ledger.models import LedgerEntry
 from ledger.prepared import Prepared
+from ledger.pricing import dollars
 from tasks import doorbell
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, Run, Session, Task
@@ -104,8 +105,10 @@ def _usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:
         + usage.cache_write_tokens
         + usage.cache_write_1h_tokens
     )
-    price = "price unknown" if cost is None else f"${cost / 1_000_000:.6f}"
-    message = f"{usage.model}: {prompt} tokens in, {usage.output_tokens} out, {price}"
+    price = "price unknown" if cost is None else f"${dollars(cost)}"
+    message = (
+        f"{usage.model}: {prompt:,} tokens in, {usage.output_tokens:,} out, {price}"
+    )
     data = {
         "modelId": usage.model,
         "inputTokens": prompt,

@@ -47,6 +47,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 class ReadOnlyAdmin(ModelAdmin):
+    empty_text = ""
     actions = None
     # No COUNT over a table that only grows.
     paginator = InfinitePaginator
@@ -86,6 +87,9 @@ class CostFilter(admin.SimpleListFilter):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
+    empty_text = (
+        "Every request to a model is booked here, with its tokens and its cost."
+    )
     list_display = (
         "recorded_at",
         "task_id",
@@ -182,7 +186,7 @@ class BudgetForm(BaseForm):
 
     class Meta:
         model = Budget
-        fields = ("scope", "scope_id", "period", "is_active")
+        fields = ("period", "is_active")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -197,11 +201,13 @@ class BudgetForm(BaseForm):
         return usd
 
 
-@admin.register(Budget)
 class BudgetAdmin(ModelAdmin):
+    """Registered where runtimes and projects are known, so that they can be chosen."""
+
+    limit_fields: tuple[str, ...] = ("period", "limit_usd", "is_active")
     form = BudgetForm
-    list_display = (
-        "__str__",
+    list_display: Any = (
+        "period",
         "is_active",
         "limit",
         "spent",
@@ -218,9 +224,14 @@ class BudgetAdmin(ModelAdmin):
         return Budget.objects.with_spent().with_reserved()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        limit = {"fields": ("scope", "scope_id", "period", "limit_usd", "is_active")}
+        limit = {"fields": self.limit_fields}
         use = {"fields": self.readonly_fields}
         return ((None, limit), ("Now", use)) if obj else ((None, limit),)
+
+    @admin.display(description="Limit (USD)")
+    def limit_usd(self, budget: Budget) -> str:
+        """Show the limit to who may not edit it."""
+        return _money(budget.limit_microdollars)
 
     @admin.display(description="Limit", ordering="limit_microdollars")
     def limit(self, budget: Budget) -> str:
@@ -230,9 +241,7 @@ class BudgetAdmin(ModelAdmin):
     def spent(self, budget: Budget) -> str:
         return _money(budget.spent_microdollars)
 
-    @admin.display(
-        description="Reserved by tasks that run", ordering="reserved_microdollars"
-    )
+    @admin.display(description="Reserved", ordering="reserved_microdollars")
     def reserved(self, budget: Budget) -> str:
         return _money(budget.reserved_microdollars)
 
@@ -247,6 +256,7 @@ class BudgetAdmin(ModelAdmin):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
+    empty_text = "While a task runs, what it may still spend is set aside here."
     list_display = (
         "task_id",
         "run_id",

@@ -8,6 +8,7 @@ import orjson
 from asgiref.sync import sync_to_async
 from django.core.files.base import ContentFile
 
+from ledger.pricing import dollars
 from tasks import catalog, lifecycle, representation
 from tasks.exceptions import Refused
 from tasks.models import Document, Project, Status, Task
@@ -92,7 +93,7 @@ def _say_outcome(shown: dict[str, Any], say: Say) -> None:
     usage = shown.get("usage")
     if usage:
         cost = usage["costMicros"]
-        price = "price unknown" if cost is None else f"${cost / 1_000_000:.4f}"
+        price = "price unknown" if cost is None else f"${dollars(cost)}"
         say(
             f"\nUsage: {usage['inputTokens']:,} tokens in, {usage['outputTokens']:,} out"
             f" on {usage['modelId']}, {price}."

@@ -139,13 +139,12 @@ def page_of(obj: Model) -> str:
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
 
 
-def link(obj: Model | None, text: object = None) -> str:
+def link(obj: Model | None, shown: SafeString | None = None) -> str:
     """Link to an object's page in the admin."""
     if obj is None:
         return EMPTY
-    return format_html(
-        '<a class="st-link" href="{}">{}</a>', page_of(obj), visible(str(text or obj))
-    )
+    text = visible(str(obj)) if shown is None else shown
+    return format_html('<a class="st-link" href="{}">{}</a>', page_of(obj), text)
 
 
 def shortened(text: str, length: int = 120) -> SafeString:

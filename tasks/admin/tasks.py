@@ -58,11 +58,9 @@ class TaskAdmin(LongListAdmin):
     list_display = (
         "title",
         "state",
-        "waiting",
         "rank",
         "project",
-        "runtime",
-        "profile",
+        "agent",
         "cost",
         "updated",
     )
@@ -103,15 +101,13 @@ class TaskAdmin(LongListAdmin):
         return TaskList
 
     @admin.display(description="Status", ordering="status")
-    def state(self, task: Task) -> str:
-        return display.state(task.status, task.get_status_display())
-
-    @admin.display(description="Needs you")
-    def waiting(self, task: Any) -> str:
+    def state(self, task: Any) -> str:
+        state = display.state(task.status, task.get_status_display())
         if not task.is_waiting:
-            return ""
+            return state
         return format_html(
-            '<a href="{}#waiting">{}</a>',
+            '{} <a href="{}#waiting">{}</a>',
+            state,
             display.page_of(task),
             display.label("Waiting for you", "warning"),
         )
@@ -120,15 +116,16 @@ class TaskAdmin(LongListAdmin):
     def rank(self, task: Task) -> str:
         return f"P{task.priority}"
 
-    @admin.display(description="Runtime", ordering="assigned_agent")
-    def runtime(self, task: Task) -> str:
-        return runtime_title(task.assigned_agent)
+    @admin.display(description="Agent", ordering="assigned_agent")
+    def agent(self, task: Task) -> str:
+        """Show the runtime and, below it, the profile."""
+        return format_html(
+            '{}<br><span class="st-quiet">{}</span>',
+            runtime_title(task.assigned_agent),
+            profile_name(task.agent_profile),
+        )
 
-    @admin.display(description="Profile", ordering="agent_profile")
-    def profile(self, task: Task) -> str:
-        return profile_name(task.agent_profile)
-
-    @admin.display(description="Cost so far")
+    @admin.display(description="Cost")
     def cost(self, task: Any) -> str:
         return str(task.cost)
 

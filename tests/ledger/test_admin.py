@@ -3,9 +3,11 @@
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from ledger.models import Budget, LedgerEntry, Scope
+from tests.factories import ProjectFactory, UserFactory
 from tests.ledger.factories import (
     USD,
     BudgetFactory,
@@ -153,15 +155,11 @@ def test_a_budget_shows_what_is_left_of_it(admin_client):
 
 
 def test_a_budget_is_set_in_dollars(admin_client):
-    form = {
-        "scope": "runtime",
-        "scope_id": "ollama",
-        "period": "daily",
-        "limit_usd": "2.5",
-    }
+    form = {"applies_to": "runtime:ollama", "period": "daily", "limit_usd": "2.5"}
     page(admin_client, "admin:ledger_budget_add")
     admin_client.post(reverse("admin:ledger_budget_add"), {**form, "is_active": "on"})
     budget = Budget.objects.get()
+    assert (budget.scope, budget.scope_id) == ("runtime", "ollama")
     assert (budget.limit_microdollars, budget.is_active) == (2_500_000, True)
 
 
@@ -169,12 +167,7 @@ def test_a_budget_is_changed_in_dollars(admin_client):
     budget = BudgetFactory(limit_microdollars=1_500_000_000)
     url = reverse("admin:ledger_budget_change", args=[budget.pk])
     assert 'value="1500.00"' in admin_client.get(url).content.decode()
-    form = {
-        "scope": "overall",
-        "scope_id": "",
-        "period": "daily",
-        "limit_usd": "0.000001",
-    }
+    form = {"applies_to": "overall:", "period": "daily", "limit_usd": "0.000001"}
     admin_client.post(url, form)
     budget.refresh_from_db()
     assert (budget.limit_microdollars, budget.is_active) == (1, False)
@@ -183,8 +176,9 @@ def test_a_budget_is_changed_in_dollars(admin_client):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"scope": "runtime"}, "Name the runtime or project"),
-        ({"scope_id": "ollama"}, "nothing for a budget of everything"),
+        ({"applies_to": "runtime:"}, "Select a valid choice"),
+        ({"applies_to": "overall:ollama"}, "Select a valid choice"),
+        ({"applies_to": "project:gone"}, "Select a valid choice"),
         ({"limit_usd": "-1"}, "greater than or equal to 0"),
         ({"limit_usd": ""}, "required"),
         ({}, "There is such a budget already"),
@@ -194,13 +188,42 @@ def test_a_budget_that_means_nothing_is_refused_with_the_reason(
     admin_client, change, message
 ):
     BudgetFactory()
-    form = {
-        "scope": "overall",
-        "scope_id": "",
-        "period": "daily",
-        "limit_usd": "1",
-        **change,
-    }
+    form = {"applies_to": "overall:", "period": "daily", "limit_usd": "1", **change}
     response = admin_client.post(reverse("admin:ledger_budget_add"), form)
     assert message in response.content.decode()
     assert Budget.objects.count() == 1
+
+
+def test_runtimes_and_projects_are_chosen_by_name(admin_client):
+    project = ProjectFactory(name="Marketing <1>")
+    text = page(admin_client, "admin:ledger_budget_add")
+    for choice in ("Everything", "Ollama", "Marketing &lt;1&gt;"):
+        assert choice in text
+    form = {"applies_to": f"project:{project.pk}", "period": "daily", "limit_usd": "1"}
+    admin_client.post(reverse("admin:ledger_budget_add"), form)
+    assert Budget.objects.get().scope_id == project.pk
+    assert "Marketing &lt;1&gt;" in page(admin_client, BUDGETS)
+
+
+def test_the_budget_of_a_project_that_is_gone_can_still_be_changed(admin_client):
+    budget = BudgetFactory(scope=Scope.PROJECT, scope_id="gone")
+    url = reverse("admin:ledger_budget_change", args=[budget.pk])
+    assert "gone (gone)" in page(admin_client, "admin:ledger_budget_change", budget.pk)
+    form = {"applies_to": "project:gone", "period": "monthly", "limit_usd": "1"}
+    admin_client.post(url, form)
+    assert Budget.objects.get().period == "monthly"
+
+
+def test_who_may_only_look_sees_a_budget(client):
+    user = UserFactory(is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_budget"))
+    client.force_login(user)
+    budget = BudgetFactory(limit_microdollars=5 * USD)
+    text = page(client, "admin:ledger_budget_change", budget.pk)
+    assert "$5.00" in text
+    assert "Everything" in text
+
+
+@pytest.mark.parametrize("name", [BOOK, BUDGETS, RESERVATIONS])
+def test_an_empty_list_says_what_would_be_there(admin_client, name):
+    assert "yet</h2>" in page(admin_client, name)

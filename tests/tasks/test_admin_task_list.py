@@ -124,10 +124,10 @@ def test_empty_lists_say_what_to_do(admin_client):
 
 
 def test_the_first_page_shows_what_waits_runs_and_costs(admin_client):
-    asked = PermissionRequestFactory(message="Writing the report")
+    asked = PermissionRequestFactory(message="Writing R&D's report")
     LedgerEntryFactory(task_id=asked.task.pk)
     text = page(admin_client, "index")
-    for shown in ("waiting for you", "Writing the report", asked.task.title, "$0.006"):
+    for shown in ("waiting for you", asked.message, asked.task.title, "$0.006"):
         assert shown in text
 
 

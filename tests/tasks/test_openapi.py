@@ -181,6 +181,15 @@ def test_projects_and_documents(check, tmp_path):
     check("delete", path)
 
 
+def test_permission_rules(check):
+    body = {"pattern": "write:/reports/*", "effect": "allow"}
+    rule = check("post", "/api/permissions", body, status=201)
+    check("get", f"/api/permissions/{rule['id']}")
+    check("get", "/api/permissions")
+    check("post", "/api/permissions", {**body, "pattern": "run"}, status=400)
+    check("delete", f"/api/permissions/{rule['id']}")
+
+
 def test_the_catalog_and_money(check):
     assert check("get", "/api/runtimes")
     for profile in check("get", "/api/profiles"):
