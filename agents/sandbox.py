@@ -70,6 +70,11 @@ class Confinement:
             "TERM": "dumb",
             "HOME": f"{self.shown_scratch}/home",
             "TMPDIR": self.shown_scratch,
+            # A folder that looks like a bare repository brings a configuration that runs
+            # programs, and none of its files has a name that rules tell from others.
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.bareRepository",
+            "GIT_CONFIG_VALUE_0": "explicit",
             MARKER: self.marker,
         }
 
