@@ -44,9 +44,14 @@ def prepare(run: Run) -> Job:
     return Job(assignment, profile, lifecycle.budget_of(task, profile.id))
 
 
+def folder_of(task_id: UUID) -> Path:
+    folder: Path = settings.STAGENT_HOME / "workspaces" / str(task_id)
+    return folder
+
+
 def workspace_of(task_id: UUID) -> Path:
     """Return the task's own folder, made if need be."""
-    folder: Path = settings.STAGENT_HOME / "workspaces" / str(task_id)
+    folder = folder_of(task_id)
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
 

@@ -69,6 +69,23 @@ def check_runtimes(
 
 
 @register("stagent")
+def check_machine(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Tell of runtimes that are installed and have a key, and cannot work on this machine."""
+    obstacles = [
+        facts.obstacle_here()
+        for facts in catalog.RUNTIMES.values()
+        if facts.obstacle_here and facts.is_installed() and facts.has_credential()
+    ]
+    return [
+        Warning(reason, hint=fix, id="stagent.W004")
+        for reason, fix in obstacles
+        if reason
+    ]
+
+
+@register("stagent")
 def check_profiles(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:

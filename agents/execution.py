@@ -14,7 +14,7 @@ from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
 from ledger import budgets
-from tasks import endings
+from tasks import catalog, endings
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
 from tasks.models import Run, Status
@@ -116,7 +116,10 @@ class Execution:
 
     async def _work(self) -> str:
         job = await in_database(prepare, self.run)
-        self.gate = Gate(self.recorder, job.profile)
+        facts = catalog.runtime(self.run.runtime)
+        keeps_calls = facts is None or facts.keeps_calls
+        self.gate = Gate(self.recorder, job.profile, keeps_calls=keeps_calls)
+        await in_database(self.gate.withdraw_earlier)
         # In a thread: a provider's library takes a second to import.
         runtime = await asyncio.to_thread(runtimes.runtime, self.run.runtime)
         performance = runtime.perform(job.assignment, self.gate.ask)

@@ -24,9 +24,13 @@ ALLOW, DENY = PermissionRule.Effect.ALLOW, PermissionRule.Effect.DENY
 class Gate:
     """Decides what the agent of one run may do."""
 
-    def __init__(self, recorder: Recorder, profile: Profile) -> None:
+    def __init__(
+        self, recorder: Recorder, profile: Profile, *, keeps_calls: bool = True
+    ) -> None:
         self.recorder = recorder
         self.profile = profile
+        # Whether the agent still waits for the same call after a restart.
+        self._keeps_calls = keeps_calls
         self._waiting: Counter[str] = Counter()
         self._rung = asyncio.Event()
 
@@ -54,9 +58,23 @@ class Gate:
                 if decision := await in_database(self._answer, request_id, call):
                     return decision
                 await rung.wait()
+        except asyncio.CancelledError:
+            if not self._keeps_calls:
+                await in_database(self._withdraw, request_id)
+            raise
         finally:
             self._waiting[request_id] -= 1
             self._waiting += Counter()  # drops what nobody waits for any more
+
+    def withdraw_earlier(self) -> None:
+        """Withdraw what earlier runs asked for that their agent will not ask again as it was."""
+        if not self._keeps_calls:
+            asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
+            asked.pending().withdraw()
+
+    def _withdraw(self, request_id: str) -> None:
+        """Withdraw a request that is still pending: nobody is left to hear an answer."""
+        PermissionRequest.objects.filter(pk=request_id).pending().withdraw()
 
     def _decide_or_request(self, call: ToolCall) -> tuple[Decision | None, str]:
         asked = self._asked_before(call)

@@ -8,14 +8,28 @@ from django.db import transaction
 
 from agents import events
 from ledger.models import LedgerEntry
+from ledger.prepared import Prepared
 from tasks import doorbell
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, Run, Session, Task
+from tasks.models.task import fetch
 from tasks.readable import readable
 
 # What no database takes as text: NUL, and halves of characters.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SHOWN_OUTPUT = 2_000
+
+
+_held = Prepared(
+    lambda task_id, run_id: (
+        Task.objects.select_for_update()
+        .filter(pk=task_id, live_run=run_id)
+        .order_by()
+        .values_list("pk")
+    ),
+    task_id=UUID,
+    run_id=UUID,
+)
 
 
 def storable(value: Any) -> Any:
@@ -62,24 +76,21 @@ class Recorder:
     def _book(self, event: events.UsageReported) -> None:
         # Booked even when the lease is lost: what was spent was spent. So the log entry,
         # which may not be written then, comes in a transaction of its own.
-        project_id = Task.objects.filter(pk=self.task_id).values_list(
-            "project_id", flat=True
-        )
+        task = fetch(self.task_id)
         entry = LedgerEntry.objects.record(
             task_id=self.task_id,
             run_id=self.run_id,
             key=event.key,
             usage=event.usage,
             runtime=self.runtime,
-            project_id=project_id.first(),
+            project_id=task.project_id if task else None,
         )
         self.append(_usage_entry(event, entry.cost_microdollars))
 
     def _keep(self, event: events.CheckpointReached) -> None:
         with transaction.atomic():
             # The fence, and the lock under which items get their positions.
-            held = Task.objects.filter(pk=self.task_id, live_run=self.run_id)
-            if held.select_for_update().first() is None:
+            if _held.first(task_id=self.task_id, run_id=self.run_id) is None:
                 raise LeaseLost(f"Run {self.run_id} is no longer live.")
             session = Session.objects.get(pk=self.session_id)
             session.keep(event.state, event.items)

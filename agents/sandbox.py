@@ -84,7 +84,7 @@ class Confinement:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def kill(self, pid: int | None = None) -> None:
-        _kill_until_gone(lambda: _carrying(self.marker) | _family(pid))
+        kill_marked(self.marker, pid)
 
     def _own_folders(self) -> list[str]:
         return [
@@ -93,8 +93,23 @@ class Confinement:
         ]
 
 
+def new_marker() -> str:
+    """Return what tells the processes of one command or agent from all others."""
+    return f"{_worker()}-{secrets.token_hex(8)}"
+
+
+def kill_marked(marker: str, pid: int | None) -> None:
+    """Kill whatever carries `marker`, and what process `pid` started without it."""
+    _kill_until_gone(lambda: _carrying(marker) | _family(pid))
+
+
+def agent_homes() -> Path:
+    """Return where agents that are processes have their homes, each named by its marker."""
+    return Path(settings.STAGENT_HOME).resolve() / "agents"
+
+
 def confine(workspace: str) -> Confinement:
-    marker = f"{_worker()}-{secrets.token_hex(8)}"
+    marker = new_marker()
     scratch = f"{_SCRATCH}{marker}"
     os.mkdir(scratch, 0o700)
     os.mkdir(f"{scratch}/home")
@@ -115,12 +130,13 @@ def describe() -> str:
 def kill_strays() -> int:
     """Kill what dead workers of this machine left running; return how many that were.
 
-    What they left in the folder for temporary files goes too.
+    The folders that were their own go too.
     """
     killed = _kill_until_gone(_strays)
-    for scratch in glob(f"{_SCRATCH}*"):
-        if _is_stray(scratch.removeprefix(_SCRATCH)):
-            shutil.rmtree(scratch, ignore_errors=True)
+    for prefix in (_SCRATCH, f"{agent_homes()}/"):
+        for folder in glob(f"{prefix}*"):
+            if _is_stray(folder.removeprefix(prefix)):
+                shutil.rmtree(folder, ignore_errors=True)
     return killed
 
 
@@ -158,12 +174,12 @@ def _machine() -> list[str]:
         # Root would otherwise keep what it takes to mount the system writable again.
         *("--cap-drop", "ALL"),
         *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
-        *(part for folder in _hidden() for part in ("--tmpfs", folder)),
+        *(part for folder in hidden_folders() for part in ("--tmpfs", folder)),
         *("--ro-bind-try", resolver, resolver),
     ]
 
 
-def _hidden() -> list[str]:
+def hidden_folders() -> list[str]:
     """List what commands shall not see: our data, other tasks' folders, people's keys."""
     folders = ["/home", "/root", "/run", str(Path.home()), str(settings.STAGENT_HOME)]
     resolved = {os.path.realpath(folder) for folder in folders} - {"/"}

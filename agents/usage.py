@@ -1,19 +1,26 @@
 """What providers report as used, in the ledger's counts, of which no two hold the same token."""
 
+from dataclasses import fields, replace
+
 from agents.events import JSON
 from ledger.pricing import Usage
+
+COUNTS = [field.name for field in fields(Usage) if field.name.endswith("_tokens")]
 
 
 def of_messages(counts: JSON, *, provider: str, model: str) -> Usage:
     """Read `usage` of the Messages API: its input is what no cache had or keeps."""
-    for_an_hour = _count(counts.get("cache_creation"), "ephemeral_1h_input_tokens")
+    split = counts.get("cache_creation")
+    for_an_hour = _count(split, "ephemeral_1h_input_tokens")
     written = _count(counts, "cache_creation_input_tokens")
     return Usage(
         provider=provider,
         model=model,
         input_tokens=_count(counts, "input_tokens"),
         cache_read_tokens=_count(counts, "cache_read_input_tokens"),
-        cache_write_tokens=max(written - for_an_hour, 0),
+        cache_write_tokens=max(
+            written - for_an_hour, _count(split, "ephemeral_5m_input_tokens")
+        ),
         cache_write_1h_tokens=for_an_hour,
         output_tokens=_count(counts, "output_tokens"),
     )
@@ -24,15 +31,13 @@ def of_responses(counts: JSON, *, provider: str, model: str) -> Usage:
     output the reasoning.
     """
     details = counts.get("input_tokens_details")
-    read = _count(details, "cached_tokens")
-    written = _count(details, "cache_write_tokens")
-    return Usage(
-        provider=provider,
-        model=model,
-        input_tokens=max(_count(counts, "input_tokens") - read - written, 0),
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        output_tokens=_count(counts, "output_tokens"),
+    return _of_totals(
+        provider,
+        model,
+        total_input=_count(counts, "input_tokens"),
+        read=_count(details, "cached_tokens"),
+        written=_count(details, "cache_write_tokens"),
+        output=_count(counts, "output_tokens"),
     )
 
 
@@ -43,6 +48,44 @@ def of_ollama(chunk: JSON, *, provider: str, model: str) -> Usage:
         model=model,
         input_tokens=_count(chunk, "prompt_eval_count"),
         output_tokens=_count(chunk, "eval_count"),
+    )
+
+
+def of_codex(counts: JSON, *, provider: str, model: str) -> Usage:
+    """Read a count of Codex's: its input holds the cache's part, its output the reasoning.
+
+    Its file and its protocol spell the same names differently.
+    """
+    counts = {name.replace("_", "").lower(): count for name, count in counts.items()}
+    return _of_totals(
+        provider,
+        model,
+        total_input=_count(counts, "inputtokens"),
+        read=_count(counts, "cachedinputtokens"),
+        written=_count(counts, "cachewriteinputtokens"),
+        output=_count(counts, "outputtokens"),
+    )
+
+
+def difference(total: Usage, before: Usage) -> Usage | None:
+    """Return by how much a running total grew, or None if it did not."""
+    grown = {
+        name: max(getattr(total, name) - getattr(before, name), 0) for name in COUNTS
+    }
+    return replace(total, **grown) if any(grown.values()) else None
+
+
+def _of_totals(
+    provider: str, model: str, *, total_input: int, read: int, written: int, output: int
+) -> Usage:
+    """Take the cache's parts out of an input that counts them too."""
+    return Usage(
+        provider=provider,
+        model=model,
+        input_tokens=max(total_input - read - written, 0),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=output,
     )
 
 

@@ -21,7 +21,7 @@ from django import db
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 
-from agents import runtimes, sandbox
+from agents import checks, leftovers, runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
 from agents.suspects import Suspects
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 GLANCE_SECONDS = 1.0
 GRACE_SECONDS = 5.0
+CLEANING_SECONDS = 5.0
 REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
 # A row that went or a lease that was taken between two looks is no failure either.
 PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
@@ -74,6 +75,13 @@ class Worker(ChannelsWorker):
             ),
             self._spawn(
                 self._repeated("take up lost runs", self._reap, lambda: self.lease / 6)
+            ),
+            self._spawn(
+                self._repeated(
+                    "remove what deleted tasks left",
+                    leftovers.remove_due,
+                    lambda: CLEANING_SECONDS,
+                )
             ),
             self._spawn(self._listen()),
             self._spawn(_warm_up()),
@@ -281,7 +289,9 @@ class LoneWorker(Worker):
 
 
 async def _warm_up() -> None:
-    """Import the default runtime before its first run: some take a second or two."""
+    """Find out what this machine lacks, and import the default runtime, which takes a second."""
+    for problem in await asyncio.to_thread(checks.check_machine, None):
+        log.warning("%s %s", problem.msg, problem.hint)
     default = await in_database(catalog.default_runtime)
     if default and default.readiness().is_ready:
         await asyncio.to_thread(runtimes.runtime, default.name)

@@ -6,13 +6,15 @@ known only afterwards.
 """
 
 import math
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, Sum
 from django.utils import timezone
 
-from ledger.models import Budget, BudgetQuerySet, LedgerEntry, Reservation
+from ledger.models import Budget, BudgetQuerySet, LedgerEntry, Period, Reservation
+from ledger.prepared import Prepared
 from ledger.pricing import dollars
 
 
@@ -74,17 +76,43 @@ def is_used_up(task_id: UUID, *, run_id: UUID, task_limit_microdollars: int) -> 
     if reservation.amount_microdollars == 0:
         return not _can_reserve_again(reservation, task_limit_microdollars)
     # Where there is something left, only a limit that was lowered since can stop it.
-    budgets = Budget.objects.applying_to(
-        runtime=reservation.runtime, project_id=reservation.project_id
+    used_up = _used_up_query.first(
+        runtime=reservation.runtime,
+        project_id=reservation.project_id,
+        **Period.windows(timezone.now()),
     )
-    return any(
-        budget.spent_microdollars >= budget.limit_microdollars
-        for budget in budgets.with_spent()
-    )
+    return used_up is not None
+
+
+# Compiled once: each start and each turn of each run asks.
+_spent_query = Prepared(
+    lambda task_id: (
+        LedgerEntry.objects.for_task(task_id)
+        .order_by()
+        .values("task_id")
+        .annotate(spent=Sum("cost_microdollars"))
+        .values_list("spent")
+    ),
+    task_id=UUID,
+)
+_used_up_query = Prepared(
+    lambda runtime, project_id, daily, monthly: (
+        Budget.objects.applying_to(runtime=runtime, project_id=project_id)
+        .with_spent_since({Period.DAILY: daily, Period.MONTHLY: monthly})
+        .filter(spent_microdollars__gte=F("limit_microdollars"))  # type: ignore[misc]
+        .order_by()
+        .values_list("pk")
+    ),
+    runtime=str,
+    project_id=str,  # "" for none: no budget is for that
+    daily=date,
+    monthly=date,
+)
 
 
 def _spent_by(task_id: UUID) -> int:
-    return LedgerEntry.objects.for_task(task_id).known_cost_microdollars()
+    (spent,) = _spent_query.first(task_id=task_id) or (0,)
+    return int(spent or 0)  # none where no cost is known
 
 
 def _amounts_left(budgets: BudgetQuerySet, *, except_task: UUID) -> list[int]:
@@ -92,7 +120,8 @@ def _amounts_left(budgets: BudgetQuerySet, *, except_task: UUID) -> list[int]:
     # Only for its locks. What was committed while we waited for them is seen by the next
     # statement, which reads spend and reservations at one moment: a booking moves money
     # from one to the other.
-    list(budgets.select_for_update().order_by("pk").values_list("pk"))
+    if not list(budgets.select_for_update().order_by("pk").values_list("pk")):
+        return []
     now = timezone.now()
     all_left = list(budgets.with_spent(now=now).with_reserved(except_task=except_task))
     used_up = [budget for budget in all_left if budget.left_microdollars <= 0]

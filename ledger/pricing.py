@@ -83,17 +83,32 @@ ANY_MODEL = "*"
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of a price list: what a model costs from a day on."""
+    """A line of a price list: what a model costs from a day on.
+
+    With `above`, only where the prompt has more tokens than that: all of them cost this.
+    """
 
     provider: str
     model: str
     since: date
+    above: int
     price: Price
+
+    def holds_for(self, usage: Usage, today: date) -> bool:
+        return (
+            self.provider == usage.provider
+            and self.model in (usage.model, ANY_MODEL)
+            and self.since <= today
+            and usage.prompt_tokens > self.above
+        )
 
 
 @cache
 def listed_prices() -> tuple[Listed, ...]:
-    """Read the lists once a process: a site's before ours, in each the newest price first."""
+    """Read the lists once a process: a site's before ours, in each the newest price first.
+
+    Of one day's, the one for the longest prompts goes first.
+    """
     site = settings.STAGENT_HOME / "prices.toml"
     ours = Path(__file__).with_name("prices.toml")
     return (*(_read_list(site) if site.exists() else ()), *_read_list(ours))
@@ -101,10 +116,9 @@ def listed_prices() -> tuple[Listed, ...]:
 
 def _listed_price(usage: Usage) -> Price | None:
     today = timezone.now().date()
-    held = [line for line in listed_prices() if line.since <= today]
     for model in (usage.model, ANY_MODEL):
-        for line in held:
-            if (line.provider, line.model) == (usage.provider, model):
+        for line in listed_prices():
+            if line.model == model and line.holds_for(usage, today):
                 return line.price
     return None
 
@@ -114,7 +128,7 @@ def _read_list(file: Path) -> list[Listed]:
         lines = tomllib.loads(file.read_text(), parse_float=Decimal).get("price", [])
         name = f"{file.parent.name}/{file.name}"
         prices = [_listed(name, since=line.pop("from"), **line) for line in lines]
-        return sorted(prices, key=lambda listed: listed.since, reverse=True)
+        return sorted(prices, key=lambda one: (one.since, one.above), reverse=True)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ImproperlyConfigured(f"{file} is no price list: {error!r}") from error
 
@@ -127,6 +141,7 @@ def _listed(
     model: str,
     input: Decimal,
     output: Decimal,
+    above: int = -1,
     cache_read: Decimal | None = None,
     cache_write: Decimal | None = None,
     cache_write_1h: Decimal | None = None,
@@ -139,7 +154,7 @@ def _listed(
         cache_write_1h=cache_write_1h,
         source=f"{list_name}, from {since:%Y-%m-%d}",
     )
-    return Listed(provider, model, since, price)
+    return Listed(provider, model, since, above, price)
 
 
 # --- The list that comes with genai-prices -------------------------------------------

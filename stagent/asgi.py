@@ -6,11 +6,11 @@ sync handler, with all middleware, runs in threads that keep theirs; only what s
 """
 
 import asyncio
+import gc
 import io
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Any
 
@@ -29,8 +29,9 @@ from django.http import (  # noqa: E402
     JsonResponse,
     StreamingHttpResponse,
 )
-from django.urls import set_script_prefix  # noqa: E402
+from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
+from stagent.hop import Threads  # noqa: E402
 from tasks import doorbell  # noqa: E402
 
 Message = MutableMapping[str, Any]
@@ -81,9 +82,7 @@ class Application:
         self.handler = SyncHandler()
         # SQLite has one writer: more threads would only wait for each other.
         is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
-        self.threads = ThreadPoolExecutor(
-            1 if is_sqlite else 8, thread_name_prefix="web"
-        )
+        self.threads = Threads(1 if is_sqlite else 8)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -101,14 +100,10 @@ class Application:
             await self._answer(JsonResponse(too_large, status=413), receive, send)
             return
         with body:
-            response = await self._hop(self.handler, scope, body)
+            response = await self.threads.run(self.handler, scope, body)
             if wait := getattr(response, "wait", None):
                 await wait()
             await self._answer(response, receive, send)
-
-    async def _hop(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, function, *arguments)
 
     async def _answer(self, response: Answer, receive: Receive, send: Send) -> None:
         headers = [(k.encode("ascii"), v.encode("latin1")) for k, v in response.items()]
@@ -133,13 +128,13 @@ class Application:
     async def _send_chunks(self, response: StreamingHttpResponse, send: Send) -> None:
         chunks: Iterator[bytes] = iter(response)
         try:
-            while (chunk := await self._hop(next, chunks, None)) is not None:
+            while (chunk := await self.threads.run(next, chunks, None)) is not None:
                 await send(
                     {"type": "http.response.body", "body": chunk, "more_body": True}
                 )
             await send({"type": "http.response.body", "body": b""})
         finally:
-            await self._hop(response.close)
+            await self.threads.run(response.close)
 
 
 def _limit(scope: Message) -> int:
@@ -214,3 +209,8 @@ async def _disconnected(receive: Receive) -> None:
 
 
 application = Application()
+get_resolver().url_patterns  # noqa: B018  loads the views
+# What is loaded now stays. Without this, the garbage collector looks through all of it
+# about once a second under load, and everything waits for 0.1 s.
+gc.collect()
+gc.freeze()

@@ -111,10 +111,10 @@ MIDDLEWARE = [
     "stagent.encoding.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "stagent.browsers.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "stagent.browsers.AuthenticationMiddleware",
+    "stagent.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -230,13 +230,19 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["tasks.authentication.IsOpenOrAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "stagent.openapi.Schema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Stagent",
     "DESCRIPTION": "Tasks for AI agents: create, queue, execute, stream, answer, account.",
     "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatus": "tasks.models.Status.values",
+        "RunStatus": "tasks.answers.RUN_STATUSES",
+        "NotificationStatus": "tasks.answers.NOTIFICATION_STATUSES",
+    },
     # What it cannot tell by itself is told by hand: it would warn at every request.
     "DISABLE_ERRORS_AND_WARNINGS": True,
     "APPEND_COMPONENTS": {

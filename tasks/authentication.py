@@ -1,6 +1,7 @@
 """Who may use the API: everybody on loopback while no token is issued, else who can show one."""
 
 import time
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -23,7 +24,8 @@ class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer stagent_…`"""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        scheme, _, text = header.partition(" ")
         if scheme.lower() != "bearer":
             return None
         token = ApiToken.objects.select_related("user").matching(text.strip()).first()
@@ -61,6 +63,7 @@ def is_open(request: HttpRequest) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(address: str) -> bool:
     if address in {"", "localhost", "testserver"}:  # a Unix socket, a test client
         return True

@@ -6,6 +6,7 @@ costs the same. In doubt it is text, which shows everything as it is.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -92,39 +93,52 @@ _CODE = re.compile(
     r"""
       .*\{\s*$                                                # opens a block
     | \s*[\])}]+[;,)]*\s*$                                    # closes one
-    | .*[=(){}\[\]<>].*;\s*$                                  # a statement
+    | .*(\w\((?!e?s\))|[={}\[\]<>]).*;\s*$                             # a statement
     | \s*[\w-]+:\s[^.]*;\s*$                                  # a CSS property
-    | \s*(return|break|continue|throw|package|using|use)\b.*;\s*$
-    | \s*(async\s+)?(def|class)\s+\w+.*:\s*$                  # Python
+    | \s*(async\s+)?def\s+\w+\s*\(.*                          # Python
+    | \s*class\s+\w+\(.*\):\s*$
     | \s*(if|elif|while)\b.*[=<>()!\[\]_].*:\s*$
-    | \s*(async\s+)?for\s.+\sin\s.+:\s*$
-    | \s*(async\s+)?with\s.+(\(|\sas\s).*:\s*$
-    | \s*(else|try|finally|except(\s[\w.,() ]+)?):\s*$
-    | \s+(return|raise|yield|await)\b.*$
-    | \s*@\w[\w.]*(\(.*\))?\s*$
-    | \s*import\s+[\w.]+(\s+as\s+\w+)?\s*$
+    | \s*(async\s+)?with\s.+(\w\(|\sas\s).*:\s*$
+    | \s*@\w[\w.]*\(.*\)\s*$
     | \s*from\s+[\w.]+\s+import\s+\S.*$
     | \s*(export\s+)?(default\s+)?(const|let|var)\s+[\w{\[].*=
     | \s*(export\s+)?(default\s+)?(async\s+)?function\b\s*\w*\(
     | \s*(import|export)\b.*\bfrom\s+['"]
     | \s*(pub\s+)?(fn|func)\s+\w+.*\(
     | \s*\#include\s*[<"]
-    | \s*(SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|(CREATE|ALTER|DROP)\ \w+)\s\S
-    | \s*(FROM|WHERE|(LEFT|INNER|RIGHT)\ JOIN|GROUP\ BY|ORDER\ BY|VALUES)\s\S
-    | (RUN|COPY|WORKDIR|ENTRYPOINT|CMD|ENV|EXPOSE)\s\S        # a Dockerfile
+    | \s*(SELECT\s.+\sFROM|INSERT\ INTO|DELETE\ FROM|UPDATE\s\S+\sSET)\s\S
+    | \s*(CREATE|ALTER|DROP)\ (TABLE|INDEX|VIEW|DATABASE)\s\S
     | \s*<[/!?]?[a-zA-Z][^<>]*>                               # HTML, XML
     | (diff\ --git\ |@@\ -\d|(---|\+\+\+)\ [ab]/)             # a patch
-    | \$\s[a-z]                                               # a shell's prompt
     | \s*(if|for|while)\b.*;\s(then|do)\s*$                   # a shell's script
-    | \s*(fi|done|esac)\s*$
     | \s*export\s\w+=
-    | \s*[\w.]+\(.*\)[;,]?\s*$                                # a call
+    | \s*[\w.]+\((?!e?s\)).*\)[;,]?\s*$                       # a call, not "file(s)"
+    """,
+    re.VERBOSE,
+)
+# What prose may begin with too: one line alone is no code, two are.
+_KEYWORD = re.compile(
+    r"""
+      \s*(return|break|continue|throw|package|using|use)\b.*;\s*$
+    | \s*class\s+\w+:\s*$
+    | \s*(async\s+)?for\s.+\sin\s.+:\s*$
+    | \s*(else|try|finally|except(\s[\w.,() ]+)?):\s*$
+    | \s+(return|raise|yield|await)\b.*$
+    | \s*@\w[\w.]*\s*$
+    | \s*import\s+[\w.]+(\s+as\s+\w+)?\s*$
+    | \s*(SELECT|FROM|WHERE|(LEFT|INNER|RIGHT)\ JOIN|GROUP\ BY|ORDER\ BY|VALUES)\s\S
+    | (RUN|COPY|WORKDIR|ENTRYPOINT|CMD|ENV|EXPOSE)\s\S        # a Dockerfile
+    | \$\s[a-z]                                               # a shell's prompt
+    | \s*(fi|done|esac)\s*$
     """,
     re.VERBOSE,
 )
 # Reads as code beside other code. Alone it may be prose: "Total = 12".
 _ASSIGNMENT = re.compile(r"\s*[\w.$\[\]'\"-]+\s*(=|:=|\+=|-=)\s*\S")
 _SECTION = re.compile(r"\s*\[{1,2}[\w.\"' -]+\]{1,2}\s*$")
+# YAML: nothing but keys and items, and a key with keys under it.
+_YAML = re.compile(r"(\s*(- )*[\"']?[\w./-]+[\"']?:(\s.*)?|\s*- .*|---)$")
+_NESTED_KEY = re.compile(r"^( *)(?:- )?[\w./-]+:\n\1 +(?:- )?[\w./-]+:(?: |\n|$)", re.M)
 
 
 def _is_code(sample: str, layout: _Layout) -> bool:
@@ -133,14 +147,19 @@ def _is_code(sample: str, layout: _Layout) -> bool:
     if re.match(r"#!\s*/", sample):
         return True
     lines = [line for line in layout.lines if line.strip() and not _COMMENT.match(line)]
-    certain = sum(bool(_CODE.match(line)) for line in lines)
-    likely = sum(
-        bool(_ASSIGNMENT.match(line) or _SECTION.match(line))
-        for line in lines
-        if not _CODE.match(line)
-    )
-    is_enough = certain > 0 or likely > 2
-    return is_enough and certain + likely >= CODE_SHARE * len(lines)
+    kinds = Counter(map(_kind_of, lines))
+    is_enough = kinds["code"] or kinds["keyword"] > 1 or kinds["setting"] > 2
+    if is_enough and len(lines) - kinds["prose"] >= CODE_SHARE * len(lines):
+        return True
+    return all(map(_YAML.match, lines)) and bool(_NESTED_KEY.search("\n".join(lines)))
+
+
+def _kind_of(line: str) -> Literal["code", "keyword", "setting", "prose"]:
+    if _CODE.match(line):
+        return "code"
+    if _KEYWORD.match(line):
+        return "keyword"
+    return "setting" if _ASSIGNMENT.match(line) or _SECTION.match(line) else "prose"
 
 
 # --- Markdown -----------------------------------------------------------------------

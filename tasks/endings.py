@@ -6,6 +6,7 @@ Like the verbs in `tasks.lifecycle`, each is one transaction that takes the task
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +27,7 @@ from tasks.models import (
 )
 from tasks.models.ids import new_id
 from tasks.models.run import MAX_LOSSES
+from tasks.models.task import change
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,15 @@ class Outcome:
 def finish(run: Run, outcome: Outcome) -> None:
     """End a run and its task, or raise LeaseLost."""
     with transaction.atomic():
-        held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
-        changes = {} if outcome.result is None else {"result": outcome.result}
-        if not held.update(
-            status=outcome.status, live_run=None, updated_at=timezone.now(), **changes
+        changes: dict[str, Any] = (
+            {} if outcome.result is None else {"result": outcome.result}
+        )
+        if not change(
+            run.task_id,
+            lease=run.pk,
+            status=outcome.status,
+            live_run=None,
+            **changes,
         ):
             raise LeaseLost(f"Run {run.pk} is no longer live.")
         run.close(

@@ -8,7 +8,7 @@ worker's part.
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Max
 from django.utils import timezone
 
 from ledger import budgets
@@ -17,6 +17,7 @@ from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.models import (
     MAX_RESUME_COUNT,
     EventType,
+    Leftover,
     LogEntry,
     NewEntry,
     PermissionRequest,
@@ -26,6 +27,9 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
+from tasks.models.run import insert as insert_run
+from tasks.models.run import next_attempt
+from tasks.models.session import insert as insert_session
 from tasks.models.task import FINAL
 
 
@@ -43,7 +47,8 @@ def start_run(task: Task, *, by: str) -> Run:
     with transaction.atomic():
         run_id = new_id()
         task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
-        session = Session.objects.create(task=task, runtime=runtime)
+        session = Session(task=task, runtime=runtime)
+        insert_session(session)
         return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
 
 
@@ -152,28 +157,24 @@ def _queue_run(
         project_id=task.project_id,
         task_limit_microdollars=budget_of(task, profile),
     )
-    run = Run.objects.create(
+    run = Run(
         pk=run_id,
         task=task,
         session=session,
-        attempt=_next_attempt(task.pk),
+        attempt=next_attempt(task.pk),
         runtime=session.runtime,
         profile=profile,
         priority=task.priority,
         is_resume=is_resume,
         started_by=by,
     )
+    insert_run(run)
     verb = "Resume" if is_resume else "Execution"
     _log_status(
         task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
     )
     transaction.on_commit(doorbell.ring_workers)
     return run
-
-
-def _next_attempt(task_id: UUID) -> int:
-    last = Run.objects.filter(task_id=task_id).order_by("-attempt").first()
-    return last.attempt + 1 if last else 1
 
 
 def _ring_end(task_id: UUID) -> None:
@@ -239,7 +240,10 @@ def cancel(task: Task, *, by: str) -> None:
 
 
 def delete(task: Task) -> None:
-    """Remove a task and all but its ledger entries; a live run is stopped first."""
+    """Remove a task, its workspace and all but its ledger entries.
+
+    A live run is stopped first. The workspace goes once its worker has let go of it.
+    """
     with transaction.atomic():
         locked = Task.objects.select_for_update().get(pk=task.pk)
         run = (
@@ -247,5 +251,13 @@ def delete(task: Task) -> None:
         )
         if run:
             _stop_counting(locked, run)
+        _leave_workspace(locked)
         _ring_end(task.pk)
         locked.delete()
+
+
+def _leave_workspace(task: Task) -> None:
+    runs = task.runs.aggregate(count=Count("pk"), lease_end=Max("lease_expires_at"))
+    if runs["count"]:
+        due_at = runs["lease_end"] or timezone.now()
+        Leftover.objects.create(task_id=task.pk, due_at=due_at)

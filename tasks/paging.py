@@ -1,50 +1,143 @@
-"""Pages of a list, by a cursor that stays right while tasks come and go."""
+"""Pages of a list, by a cursor that stays right while rows come and go."""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import orjson
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from tasks.zod import Invalid
 
 DEFAULT_LIMIT = 100
+CHUNK = 1_000
 JSON = dict[str, Any]
+Place = tuple[Any, Any]
+Answer = HttpResponse | StreamingHttpResponse
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def filters_of(query: JSON) -> JSON:
-    """Return what `representation.list_chunks()` and `list_rows()` take of a query."""
-    names = {"projectId": "project_id", "status": "status"}
-    filters = {column: query[name] for name, column in names.items() if name in query}
-    if "cursor" in query:
-        priority, last_id = _parse(query["cursor"])
-        filters |= {"after_priority": priority, "after_id": last_id}
-    return filters
+@dataclass(frozen=True)
+class Order:
+    """Two columns that a list is sorted by, and a cursor for a row's place in it.
+
+    Together they are unique. A dash before a name means downwards.
+    """
+
+    columns: tuple[str, str]
+    cursor: Callable[[Any], str]
+    read: Callable[[str], Place]  # or ValueError
+
+    def behind(self, place: Place) -> Q:
+        """Match what comes after `place`."""
+        (first, as_first), (last, as_last) = map(_comparison, self.columns)
+        # It follows from the rest. It is what lets an index be read from there on.
+        bound = Q(**{f"{first}__{as_first}e": place[0]})
+        later = Q(**{f"{first}__{as_first}": place[0]})
+        return bound & (later | Q(**{f"{last}__{as_last}": place[1]}))
+
+    def place(self, cursor: str) -> Place:
+        try:
+            return self.read(cursor)
+        except ValueError:
+            message = "Invalid cursor: use one from a Link header"
+            raise Invalid.field("cursor", message) from None
+
+
+def _comparison(column: str) -> tuple[str, str]:
+    return (column[1:], "lt") if column.startswith("-") else (column, "gt")
+
+
+def _read_urgency(cursor: str) -> Place:
+    priority, _, last_id = cursor.partition(".")
+    if priority not in {"0", "1", "2", "3"}:
+        raise ValueError(priority)
+    return int(priority), UUID(last_id)
+
+
+def _read_time(cursor: str) -> Place:
+    microseconds, _, last_id = cursor.partition(".")
+    # 16 digits are enough until the year 2286; with more, dates come to an end.
+    if not (microseconds.isdecimal() and len(microseconds) <= 16):
+        raise ValueError(microseconds)
+    return _EPOCH + timedelta(microseconds=int(microseconds)), last_id
+
+
+def _time_cursor(row: Any) -> str:
+    return f"{(row.created_at - _EPOCH) // timedelta(microseconds=1)}.{row.pk}"
+
+
+def _read_name(cursor: str) -> Place:
+    last_id, _, name = cursor.partition("/")  # which an id cannot contain
+    return name, last_id
+
+
+MOST_URGENT = Order(
+    ("priority", "-id"), lambda row: f"{row['priority']}.{row['id']}", _read_urgency
+)
+NEWEST = Order(("-created_at", "-id"), _time_cursor, _read_time)
+BY_NAME = Order(("name", "id"), lambda row: f"{row.pk}/{row.name}", _read_name)
 
 
 def limit_of(query: JSON) -> int | None:
-    """Return how many tasks a page has; None is all there are."""
+    """Return how many rows a page has; None is all there are."""
     is_paged = "limit" in query or "cursor" in query
     return int(query.get("limit", DEFAULT_LIMIT)) if is_paged else None
 
 
-def cut(rows: list[JSON], limit: int) -> tuple[list[JSON], str | None]:
-    """Cut off what was read beyond the page; return the cursor of the next one if any."""
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], f"{last['priority']}.{last['id']}"
+def answer(
+    request: Request,
+    query: JSON,
+    rows: QuerySet[Any],
+    order: Order,
+    show: Callable[[Any], JSON],
+) -> Answer:
+    """Answer the page that `query` asks for, or all rows if it asks for none."""
+    rows = rows.order_by(*order.columns)
+    if "cursor" in query:
+        rows = rows.filter(order.behind(order.place(query["cursor"])))
+    limit = limit_of(query)
+    if limit is None:
+        return whole(chunks(map(show, rows.iterator(CHUNK))))
+    return page(request, order, list(rows[: limit + 1]), limit, show)
 
 
-def _parse(cursor: str) -> tuple[int, UUID]:
-    priority, _, last_id = cursor.partition(".")
-    try:
-        if priority not in {"0", "1", "2", "3"}:
-            raise ValueError(priority)
-        return int(priority), UUID(last_id)
-    except ValueError:
-        raise Invalid.field(
-            "cursor", "Invalid cursor: use one from a Link header"
-        ) from None
+def page(
+    request: Request,
+    order: Order,
+    rows: list[Any],
+    limit: int,
+    show: Callable[[Any], JSON] = lambda row: row,
+) -> Response:
+    """Answer `limit` of the rows, of which there is one more if there is a next page."""
+    headers = {}
+    if len(rows) > limit:
+        headers["Link"] = link(request, order.cursor(rows[limit - 1]))
+    return Response([show(row) for row in rows[:limit]], headers=headers)
+
+
+def whole(parts: Iterable[bytes]) -> Answer:
+    """Answer what was read at one moment; a long list goes out piece by piece."""
+    read = list(parts)
+    if len(read) <= 2:
+        return HttpResponse(b"".join(read), content_type="application/json")
+    return StreamingHttpResponse(read, content_type="application/json")
+
+
+def chunks(rows: Iterator[JSON]) -> Iterator[bytes]:
+    """Yield a JSON array in pieces, each of which has few objects at a time."""
+    opening = b"["
+    while part := list(islice(rows, CHUNK)):
+        yield opening + orjson.dumps(part)[1:-1]
+        opening = b","
+    yield b"[]" if opening == b"[" else b"]"
 
 
 def link(request: Request, cursor: str) -> str:

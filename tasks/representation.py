@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db.models import (
     Case,
     Exists,
@@ -18,38 +16,32 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
-    TextField,
     Value,
     When,
 )
-from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
+from ledger.prepared import Prepared, Row
+from tasks import paging
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
-from tasks.prepared import Prepared
-from tasks.sql import IsoText, UuidText
+from tasks.sql import IsoText
 
 JSON = dict[str, Any]
-CHUNK = 1_000
 
-
-def _empty_is_null(name: str) -> NullIf:
-    return NullIf(F(name), Value(""), output_field=TextField())
-
-
-_LIST_COLUMNS = {
-    "id": UuidText("id"),
-    "title": F("title"),
-    "description": _empty_is_null("description"),
-    "projectId": F("project_id"),
-    "status": F("status"),
-    "priority": F("priority"),
-    "assignedAgent": _empty_is_null("assigned_agent"),
-    "agentProfile": _empty_is_null("agent_profile"),
-    "createdAt": IsoText("created_at"),
-    "updatedAt": IsoText("updated_at"),
-}
+# What `_listed()` takes apart.
+_LIST_COLUMNS = (
+    "id",
+    "title",
+    "description",
+    "project_id",
+    "status",
+    "priority",
+    "assigned_agent",
+    "agent_profile",
+    IsoText("created_at"),
+    IsoText("updated_at"),
+)
 _ENTRIES = LedgerEntry.objects.filter(task_id=OuterRef("pk"))
 _RUNS = Run.objects.filter(task_id=OuterRef("pk")).order_by()
 _WAITING = PermissionRequest.objects.pending().filter(task_id=OuterRef("pk"))
@@ -84,8 +76,7 @@ _WAITING_COLUMNS = {
     ),
 }
 _DETAIL_COLUMNS = {
-    **_LIST_COLUMNS,
-    "result": _empty_is_null("result"),
+    "result": F("result"),
     "resumeCount": F("resume_count"),
     "maxTurns": F("max_turns"),
     "maxBudgetUsd": F("max_budget_microdollars"),
@@ -96,11 +87,6 @@ _DETAIL_COLUMNS = {
 }
 
 
-def _columns(columns: dict[str, Any]) -> dict[str, Any]:
-    # An annotation may not bear a field's name.
-    return {f"api_{name}": expression for name, expression in columns.items()}
-
-
 @lru_cache(maxsize=64)
 def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     """Prepare the list for one set of filters: project_id, status, after."""
@@ -108,38 +94,58 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     def build(**values: Any) -> QuerySet[Any, Any]:
         tasks = Task.objects.all()
         if "after_id" in values:
-            same = Q(priority=values["after_priority"], id__lt=values["after_id"])
-            tasks = tasks.filter(Q(priority__gt=values["after_priority"]) | same)
+            place = values["after_priority"], values["after_id"]
+            tasks = tasks.filter(paging.MOST_URGENT.behind(place))
         for name in ("project_id", "status"):
             if name in values:
                 tasks = tasks.filter(**{name: values[name]})
-        columns = _columns(_LIST_COLUMNS)
-        return tasks.annotate(**columns).values_list(*columns)[:limit]
+        return tasks.values_list(*_LIST_COLUMNS)[:limit]
 
-    samples = {
-        "project_id": "<project>",
-        "status": "<status>",
-        "after_id": UUID(int=1),
-        "after_priority": 8_191,
+    types = {
+        "project_id": str,
+        "status": str,
+        "after_id": UUID,
+        "after_priority": int,
     }
-    return Prepared(build, {name: samples[name] for name in filters})
+    return Prepared(build, **{name: types[name] for name in sorted(filters)})
 
 
 def list_rows(limit: int | None, **filters: Any) -> Iterator[JSON]:
     """Yield tasks as the list shows them."""
-    names = tuple(_LIST_COLUMNS)
-    for row in _list_query(frozenset(filters), limit).rows(CHUNK, **filters):
-        yield dict(zip(names, row, strict=True))
+    return map(
+        _listed, _list_query(frozenset(filters), limit).rows(paging.CHUNK, **filters)
+    )
+
+
+def _listed(row: Row) -> JSON:
+    # In Python: of 10,000 tasks, 0.01 s less than by expressions in SQL and `zip()`.
+    key, title, description, project, status, priority, agent, profile, made, moved = (
+        row
+    )
+    return {
+        "id": _dashed(key),
+        "title": title,
+        "description": description or None,
+        "projectId": project,
+        "status": status,
+        "priority": priority,
+        "assignedAgent": agent or None,
+        "agentProfile": profile or None,
+        "createdAt": made,
+        "updatedAt": moved,
+    }
+
+
+def _dashed(key: UUID | str) -> str:
+    """Return the id of a task as text; a database without UUIDs has it without dashes."""
+    if isinstance(key, UUID):
+        return str(key)
+    return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
 
 
 def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
-    """Yield the JSON array of tasks in pieces, each of which has few objects at a time."""
-    rows = list_rows(limit, **filters)
-    opening = b"["
-    while part := list(islice(rows, CHUNK)):
-        yield opening + orjson.dumps(part)[1:-1]
-        opening = b","
-    yield b"[]" if opening == b"[" else b"]"
+    """Yield the JSON array of tasks in pieces."""
+    return paging.chunks(list_rows(limit, **filters))
 
 
 def of_new(task: Task) -> JSON:
@@ -158,23 +164,16 @@ def of_new(task: Task) -> JSON:
     }
 
 
-def _prepared(columns: dict[str, Any]) -> Prepared:
-    named = _columns(columns)
-
+def _of_one(*columns: Any) -> Prepared:
     def build(task_id: UUID) -> QuerySet[Any, Any]:
-        return (
-            Task.objects.filter(pk=task_id)
-            .order_by()
-            .annotate(**named)
-            .values_list(*named)
-        )
+        return Task.objects.filter(pk=task_id).order_by().values_list(*columns)
 
-    return Prepared(build, {"task_id": UUID(int=1)})
+    return Prepared(build, task_id=UUID)
 
 
-_detail_query = _prepared(_DETAIL_COLUMNS)
-_waiting_query = _prepared(_WAITING_COLUMNS)
-_usage_query = _prepared(_USAGE_COLUMNS)
+_detail_query = _of_one(*_LIST_COLUMNS, *_DETAIL_COLUMNS.values())
+_waiting_query = _of_one(*_WAITING_COLUMNS.values())
+_usage_query = _of_one(*_USAGE_COLUMNS.values())
 
 
 def of(task_id: UUID) -> JSON | None:
@@ -185,7 +184,9 @@ def of(task_id: UUID) -> JSON | None:
     row = _detail_query.first(task_id=task_id)
     if row is None:
         return None
-    task = dict(zip(_DETAIL_COLUMNS, row, strict=True))
+    listed, more = row[: len(_LIST_COLUMNS)], row[len(_LIST_COLUMNS) :]
+    task = _listed(listed) | dict(zip(_DETAIL_COLUMNS, more, strict=True))
+    task["result"] = task["result"] or None
     if task["maxBudgetUsd"] is not None:
         task["maxBudgetUsd"] /= 1_000_000
     task["waitingFor"] = (

@@ -1,15 +1,19 @@
 """What is known about the runtimes, and whether this server can use each of them now.
 
-Facts only: a package is looked up without importing it, so the web process may ask at will.
+Facts only: a package is looked up without importing it, and what only the machine can tell is
+asked once, so the web process may ask at will.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from django.conf import settings
+
+from tasks import codex_sandbox
 
 RUNTIME_NAMES: tuple[str, ...] = (
     "claude-code",
@@ -46,11 +50,16 @@ class RuntimeFacts:
     can_resume: bool = True
     is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
-    is_in_this_version: bool = True
+    keeps_calls: bool = True  # what waits for permission still does after a restart
+    # Asks the machine what it lacks, once: the reason and what mends it.
+    obstacle_here: Callable[[], tuple[str, str]] | None = None
 
     def readiness(self) -> Readiness:
         reason, fix = self._obstacle()
         return Readiness(not reason, reason, fix, _version(self.distribution))
+
+    def is_installed(self) -> bool:
+        return not self.package or _is_installed(self.package)
 
     def has_credential(self) -> bool:
         return not self.credentials or any(
@@ -58,17 +67,14 @@ class RuntimeFacts:
         )
 
     def _obstacle(self) -> tuple[str, str]:
-        if not self.is_in_this_version:
-            ready = ", ".join(r.name for r in RUNTIMES.values() if r.is_in_this_version)
-            return "Not part of this version yet.", f"Use another runtime: {ready}."
-        if self.package and not _is_installed(self.package):
+        if not self.is_installed():
             target = f".[{self.extra}]" if self.extra else "."
             reason = f"{self.title} needs the package {self.distribution}, which is not installed."
             return reason, f"pip install '{target}'"
         if self.has_credential() or (
             self.can_use_embedded_model and has_embedded_model()
         ):
-            return "", ""
+            return self.obstacle_here() if self.obstacle_here else ("", "")
         first, *others = self.credentials
         instead = f" (nor {', '.join(others)})" if others else ""
         reason = f"{first} is not set{instead}: {self.title} has nothing to talk to."
@@ -110,6 +116,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             extra="claude-code",
             is_a_process=True,
             credentials=_ANTHROPIC,
+            can_use_embedded_model=True,
         ),
         RuntimeFacts(
             name="openai-codex-app-server",
@@ -122,7 +129,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             is_a_process=True,
             credentials=_OPENAI,
             edits_input=False,
-            is_in_this_version=False,
+            keeps_calls=False,
+            obstacle_here=codex_sandbox.obstacle,
         ),
         RuntimeFacts(
             name="anthropic-direct",

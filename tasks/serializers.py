@@ -5,7 +5,7 @@ from typing import Any
 from ledger.models import Period, Scope
 from tasks import zod
 from tasks.catalog import RUNTIME_NAMES
-from tasks.models.permission import PermissionRule
+from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import NAME_IN_URL
 from tasks.models.task import Status
 
@@ -67,11 +67,25 @@ class UpdateTask(zod.Serializer):
     maxBudgetUsd = _max_budget()
 
 
-class TaskListQuery(zod.Serializer):
+class ListQuery(zod.Serializer):
+    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
+    cursor = zod.String(
+        required=False, help_text="From the Link header of the page before."
+    )
+
+
+class TaskListQuery(ListQuery):
     projectId = zod.String(required=False)
     status = zod.Enum(Status.values, required=False)
-    limit = zod.IntegerText(required=False, min_value=1, max_value=1000)
-    cursor = zod.String(required=False)
+
+
+class DocumentListQuery(ListQuery):
+    projectId = zod.String(required=False)
+
+
+class NotificationListQuery(ListQuery):
+    taskId = zod.String(required=False)
+    status = zod.Enum(PermissionRequest.Status.values, required=False)
 
 
 class Respond(zod.Serializer):

@@ -17,8 +17,8 @@ class IsoText(Func):
         self, compiler: SQLCompiler, connection: Any, **extra: Any
     ) -> Compiled:
         # Cut, not rounded, as everywhere else; a whole second is stored without a fraction.
-        time = "substr(substr(%(expressions)s, 12) || '.000', 1, 12)"
-        template = f"substr(%(expressions)s, 1, 10) || 'T' || {time} || 'Z'"
+        cut = "substr(%(expressions)s || '.000', 1, 23)"
+        template = f"replace({cut}, ' ', 'T') || 'Z'"
         return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_postgresql(
@@ -27,27 +27,3 @@ class IsoText(Func):
         shape = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
         template = f"to_char(%(expressions)s AT TIME ZONE 'UTC', '{shape}')"
         return self.as_sql(compiler, connection, template=template, **extra)
-
-
-class UuidText(Func):
-    """A UUID with its dashes."""
-
-    output_field = TextField()
-
-    def as_sqlite(
-        self, compiler: SQLCompiler, connection: Any, **extra: Any
-    ) -> Compiled:
-        cuts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
-        parts = [
-            f"substr(%(expressions)s, {start}, {length})" for start, length in cuts
-        ]
-        return self.as_sql(
-            compiler, connection, template=" || '-' || ".join(parts), **extra
-        )
-
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: Any, **extra: Any
-    ) -> Compiled:
-        return self.as_sql(
-            compiler, connection, template="(%(expressions)s)::text", **extra
-        )

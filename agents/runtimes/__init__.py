@@ -7,6 +7,7 @@ from agents.runtimes.base import Runtime
 _PLACES = {
     "claude-code": "agents.runtimes.claude_code:ClaudeCode",
     "anthropic-direct": "agents.runtimes.anthropic_direct:AnthropicDirect",
+    "openai-codex-app-server": "agents.runtimes.codex:Codex",
     "openai-direct": "agents.runtimes.openai_direct:OpenAIDirect",
     "ollama": "agents.runtimes.ollama:Ollama",
     "echo": "agents.runtimes.echo:Echo",

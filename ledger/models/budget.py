@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
@@ -25,6 +26,11 @@ class Scope(models.TextChoices):
 class Period(models.TextChoices):
     DAILY = "daily", "daily"
     MONTHLY = "monthly", "monthly"
+
+    @classmethod
+    def windows(cls, now: datetime) -> dict[Period, date]:
+        """Return the day on which the window that `now` is in began, for each period."""
+        return {period: period.starts_on(_day(now)) for period in cls}
 
     def starts_on(self, today: date) -> date:
         return today if self is Period.DAILY else today.replace(day=1)
@@ -115,19 +121,19 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
 
     def with_spent(self, *, now: datetime | None = None) -> BudgetQuerySet:
         """Add `spent_microdollars`, of the current window."""
-        today = _day(now or timezone.now())
-        starts = (
-            When(period=period, then=Value(period.starts_on(today)))
-            for period in Period
-        )
-        days = DailySpend.objects.filter(
+        return self.with_spent_since(Period.windows(now or timezone.now()))
+
+    def with_spent_since(self, days: Mapping[Period, date]) -> BudgetQuerySet:
+        """Add `spent_microdollars`, from the day that is given for the budget's period."""
+        starts = (When(period=period, then=Value(day)) for period, day in days.items())
+        days_spent = DailySpend.objects.filter(
             scope=OuterRef("scope"),
             scope_id=OuterRef("scope_id"),
             day__gte=OuterRef("starts_on"),
         )
         return self.annotate(
             starts_on=Case(*starts, output_field=models.DateField()),
-            spent_microdollars=_total(days, "spent_microdollars"),  # type: ignore[no-redef]
+            spent_microdollars=_total(days_spent, "spent_microdollars"),  # type: ignore[no-redef]
         )
 
     def with_reserved(self, *, except_task: UUID | None = None) -> BudgetQuerySet:

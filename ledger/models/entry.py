@@ -121,10 +121,6 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
     def for_task(self, task_id: UUID) -> LedgerEntryQuerySet:
         return self.filter(task_id=task_id)
 
-    def known_cost_microdollars(self) -> int:
-        cost: int = self.aggregate(cost=Sum("cost_microdollars", default=0))["cost"]
-        return cost
-
     def totals(self) -> Totals:
         sign = Case(When(corrects=None, then=Value(1)), default=Value(-1))
         sums = self.aggregate(

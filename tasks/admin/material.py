@@ -148,7 +148,7 @@ class DocumentAdmin(Admin):
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
         with transaction.atomic():
             obj.delete()
-            transaction.on_commit(lambda: obj.file.delete(save=False))
+            transaction.on_commit(obj.remove_file)
 
     def delete_queryset(
         self, request: HttpRequest, queryset: QuerySet[Document]

@@ -1,4 +1,5 @@
 from tasks.models.document import Document
+from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.origin import Schedule, Workflow
 from tasks.models.permission import PermissionRequest, PermissionRule
@@ -13,6 +14,7 @@ __all__ = [
     "ApiToken",
     "Document",
     "EventType",
+    "Leftover",
     "LogEntry",
     "NewEntry",
     "PermissionRequest",

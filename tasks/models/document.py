@@ -1,4 +1,5 @@
-from pathlib import PurePath
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import cast
 
 from django.db import models
@@ -24,6 +25,7 @@ class Document(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="documents",
+        db_index=False,
     )
     name = models.CharField(
         max_length=255, help_text="The file's name, as it was uploaded."
@@ -36,11 +38,24 @@ class Document(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["-created_at", "-id"], name="document_newest_first")
+            models.Index(fields=["-created_at", "-id"], name="document_newest_first"),
+            models.Index(
+                fields=["project", "-created_at", "-id"],
+                name="document_newest_in_project",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def remove_file(self) -> None:
+        """Remove the content, and the folder that it alone was in."""
+        if not self.file:
+            return
+        folder = Path(self.file.path).parent
+        self.file.delete(save=False)
+        with suppress(OSError):  # another upload took its id and its folder meanwhile
+            folder.rmdir()
 
     @property
     def suffix(self) -> str:

@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from ledger.prepared import Prepared, PreparedInsert, PreparedUpdate
 from tasks import doorbell
 from tasks.exceptions import LeaseLost
 from tasks.models.task import Task
@@ -46,6 +47,36 @@ def to_text(moment: datetime) -> str:
     )
 
 
+# Every event of every run goes this way: 0.7 ms an entry if Django compiled these anew.
+_last_sequence = Prepared(
+    lambda task_id: Task.objects.filter(pk=task_id).values_list("log_sequence"),
+    task_id=UUID,
+)
+_advance_any = PreparedUpdate(
+    lambda task_id, count: (
+        Task.objects.filter(pk=task_id),
+        {"log_sequence": F("log_sequence") + count},
+    ),
+    task_id=UUID,
+    count=int,
+)
+_advance_held = PreparedUpdate(
+    lambda task_id, count, lease: (
+        Task.objects.filter(pk=task_id, live_run=lease),
+        {"log_sequence": F("log_sequence") + count},
+    ),
+    task_id=UUID,
+    count=int,
+    lease=UUID,
+)
+
+
+def _advance(task_id: UUID, count: int, lease: UUID | None) -> int:
+    if lease:
+        return _advance_held(task_id=task_id, count=count, lease=lease)
+    return _advance_any(task_id=task_id, count=count)
+
+
 class LogEntryQuerySet(models.QuerySet["LogEntry"]):
     def after(self, sequence: int) -> Self:
         return self.filter(sequence__gt=sequence).order_by("sequence")
@@ -64,11 +95,9 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
         too: LeaseLost if that run is no longer the task's live one.
         """
         with transaction.atomic(savepoint=False):
-            task = Task.objects.filter(pk=task_id)
-            held = task.filter(live_run=lease) if lease else task
-            if not held.update(log_sequence=F("log_sequence") + len(entries)):
+            if not _advance(task_id, len(entries), lease):
                 raise LeaseLost(f"Run {lease} is no longer live.")
-            last = task.values_list("log_sequence", flat=True).get()
+            (last,) = _last_sequence.first(task_id=task_id) or (0,)
             written = self._write(
                 task_id, run_id or lease, last - len(entries) + 1, entries
             )
@@ -94,7 +123,7 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
             )
             for sequence, entry in enumerate(entries, start=first)
         ]
-        self.bulk_create(rows)
+        _insert(*rows)
         return [(row.sequence, row.as_json()) for row in rows]
 
 
@@ -128,6 +157,9 @@ class LogEntry(models.Model):
         return entry_json(
             self.sequence, self.event_type, self.message, self.recorded_at, self.data
         )
+
+
+_insert = PreparedInsert(LogEntry)
 
 
 def entry_json(

@@ -151,7 +151,10 @@ class PermissionRequest(models.Model):
         primary_key=True, max_length=36, default=new_text_id, editable=False
     )
     task = models.ForeignKey(
-        "tasks.Task", on_delete=models.CASCADE, related_name="permission_requests"
+        "tasks.Task",
+        on_delete=models.CASCADE,
+        related_name="permission_requests",
+        db_index=False,
     )
     run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="+")
     session = models.ForeignKey(
@@ -173,7 +176,7 @@ class PermissionRequest(models.Model):
     objects = PermissionRequestQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["session", "call_id", "input_digest"],
@@ -186,7 +189,15 @@ class PermissionRequest(models.Model):
                 fields=["created_at"],
                 name="permission_pending",
                 condition=Q(status="pending"),
-            )
+            ),
+            models.Index(fields=["-created_at", "-id"], name="permission_newest"),
+            models.Index(
+                fields=["status", "-created_at", "-id"],
+                name="permission_newest_by_status",
+            ),
+            models.Index(
+                fields=["task", "-created_at", "-id"], name="permission_newest_by_task"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -32,6 +32,7 @@ class Project(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        indexes = [models.Index(fields=["name", "id"], name="project_by_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -1,5 +1,6 @@
 from collections.abc import Collection
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Self
 from uuid import UUID
 
@@ -8,6 +9,12 @@ from django.db import models, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import Now
 
+from ledger.prepared import (
+    Prepared,
+    PreparedInsert,
+    PreparedObjects,
+    PreparedUpdate,
+)
 from tasks.models.ids import new_id
 
 MAX_LOSSES = 3
@@ -15,9 +22,9 @@ MAX_LOSSES = 3
 SUSPICIOUS_LOSSES = MAX_LOSSES - 1
 
 
-def _lease_end() -> "ExpressionWrapper[Any]":
+def _lease_end(seconds: int) -> "ExpressionWrapper[Any]":
     # The database's clock, the one that all workers share.
-    lease = timedelta(seconds=settings.STAGENT_LEASE_SECONDS)
+    lease = timedelta(seconds=seconds)
     return ExpressionWrapper(Now() + lease, output_field=DateTimeField())
 
 
@@ -69,7 +76,7 @@ class RunQuerySet(models.QuerySet["Run"]):
     def renew(self, worker: str, run_ids: Collection[UUID]) -> "Heartbeat":
         """Extend the leases of `run_ids`, and tell which are lost or to be cancelled."""
         held = self.filter(pk__in=run_ids, worker=worker, status=Run.Status.RUNNING)
-        held.update(lease_expires_at=_lease_end())
+        held.update(lease_expires_at=_lease_end(settings.STAGENT_LEASE_SECONDS))
         asked = dict(held.values_list("pk", "cancel_requested_at"))
         return Heartbeat(
             lost=frozenset(run_ids) - asked.keys(),
@@ -172,14 +179,10 @@ class Run(models.Model):
 
     def claim(self, worker: str) -> bool:
         """Take this queued run under a lease; of two workers, one gets True."""
-        claimed = Run.objects.filter(pk=self.pk, status=self.Status.QUEUED).update(
-            status=self.Status.RUNNING,
-            worker=worker,
-            lease_expires_at=_lease_end(),
-            started_at=Now(),
-        )
+        claim = _claim_query(settings.STAGENT_LEASE_SECONDS)
+        claimed = claim(run_id=self.pk, worker=worker)
         if claimed:
-            self.refresh_from_db()
+            _by_id.refresh(self, run_id=self.pk)
         return bool(claimed)
 
     def let_go(self, worker: str) -> None:
@@ -200,9 +203,54 @@ class Run(models.Model):
 
         The lease stays: only its worker can say that nothing is left of it.
         """
-        live = Run.objects.live().filter(pk=self.pk)
         return bool(
-            live.update(
-                status=status, error=error, traceback=traceback, finished_at=Now()
-            )
+            _close(run_id=self.pk, status=status, error=error, traceback=traceback)
         )
+
+
+# --- Compiled once: every run goes this way -------------------------------------------
+
+insert = PreparedInsert(Run)
+_by_id = PreparedObjects(
+    lambda run_id: Run.objects.filter(pk=run_id).order_by(), run_id=UUID
+)
+_close = PreparedUpdate(
+    lambda run_id, **columns: (
+        Run.objects.live().filter(pk=run_id),
+        {**columns, "finished_at": Now()},
+    ),
+    run_id=UUID,
+    status=str,
+    error=str,
+    traceback=str,
+)
+_last_attempt = Prepared(
+    lambda task_id: (
+        Run.objects.filter(task_id=task_id)
+        .order_by("-attempt")
+        .values_list("attempt")[:1]
+    ),
+    task_id=UUID,
+)
+
+
+@lru_cache
+def _claim_query(lease_seconds: int) -> PreparedUpdate:
+    changes = {
+        "status": Run.Status.RUNNING,
+        "lease_expires_at": _lease_end(lease_seconds),
+        "started_at": Now(),
+    }
+    return PreparedUpdate(
+        lambda run_id, worker: (
+            Run.objects.filter(pk=run_id, status=Run.Status.QUEUED),
+            {**changes, "worker": worker},
+        ),
+        run_id=UUID,
+        worker=str,
+    )
+
+
+def next_attempt(task_id: UUID) -> int:
+    (last,) = _last_attempt.first(task_id=task_id) or (0,)
+    return int(last) + 1

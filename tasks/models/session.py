@@ -1,9 +1,10 @@
 import json
 from typing import Any
+from uuid import UUID
 
 from django.db import models
-from django.db.models import Max
 
+from ledger.prepared import Prepared, PreparedInsert
 from tasks.models.ids import new_id
 
 JSON = dict[str, Any]
@@ -36,11 +37,12 @@ class Session(models.Model):
         """Move the checkpoint on. The caller's transaction holds the task's row."""
         self.state = json.dumps(state)
         self.save(update_fields=["state", "updated_at"])
-        last = self.items.aggregate(last=Max("position"))["last"] or 0
-        SessionItem.objects.bulk_create(
+        (last,) = _last_position.first(session_id=self.pk) or (0,)
+        items = (
             SessionItem(session=self, position=position, data=json.dumps(item))
             for position, item in enumerate(new_items, start=last + 1)
         )
+        _insert_items(*items)
 
     def checkpoint(self) -> tuple[JSON, list[JSON]] | None:
         """Return the last state and all items so far, or None before the first."""
@@ -67,3 +69,15 @@ class SessionItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.data[:60]}"
+
+
+insert = PreparedInsert(Session)
+_insert_items = PreparedInsert(SessionItem)
+_last_position = Prepared(
+    lambda session_id: (
+        SessionItem.objects.filter(session_id=session_id)
+        .order_by("-position")
+        .values_list("position")[:1]
+    ),
+    session_id=UUID,
+)

@@ -1,9 +1,12 @@
-from typing import ClassVar, Self
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from ledger.prepared import PreparedInsert, PreparedObjects, PreparedUpdate
 from tasks.exceptions import InvalidTransition
 from tasks.models.ids import new_id
 
@@ -26,10 +29,6 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    def movable_to(self, status: Status) -> Self:
-        sources = [old for old, new in Task.TRANSITIONS.items() if status in new]
-        return self.filter(status__in=sources)
-
     def waiting_for_decision(self) -> Self:
         """Those whose agent waits for a person."""
         return self.filter(permission_requests__status="pending").distinct()
@@ -159,18 +158,68 @@ class Task(models.Model):
 
         The UPDATE itself carries the check, so of two callers only one moves.
         """
-        self._move(Task.objects.movable_to(status), status, changes)
+        sources = (old for old, new in self.TRANSITIONS.items() if status in new)
+        self._move(tuple(sources), status, changes)
 
     def move_from(self, source: Status, status: Status, **changes: object) -> None:
         """The same, from one status only: of all that may become `status`, `source`."""
-        self._move(Task.objects.filter(status=source), status, changes)
+        self._move((source,), status, changes)
 
     def _move(
-        self, movable: TaskQuerySet, status: Status, changes: dict[str, object]
+        self, sources: tuple[Status, ...], status: Status, changes: dict[str, Any]
     ) -> None:
-        changed = movable.filter(pk=self.pk).update(
-            status=status, updated_at=timezone.now(), **changes
-        )
-        self.refresh_from_db()
+        changed = change(self.pk, sources=sources, status=status, **changes)
+        _by_id.refresh(self, task_id=self.pk)
         if not changed:
             raise InvalidTransition(f"A {self.status} task cannot become {status}.")
+
+
+insert = PreparedInsert(Task)
+_by_id = PreparedObjects(
+    lambda task_id: Task.objects.filter(pk=task_id).order_by(), task_id=UUID
+)
+
+
+def fetch(task_id: UUID) -> Task | None:
+    return _by_id.first(task_id=task_id)
+
+
+def change(
+    task_id: UUID,
+    *,
+    sources: tuple[Status, ...] = (),
+    lease: UUID | None = None,
+    **changes: Any,
+) -> bool:
+    """Write `changes` of a task's columns and the time of it, and tell whether it was done.
+
+    Only if the task's status is one of `sources`, and the run `lease` its live one.
+    """
+    changes["updated_at"] = timezone.now()
+    kinds = tuple((name, type(value)) for name, value in changes.items())
+    prepared = _change_query(kinds, sources, is_fenced=lease is not None)
+    return bool(prepared(task_id=task_id, lease=lease, **changes))
+
+
+@lru_cache(maxsize=256)
+def _change_query(
+    kinds: tuple[tuple[str, type], ...],
+    sources: tuple[Status, ...],
+    *,
+    is_fenced: bool,
+) -> PreparedUpdate:
+    """Prepare the UPDATE of one set of columns."""
+
+    def build(
+        task_id: UUID, lease: UUID, **changes: Any
+    ) -> tuple[TaskQuerySet, dict[str, Any]]:
+        tasks = Task.objects.filter(pk=task_id)
+        if sources:
+            tasks = tasks.filter(status__in=sources)
+        if is_fenced:
+            tasks = tasks.filter(live_run=lease)
+        return tasks, nulls | changes
+
+    nulls = {name: None for name, kind in kinds if kind is type(None)}
+    types = {name: kind for name, kind in kinds if name not in nulls}
+    return PreparedUpdate(build, task_id=UUID, lease=UUID, **types)

@@ -3,17 +3,16 @@
 from typing import Any
 
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import catalog
+from tasks import answers, catalog
 
 
 class RuntimesView(APIView):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Runtime(many=True)})
     def get(self, request: Request) -> Response:
         """List the runtimes, whether each is ready and, if not, what mends it."""
         default = catalog.default_runtime()
@@ -42,14 +41,14 @@ def _runtime(
 
 
 class ProfilesView(APIView):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Profile(many=True)})
     def get(self, request: Request) -> Response:
         """List the profiles, built-in and the site's own."""
         return Response([_profile(profile) for profile in catalog.profiles().values()])
 
 
 class ProfileView(APIView):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.ProfileWithInstructions})
     def get(self, request: Request, profile_id: str) -> Response:
         """Get one profile with its instructions."""
         profile = catalog.profile(profile_id)

@@ -7,18 +7,20 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from tasks import answers, paging
 from tasks.models import Document, Project
 from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
+from tasks.serializers import DocumentListQuery
 from tasks.zod import Invalid
 
-LIMIT = 1_000
+validate_list = DocumentListQuery.validator()
 
 
 def get_document(document_id: str) -> Document:
@@ -32,15 +34,16 @@ class DocumentViewSet(ViewSet):
     parser_classes = [MultiPartParser]
 
     @extend_schema(
-        parameters=[OpenApiParameter("projectId")], responses={200: OpenApiTypes.OBJECT}
+        parameters=[DocumentListQuery, answers.LINK],
+        responses={200: answers.Document(many=True)},
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> paging.Answer:
         """List documents, the newest first."""
+        query = validate_list(request.query_params.dict())
         documents = Document.objects.all()
-        if "projectId" in request.query_params:
-            project_id = request.query_params["projectId"].replace("\x00", "")
-            documents = documents.filter(project_id=project_id)
-        return Response([_shown(document) for document in documents[:LIMIT]])
+        if "projectId" in query:
+            documents = documents.filter(project_id=query["projectId"])
+        return paging.answer(request, query, documents, paging.NEWEST, _shown)
 
     @extend_schema(
         request={
@@ -54,7 +57,7 @@ class DocumentViewSet(ViewSet):
                 },
             }
         },
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.Document},
     )
     def create(self, request: Request) -> Response:
         """Upload a file, under an id of the client's choice if it gives one."""
@@ -73,7 +76,7 @@ class DocumentViewSet(ViewSet):
             raise Invalid.field("id", message) from None
         return Response(_shown(document), status=201)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Document})
     def retrieve(self, request: Request, document_id: str) -> Response:
         return Response(_shown(get_document(document_id)))
 
@@ -92,13 +95,13 @@ class DocumentViewSet(ViewSet):
             content_type="application/octet-stream",
         )
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, document_id: str) -> Response:
         """Remove a document; tasks that have it lose it."""
         document = get_document(document_id)
         with transaction.atomic():
             document.delete()
-            transaction.on_commit(lambda: document.file.delete(save=False))
+            transaction.on_commit(document.remove_file)
         return Response({"success": True})
 
 

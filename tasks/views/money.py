@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +11,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from ledger.models import Budget, LedgerEntry, Scope
-from tasks import catalog
+from tasks import answers, catalog
 from tasks.models import Project
 from tasks.models.log import to_text
 from tasks.serializers import CreateBudget, UpdateBudget
@@ -28,13 +27,13 @@ validate_update = UpdateBudget.validator()
 class BudgetViewSet(ViewSet):
     serializer_class = CreateBudget
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Budget(many=True)})
     def list(self, request: Request) -> Response:
         """List budgets with what is spent, reserved and left of each."""
         budgets = Budget.objects.with_spent().with_reserved()
         return Response([_shown(budget) for budget in budgets])
 
-    @extend_schema(request=CreateBudget, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(request=CreateBudget, responses={201: answers.Budget})
     def create(self, request: Request) -> Response:
         """Set a limit on everything, one runtime or one project, a day or a month."""
         data = validate_create(request.data)
@@ -54,11 +53,11 @@ class BudgetViewSet(ViewSet):
             ) from None
         return Response(_one(budget.pk), status=201)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Budget})
     def retrieve(self, request: Request, budget_id: str) -> Response:
         return Response(_one(_parse(budget_id)))
 
-    @extend_schema(request=UpdateBudget, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=UpdateBudget, responses={200: answers.Budget})
     def partial_update(self, request: Request, budget_id: str) -> Response:
         """Change the limit, or switch the budget on or off."""
         pk = _parse(budget_id)
@@ -67,7 +66,7 @@ class BudgetViewSet(ViewSet):
             Budget.objects.filter(pk=pk).update(**changes)
         return Response(_one(pk))
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, budget_id: str) -> Response:
         if not Budget.objects.filter(pk=_parse(budget_id)).delete()[0]:
             raise Http404("Budget not found")
@@ -77,7 +76,7 @@ class BudgetViewSet(ViewSet):
 class UsageView(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("projectId"), OpenApiParameter("taskId")],
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: answers.UsageTotals},
     )
     def get(self, request: Request) -> Response:
         """Sum up the ledger: everything, one project or one task."""

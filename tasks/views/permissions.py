@@ -4,28 +4,30 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import patterns
+from tasks import answers, catalog, paging, patterns
 from tasks.authentication import actor
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
 from tasks.models.permission import Answer
-from tasks.serializers import Respond
+from tasks.serializers import NotificationListQuery, Respond
 from tasks.views.tasks import get_task, parse_id
 from tasks.zod import Invalid
 
 JSON = dict[str, Any]
 
 validate_respond = Respond.validator()
+validate_list = NotificationListQuery.validator()
 
 
 class RespondView(APIView):
-    @extend_schema(request=Respond, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        request=Respond, responses={200: answers.Success, 409: answers.CONFLICT}
+    )
     def post(self, request: Request, task_id: str) -> Response:
         """Allow or deny a pending permission request; the first answer wins."""
         task = get_task(task_id)
@@ -52,6 +54,13 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     edits = data.get("updatedInput")
     if edits is None:
         return None
+    facts = catalog.runtime(asked.session.runtime)
+    if facts and not facts.edits_input:
+        raise Invalid.field(
+            "updatedInput",
+            f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"
+            " why in message",
+        )
     if problem := edit_problem(asked.tool_input, edits):
         raise Invalid.field("updatedInput", problem)
     return {**asked.tool_input, **edits}
@@ -95,35 +104,25 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
 
 class NotificationsView(APIView):
     @extend_schema(
-        parameters=[OpenApiParameter("taskId"), OpenApiParameter("status")],
-        responses={200: OpenApiTypes.OBJECT},
+        parameters=[NotificationListQuery, answers.LINK],
+        responses={200: answers.Notification(many=True)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> paging.Answer:
         """List permission requests, the newest first."""
+        query = validate_list(request.query_params.dict())
         asked = PermissionRequest.objects.all()
-        if "taskId" in request.query_params:
+        if "taskId" in query:
             try:
-                asked = asked.filter(task_id=parse_id(request.query_params["taskId"]))
+                asked = asked.filter(task_id=parse_id(query["taskId"]))
             except Http404:
                 return Response([])
-        if status := request.query_params.get("status"):
-            if status not in PermissionRequest.Status.values:
-                names = " | ".join(
-                    f"'{name}'" for name in PermissionRequest.Status.values
-                )
-                message = f"Invalid enum value. Expected {names}, received '{status}'"
-                raise Invalid.field("status", message)
-            asked = asked.filter(status=status)
-        return Response(
-            [notification(one) for one in asked.order_by("-created_at")[:LIMIT]]
-        )
-
-
-LIMIT = 1_000
+        if "status" in query:
+            asked = asked.filter(status=query["status"])
+        return paging.answer(request, query, asked, paging.NEWEST, notification)
 
 
 class NotificationView(APIView):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Notification})
     def get(self, request: Request, notification_id: str) -> Response:
         """Get one permission request."""
         asked = PermissionRequest.objects.filter(pk=notification_id).first()

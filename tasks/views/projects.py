@@ -3,19 +3,20 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from tasks import answers, paging
 from tasks.models import Project
 from tasks.models.log import to_text
-from tasks.serializers import CreateProject, UpdateProject
+from tasks.serializers import CreateProject, ListQuery, UpdateProject
 from tasks.zod import Invalid
 
 validate_create = CreateProject.validator()
 validate_update = UpdateProject.validator()
+validate_list = ListQuery.validator()
 
 
 def get_project(project_id: str) -> Project:
@@ -28,12 +29,17 @@ def get_project(project_id: str) -> Project:
 class ProjectViewSet(ViewSet):
     serializer_class = CreateProject
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
-    def list(self, request: Request) -> Response:
-        """List all projects by name."""
-        return Response([_shown(project) for project in Project.objects.all()])
+    @extend_schema(
+        parameters=[ListQuery, answers.LINK],
+        responses={200: answers.Project(many=True)},
+    )
+    def list(self, request: Request) -> paging.Answer:
+        """List projects by name."""
+        query = validate_list(request.query_params.dict())
+        projects = Project.objects.all()
+        return paging.answer(request, query, projects, paging.BY_NAME, _shown)
 
-    @extend_schema(request=CreateProject, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(request=CreateProject, responses={201: answers.Project})
     def create(self, request: Request) -> Response:
         """Create a project, under an id of the client's choice if it gives one."""
         data = validate_create(request.data)
@@ -46,11 +52,11 @@ class ProjectViewSet(ViewSet):
             ) from None
         return Response(_shown(project), status=201)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Project})
     def retrieve(self, request: Request, project_id: str) -> Response:
         return Response(_shown(get_project(project_id)))
 
-    @extend_schema(request=UpdateProject, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=UpdateProject, responses={200: answers.Project})
     def partial_update(self, request: Request, project_id: str) -> Response:
         get_project(project_id)
         data = validate_update(request.data)
@@ -59,7 +65,7 @@ class ProjectViewSet(ViewSet):
             project.update(updated_at=timezone.now(), **data)
         return Response(_shown(get_project(project_id)))
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, project_id: str) -> Response:
         """Remove a project; its tasks and documents stay, without a project."""
         get_project(project_id).delete()

@@ -6,13 +6,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from tasks import paging
+from tasks import answers, paging
 from tasks.authentication import actor
 from tasks.models import PermissionRule, Project, Task
 from tasks.models.log import to_text
@@ -29,7 +28,10 @@ validate_list = RuleListQuery.validator()
 class RuleViewSet(ViewSet):
     serializer_class = CreateRule
 
-    @extend_schema(parameters=[RuleListQuery], responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        parameters=[RuleListQuery, answers.LINK],
+        responses={200: answers.Rule(many=True)},
+    )
     def list(self, request: Request) -> Response:
         """List rules, the newest first, a page at a time: Link names the next."""
         query = validate_list(request.query_params.dict())
@@ -40,7 +42,7 @@ class RuleViewSet(ViewSet):
         headers = None if is_last else {"Link": paging.link(request, str(page[-1].pk))}
         return Response([_shown(rule) for rule in page], headers=headers)
 
-    @extend_schema(request=CreateRule, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(request=CreateRule, responses={201: answers.Rule})
     def create(self, request: Request) -> Response:
         """Allow or deny what matches a pattern, for a task, a project or everywhere."""
         data = validate_create(request.data)
@@ -61,14 +63,15 @@ class RuleViewSet(ViewSet):
             raise
         return Response(_shown(rule), status=201)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Rule})
     def retrieve(self, request: Request, rule_id: str) -> Response:
+        """Get a rule, and how often it was used."""
         rule = PermissionRule.objects.filter(pk=_parse(rule_id)).first()
         if rule is None:
             raise Http404("Rule not found")
         return Response(_shown(rule))
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, rule_id: str) -> Response:
         """Revoke a rule. Calls that it allowed before go on."""
         if not PermissionRule.objects.filter(pk=_parse(rule_id)).delete()[0]:

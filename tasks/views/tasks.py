@@ -7,17 +7,17 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from tasks import catalog, lifecycle, paging, provenance, representation
+from ledger.prepared import Prepared
+from tasks import answers, catalog, lifecycle, paging, provenance, representation
 from tasks.authentication import actor
 from tasks.content_type import content_type_of
 from tasks.models import Document, Project, Status, Task
+from tasks.models.task import change, fetch, insert
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
 from tasks.streams import follow_log, until_finished
 from tasks.zod import Invalid
@@ -28,6 +28,11 @@ validate_create = CreateTask.validator()
 validate_update = UpdateTask.validator()
 validate_list = TaskListQuery.validator()
 
+STARTS = {
+    202: answers.Started,
+    400: answers.BAD_REQUEST,
+    429: answers.BUDGET_EXCEEDED,
+}
 # What the API calls it -> what the model does.
 COLUMNS = {
     "title": "title",
@@ -41,9 +46,15 @@ COLUMNS = {
 }
 
 
+_project_query = Prepared(
+    lambda project_id: Project.objects.filter(pk=project_id).values_list("pk"),
+    project_id=str,
+)
+
+
 def get_task(task_id: str) -> Task:
     """Return the task; an id that is not there, of whatever shape, is a 404."""
-    task = Task.objects.filter(pk=parse_id(task_id)).first()
+    task = fetch(parse_id(task_id))
     if task is None:
         raise Http404("Task not found")
     return task
@@ -62,21 +73,20 @@ def parse_id(task_id: str) -> UUID:
 class TaskViewSet(ViewSet):
     serializer_class = CreateTask
 
-    @extend_schema(parameters=[TaskListQuery], responses={200: OpenApiTypes.OBJECT})
-    def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
+    @extend_schema(
+        parameters=[TaskListQuery, answers.LINK],
+        responses={200: answers.Task(many=True)},
+    )
+    def list(self, request: Request) -> paging.Answer:
         """List tasks, the most urgent and then the newest first."""
         query = validate_list(request.query_params.dict())
-        filters, limit = paging.filters_of(query), paging.limit_of(query)
+        filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
-            return _whole_or_streamed(list(representation.list_chunks(None, **filters)))
-        rows, cursor = paging.cut(
-            list(representation.list_rows(limit + 1, **filters)), limit
-        )
-        return Response(
-            rows, headers={"Link": paging.link(request, cursor)} if cursor else None
-        )
+            return paging.whole(representation.list_chunks(None, **filters))
+        rows = list(representation.list_rows(limit + 1, **filters))
+        return paging.page(request, paging.MOST_URGENT, rows, limit)
 
-    @extend_schema(request=CreateTask, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(request=CreateTask, responses={201: answers.Task})
     def create(self, request: Request) -> Response:
         """Create a task. It starts as planned."""
         data = validate_create(request.data)
@@ -92,12 +102,12 @@ class TaskViewSet(ViewSet):
             raise
         return Response(representation.of_new(task), status=201)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.TaskWithUsage})
     def retrieve(self, request: Request, task_id: str) -> Response:
         """Get a task with the names of what it belongs to and its usage."""
         return Response(_shown(parse_id(task_id)))
 
-    @extend_schema(request=UpdateTask, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=UpdateTask, responses={200: answers.TaskWithUsage})
     def partial_update(self, request: Request, task_id: str) -> Response:
         """Change fields; a status moves by the transition table and starts no agent."""
         pk = parse_id(task_id)
@@ -111,7 +121,7 @@ class TaskViewSet(ViewSet):
         } & data.keys():
             self._update_checked(get_task(task_id), data, by=actor(request))
         elif changes := _changes(data):
-            Task.objects.filter(pk=pk).update(updated_at=timezone.now(), **changes)
+            change(pk, **changes)
         return Response(_shown(pk))
 
     def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
@@ -127,31 +137,31 @@ class TaskViewSet(ViewSet):
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
             elif changes or documents is not None:
-                Task.objects.filter(pk=task.pk).update(
-                    updated_at=timezone.now(), **changes
-                )
+                change(task.pk, **changes)
             if documents is not None:
                 task.documents.set(documents)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, task_id: str) -> Response:
         """Remove a task and its data; what it spent stays in the ledger."""
         lifecycle.delete(get_task(task_id))
         return Response({"success": True})
 
-    @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
+    @extend_schema(request=None, responses=STARTS)
     def execute(self, request: Request, task_id: str) -> Response:
         """Start an agent on a queued task; it runs in the background."""
         lifecycle.start_run(get_task(task_id), by=actor(request))
         return Response({"message": "Execution started"}, status=202)
 
-    @extend_schema(request=None, responses={202: OpenApiTypes.OBJECT})
+    @extend_schema(request=None, responses=STARTS)
     def resume(self, request: Request, task_id: str) -> Response:
         """Go on with a failed or cancelled task from its last checkpoint."""
         lifecycle.resume(get_task(task_id), by=actor(request))
         return Response({"message": "Resume started"}, status=202)
 
-    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        request=None, responses={200: answers.Success, 400: answers.BAD_REQUEST}
+    )
     def cancel(self, request: Request, task_id: str) -> Response:
         """Cancel a planned, queued or running task."""
         task = get_task(task_id)
@@ -161,7 +171,7 @@ class TaskViewSet(ViewSet):
         response.wait = partial(until_finished, task.pk)  # type: ignore[attr-defined]
         return response
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Output})
     def output(self, request: Request, task_id: str) -> Response:
         """Get the result and what kind of text it is."""
         task = get_task(task_id)
@@ -174,7 +184,23 @@ class TaskViewSet(ViewSet):
             }
         )
 
-    @extend_schema(responses={(200, "text/event-stream"): OpenApiTypes.STR})
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "Last-Event-ID",
+                int,
+                OpenApiParameter.HEADER,
+                description="Go on after this entry.",
+            ),
+            OpenApiParameter("lastEventId", int, description="The same."),
+        ],
+        responses={
+            (200, "text/event-stream"): OpenApiResponse(
+                answers.LogEntry, "The `data` of each message is one entry as JSON."
+            ),
+            204: OpenApiResponse(description="The task is finished and all was seen."),
+        },
+    )
     def logs(self, request: Request, task_id: str) -> HttpResponse:
         """Follow the log as server-sent events; `Last-Event-ID` goes on after that entry.
 
@@ -194,22 +220,34 @@ class TaskViewSet(ViewSet):
             headers=headers,
         )
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Provenance})
     def provenance(self, request: Request, task_id: str) -> Response:
         """Tell where a task came from, what ran, who allowed it and what it cost."""
         return Response(provenance.of(get_task(task_id)))
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses={200: answers.Sibling(many=True)})
     def siblings(self, request: Request, task_id: str) -> Response:
         """List the other tasks of the same workflow run."""
         return Response(provenance.siblings(get_task(task_id)))
 
 
+def _filters(query: JSON) -> JSON:
+    """Return what `representation.list_chunks()` and `list_rows()` take of a query."""
+    names = {"projectId": "project_id", "status": "status"}
+    filters = {column: query[name] for name, column in names.items() if name in query}
+    if "cursor" in query:
+        priority, last_id = paging.MOST_URGENT.place(query["cursor"])
+        filters |= {"after_priority": priority, "after_id": last_id}
+    return filters
+
+
 def _create(documents: list[Document], **columns: Any) -> Task:
+    task = Task(**columns)
     if not documents:
-        return Task.objects.create(**columns)
+        insert(task)
+        return task
     with transaction.atomic():
-        task = Task.objects.create(**columns)
+        insert(task)
         task.documents.set(documents)
         return task
 
@@ -219,13 +257,6 @@ def _shown(task_id: UUID) -> JSON:
     if task is None:
         raise Http404("Task not found")
     return task
-
-
-def _whole_or_streamed(chunks: list[bytes]) -> HttpResponse | StreamingHttpResponse:
-    """Answer what was read at one moment; a long list goes out piece by piece."""
-    if len(chunks) <= 2:
-        return HttpResponse(b"".join(chunks), content_type="application/json")
-    return StreamingHttpResponse(chunks, content_type="application/json")
 
 
 def _changes(data: JSON) -> JSON:
@@ -240,7 +271,7 @@ def _changes(data: JSON) -> JSON:
 def _check_references(data: JSON) -> None:
     if (
         "projectId" in data
-        and not Project.objects.filter(pk=data["projectId"]).exists()
+        and _project_query.first(project_id=data["projectId"]) is None
     ):
         raise Invalid.field("projectId", "Project not found")
     profile = data.get("agentProfile")

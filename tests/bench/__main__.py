@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import live
-from tests.bench import report, streams
+from tests.bench import report, runs, streams
 from tests.bench.client import Target
 from tests.bench.load import (
     CONCURRENCIES,
@@ -83,6 +83,10 @@ class Bench:
         try:
             await self._requests()
             await self._streams()
+            if (
+                self.server and self.is_ours
+            ):  # others need not have the scripted runtime
+                report.runs(await runs.at_once(self.data, self.server))
         finally:
             if not self.is_ours:
                 await self.data.remove()

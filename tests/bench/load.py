@@ -123,22 +123,22 @@ class Data:
         self.projects.append(answer.json()["id"])
         return self.projects[-1]
 
-    async def tasks(self, project: str, count: int) -> list[str]:
+    async def tasks(self, project: str, count: int, **fields: Any) -> list[str]:
         """Create tasks, as quickly as the server takes them, and return their ids."""
-        answers = await self._send_all(
-            ("POST", "/api/tasks", body) for body in _bodies(project, count)
+        answers = await self.send_all(
+            ("POST", "/api/tasks", body | fields) for body in _bodies(project, count)
         )
         return [answer.json()["id"] for answer in answers]
 
     async def remove(self) -> None:
         for project in self.projects:
             path = f"/api/tasks?projectId={project}"
-            listed = await self._send_all([("GET", path, None)])
+            listed = await self.send_all([("GET", path, None)])
             tasks = [task["id"] for task in listed[0].json()]
-            await self._send_all(("DELETE", f"/api/tasks/{t}", None) for t in tasks)
-            await self._send_all([("DELETE", f"/api/projects/{project}", None)])
+            await self.send_all(("DELETE", f"/api/tasks/{t}", None) for t in tasks)
+            await self.send_all([("DELETE", f"/api/projects/{project}", None)])
 
-    async def _send_all(self, requests: Iterator[Request] | list[Request]) -> list:
+    async def send_all(self, requests: Iterator[Request] | list[Request]) -> list:
         left, answers = iter(requests), []
 
         async def send_the_next(client: Connection) -> None:

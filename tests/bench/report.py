@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from tests.bench.load import Cell
+from tests.bench.runs import Runs
 from tests.bench.streams import Idle, Lateness
 
 # Of one Node process on SQLite and two cores. Requests per second …
@@ -74,6 +75,17 @@ def lateness(figures: Sequence[Lateness]) -> None:
             *_milliseconds(late.p50, late.p99),
             str(REFERENCE_LATENESS),
         )
+
+
+def runs(figures: Runs) -> None:
+    table = Table("runs at once", "a turn s", "executed s", "completed s", "CPU ms/run")
+    table.row(
+        str(figures.count),
+        f"{figures.turn_seconds:.1f}",
+        f"{figures.executed_after:.2f}",
+        f"{figures.completed_after:.2f}",
+        f"{figures.cpu_per_run:.1f}",
+    )
 
 
 def idle(figures: Idle) -> None:

@@ -50,10 +50,16 @@ class Model(MessagesServer):
         self._numbers = defaultdict[str, count](count)
 
     def _reply(self, request: Request) -> Reply:
-        prompt = request.body["messages"][0]["content"]
+        prompt = next(text for text in _texts(request) if text.startswith("# "))
         title = prompt.splitlines()[0].removeprefix("# ")
         replies = SCRIPTS.get(title, [Reply("Done.")])
         return replies[min(next(self._numbers[prompt]), len(replies) - 1)]
+
+
+def _texts(request: Request) -> list[str]:
+    """List the texts of the first message: the agent puts what it knows before the prompt."""
+    content = request.body["messages"][0]["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content]
 
 
 @pytest.fixture(scope="module")

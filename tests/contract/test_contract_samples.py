@@ -49,7 +49,8 @@ def test_an_agent_gets_the_documents_of_its_task(site, model):
     report(site, task["id"], "queued")
     site.client.post(f"/api/tasks/{task['id']}/execute")
     site.wait_for_status(task["id"], "completed")
-    assert "meeting-transcript.txt" in json.dumps(model.history)
+    sent = [json.dumps(request.body) for request in model.requests]
+    assert any("meeting-transcript.txt" in body for body in sent)
 
 
 def test_validation_errors_have_the_documented_form(site):

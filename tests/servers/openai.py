@@ -1,11 +1,12 @@
 """The Responses API, scripted. A reply's `blocks` are whole output items."""
 
 import json
+import secrets
 from itertools import groupby
 
 from tests.servers.scripted import JSON, Reply, Request, ScriptedServer, pieces
 
-MODEL_ITEMS = {"reasoning", "function_call"}
+MODEL_ITEMS = {"reasoning", "function_call", "custom_tool_call"}
 
 
 class ResponsesServer(ScriptedServer):
@@ -55,6 +56,23 @@ class ResponsesServer(ScriptedServer):
         return [
             {**event, "sequence_number": place} for place, event in enumerate(events)
         ]
+
+
+def added_file(path: str, content: str) -> JSON:
+    """Return Codex's call for a patch that adds a file, as an output item."""
+    return patch(f"*** Add File: {path}\n+{content}")
+
+
+def patch(changes: str) -> JSON:
+    call_id = f"patch_{secrets.token_hex(4)}"
+    return {
+        "type": "custom_tool_call",
+        "id": f"ctc_{call_id}",
+        "call_id": call_id,
+        "name": "apply_patch",
+        "input": f"*** Begin Patch\n{changes}\n*** End Patch\n",
+        "status": "completed",
+    }
 
 
 def _is_of_model(item: JSON) -> bool:

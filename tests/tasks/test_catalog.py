@@ -40,13 +40,6 @@ def test_the_runtimes_are_the_five_of_the_api_in_its_order():
     assert all(catalog.runtime(name).name == name for name in catalog.RUNTIME_NAMES)
 
 
-def test_a_runtime_of_a_later_version_says_so_and_names_another():
-    readiness = catalog.RUNTIMES["openai-codex-app-server"].readiness()
-    assert not readiness.is_ready
-    assert readiness.reason == "Not part of this version yet."
-    assert "anthropic-direct" in readiness.fix
-
-
 @pytest.mark.parametrize(
     "name", ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"]
 )
@@ -102,9 +95,9 @@ def test_a_runtime_whose_package_is_missing_says_how_to_install_it():
 
 
 @pytest.mark.parametrize("name", catalog.RUNTIME_NAMES)
-def test_every_runtime_has_its_rules_before_it_has_its_code(monkeypatch, name):
+def test_every_runtime_wants_one_of_its_credentials(monkeypatch, name):
     no_embedded_model(monkeypatch)
-    facts = replace(catalog.RUNTIMES[name], is_in_this_version=True, package="")
+    facts = replace(catalog.RUNTIMES[name], package="")
     assert not facts.readiness().is_ready
     for credential in facts.credentials:
         monkeypatch.setenv(credential, "x")
@@ -115,11 +108,9 @@ def test_every_runtime_has_its_rules_before_it_has_its_code(monkeypatch, name):
 def test_a_real_model_goes_before_the_embedded_one(settings, monkeypatch):
     settings.STAGENT_DEFAULT_RUNTIME = ""
     monkeypatch.setattr(runtime_facts, "has_embedded_model", lambda: True)
-    later = replace(catalog.RUNTIMES["openai-direct"], is_in_this_version=True)
-    monkeypatch.setitem(catalog.RUNTIMES, "openai-direct", later)
     assert catalog.default_runtime().name == "anthropic-direct"
-    monkeypatch.setenv("OPENAI_API_KEY", "x")
-    assert catalog.default_runtime().name == "openai-direct"
+    monkeypatch.setenv("OLLAMA_HOST", "x")
+    assert catalog.default_runtime().name == "ollama"
 
 
 def test_readiness_tells_the_version_of_the_package():

@@ -11,9 +11,10 @@ from tests import live
 pytestmark = pytest.mark.django_db
 
 SETUP = """
+from uuid import UUID
 from tasks.models import *
 for number, status in enumerate(["completed", "failed", "running"]):
-    task = Task.objects.create(id=f"0000000{number}-0000-7000-8000-000000000000",
+    task = Task.objects.create(id=UUID(f"0000000{number}-0000-7000-8000-000000000000"),
                                title=status, status=status)
     LogEntry.objects.append(task.pk, NewEntry("assistant", "begun"))
 """

@@ -1,6 +1,8 @@
 """What a result is written in."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +108,24 @@ CASES = [
 @pytest.mark.parametrize(("result", "expected"), CASES)
 def test_a_result_is_shown_as_what_it_is(result, expected):
     assert content_type_of(result) == expected
+
+
+# As agents write them, each below a line "=== type: name".
+OUTPUTS = Path(__file__).with_name("agents_outputs.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("expected", "result"),
+    [
+        pytest.param(kind, text, id=f"{kind}: {name}")
+        for kind, name, text in re.findall(
+            r"^=== (\w+): (.+)\n((?:(?!===).*\n)+)", OUTPUTS, re.MULTILINE
+        )
+    ],
+)
+def test_what_agents_write_is_shown_as_what_it_is(expected, result):
+    assert content_type_of(result) == expected
+    assert content_type_of(result.rstrip("\n")) == expected
 
 
 @pytest.mark.parametrize(

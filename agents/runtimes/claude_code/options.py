@@ -39,8 +39,8 @@ NETWORK = (
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 )
-# The embedded model reads little: of the tools it gets one, and it calls what it gets.
-EMBEDDED_TOOLS = ("Glob",)
+# The embedded model calls the first tool that it is offered, again and again.
+EMBEDDED_TOOLS: tuple[str, ...] = ()
 
 
 def environment(
@@ -98,7 +98,8 @@ def options(
         cwd=str(assignment.workspace),
         model=endpoint.model,
         tools=list(tools),
-        max_turns=assignment.max_turns,
+        # The embedded model's one answer is cut at its limit, which the CLI would ask about.
+        max_turns=1 if endpoint.is_embedded else assignment.max_turns,
         # Sent anew at every start: a resumed session would keep its first one for ever.
         system_prompt={
             "type": "custom",

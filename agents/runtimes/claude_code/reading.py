@@ -47,6 +47,7 @@ class Reader:
         self._tools: dict[str, str] = {}
         self._partial = ""
         self._shown_at = float("-inf")
+        self.text = ""  # what the agent said last
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
 
@@ -135,6 +136,7 @@ class Reader:
                     self._tools[block.id] = block.name
                 case TextBlock() if message.model != SYNTHETIC and block.text.strip():
                     if message.parent_tool_use_id is None:
+                        self.text = block.text
                         yield events.AssistantText(block.text)
                 case ThinkingBlock() if block.thinking.strip():
                     yield events.Thinking(block.thinking)

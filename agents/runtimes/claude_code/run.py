@@ -289,6 +289,8 @@ class AgentRun:
             raise RuntimeFailed(
                 "Claude Code ended without a result. Resume to try again."
             )
+        if self._endpoint.is_embedded and self._reader.text:
+            return self._reader.text  # cut or not, it is what this model has to say
         failure = outcome.failure_of(
             self._result,
             self._endpoint,

@@ -17,7 +17,7 @@ from agents.runtimes import failures
 from agents.runtimes.base import RuntimeFailed
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.openai_direct.answer import Answer
-from agents.runtimes.openai_direct.endpoint import OpenAIEndpoint
+from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
 from agents.tools import ToolSchema
 

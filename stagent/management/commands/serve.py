@@ -143,6 +143,8 @@ class Process:
             self._close_loop()
 
     def _begin(self) -> None:
+        # Twisted's access log goes nowhere, yet each of its lines takes 0.02 ms.
+        self.server.http_factory.log = lambda request: None
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._stop)
         # A context of its own: nothing of the command's outlives it.

@@ -6,6 +6,7 @@ three tools `write`, `run` and `list` it uses, and how a request fails.
 """
 
 from tests.agents.drivers.claude_code import CLAUDE_CODE
+from tests.agents.drivers.codex import CODEX
 from tests.agents.drivers.direct import ANTHROPIC, OLLAMA, OPENAI
 
-DRIVERS = (ANTHROPIC, OPENAI, OLLAMA, CLAUDE_CODE)
+DRIVERS = (ANTHROPIC, OPENAI, OLLAMA, CLAUDE_CODE, CODEX)

@@ -10,7 +10,7 @@ def add_rule(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tasks", "0002_parked_and_suspect_runs")]
+    dependencies = [("tasks", "0004_list_orders")]
 
     operations = [
         migrations.AlterField(

@@ -1,0 +1,54 @@
+"""OpenAI's coding agent with its own tools: a `codex app-server` process for every run.
+
+Set up by the names that OpenAI's own SDK uses: OPENAI_API_KEY, OPENAI_BASE_URL (any server
+that speaks the Responses API) and OPENAI_MODEL. Every command and every patch goes through
+our permissions; what they can reach is up to Codex's own sandbox. See docs/codex.md.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from agents import sandbox
+from agents.events import Event, Finished
+from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.codex.conversation import Conversation
+from agents.runtimes.openai_endpoint import OpenAIEndpoint
+from agents.runtimes.wire import RetryPolicy
+from agents.tools.base import in_thread
+from tasks import codex_sandbox
+
+__all__ = ["Codex"]
+
+
+class Codex:
+    def __init__(
+        self, *, policy: RetryPolicy | None = None, homes: Path | None = None
+    ) -> None:
+        self._policy = policy or RetryPolicy()
+        self._homes = homes
+
+    async def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[Event, None]:
+        kept = assignment.checkpoint
+        if kept and (result := kept.state.get("result")) is not None:
+            yield Finished(str(result))
+            return
+        reason, fix = await in_thread(codex_sandbox.obstacle)
+        if reason:
+            raise RuntimeFailed(f"{reason} {fix}")
+        conversation = Conversation(
+            assignment,
+            ask,
+            endpoint=OpenAIEndpoint.from_environment(),
+            policy=self._policy,
+            homes=self._homes or sandbox.agent_homes(),
+        )
+        events = conversation.run()
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def close(self) -> None:
+        """Nothing is shared between runs."""

@@ -1,0 +1,221 @@
+"""What Codex asks before it does something, in the vocabulary of our permissions.
+
+What it asks about is a command, a patch or a question to a person. A rule may answer only
+what it certainly covers, so whatever is more than a command in the workspace, inside of the
+sandbox, becomes an action that no rule covers: a person sees it with what is odd about it.
+"""
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.events import JSON
+from agents.runtimes.base import Decision, ToolCall
+from agents.runtimes.codex.rollout import Call
+from agents.tools.base import shown_path
+from agents.workspace import Workspace, path_action
+from tasks.readable import readable
+
+ASK_HUMAN = "ask_human"
+ASK_HUMAN_TOOL: JSON = {
+    "type": "function",
+    "name": ASK_HUMAN,
+    "description": (
+        "Ask the person who gave you this task, and wait for the answer. Only for what you"
+        " cannot find out and must not decide by yourself."
+    ),
+    "inputSchema": {
+        "type": "object",
+        "properties": {"question": {"type": "string"}},
+        "required": ["question"],
+        "additionalProperties": False,
+    },
+}
+NOT_OUTSIDE = "Commands cannot leave the sandbox on this server."
+COMMAND = "item/commandExecution/requestApproval"
+PATCH = "item/fileChange/requestApproval"
+HOST_TOOL = "item/tool/call"
+_SHELLS = (["/bin/bash", "-lc"], ["/usr/bin/bash", "-lc"], ["/bin/sh", "-lc"])
+_VERBS = {"add": "Writing", "update": "Writing", "delete": "Deleting"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request of Codex that waits for an answer."""
+
+    request_id: int | str
+    method: str
+    params: JSON
+
+    @property
+    def item_id(self) -> str:
+        return str(self.params.get("itemId") or self.params.get("callId") or "")
+
+    @property
+    def call_id(self) -> str:
+        """Return an id that no other call has: models may use theirs again, and any text."""
+        return f"{self.params.get('turnId')}.{self.request_id}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    how: Literal["result", "error"]
+    said: JSON
+    is_allowed: bool = False
+    reason: str = ""  # of a denial, for the model
+    calls: Sequence[ToolCall] = ()
+
+
+def calls_of(
+    question: Question, *, call: Call | None, item: JSON, workspace: Workspace
+) -> list[ToolCall]:
+    """Say what is asked for, as calls that must all be allowed; none: it is refused.
+
+    `call` is the model's own, where it is known, `item` what Codex makes of it.
+    """
+    match question.method:
+        case "item/commandExecution/requestApproval":
+            return [_command(question, call, workspace)]
+        case "item/fileChange/requestApproval" if not question.params.get("grantRoot"):
+            return _patch(question, item, workspace)
+        case "item/tool/call" if question.params.get("tool") == ASK_HUMAN:
+            return [_asking(question)]
+    return []
+
+
+def reply_to(
+    question: Question, calls: Sequence[ToolCall], decisions: Sequence[Decision]
+) -> Reply:
+    """Word the answer: for this call only, never for those to come."""
+    denied = [one for one in decisions if not one.is_allowed]
+    reason = denied[0].message if denied else ""
+    if question.method == HOST_TOOL:
+        text = decisions[0].message or ("Yes." if not denied else "No.")
+        content = [{"type": "inputText", "text": text}]
+        said: JSON = {"contentItems": content, "success": not denied}
+        return Reply("result", said, is_allowed=not denied, calls=calls)
+    # The protocol has no edited input: what was allowed must be what is going to run.
+    edited = any(
+        one.tool_input != call.tool_input
+        for one, call in zip(decisions, calls, strict=False)
+    )
+    if denied or edited:
+        said = {"decision": "decline"}
+        return Reply("result", said, reason=reason, calls=calls)
+    return Reply("result", {"decision": "accept"}, is_allowed=True, calls=calls)
+
+
+def summary(calls: Sequence[ToolCall]) -> tuple[JSON, str]:
+    """Return the input of calls that are one for the model, and a sentence for people."""
+    if len(calls) == 1:
+        return calls[0].tool_input, calls[0].message
+    message = "; ".join(call.message for call in calls)
+    return {"changes": [call.tool_input for call in calls]}, readable(message)
+
+
+def leaves_sandbox(call: Call | None) -> bool:
+    wish = call.tool_input.get("sandbox_permissions") if call else None
+    return wish not in (None, "use_default")
+
+
+def kept_in(calls: Sequence[ToolCall]) -> Reply:
+    """Decline what wants out of the sandbox: outside of it is no workspace to work in."""
+    return Reply("result", {"decision": "decline"}, reason=NOT_OUTSIDE, calls=calls)
+
+
+def refusal() -> Reply:
+    return Reply("error", {"code": -32601, "message": "This client does not do that."})
+
+
+# --- Commands ----------------------------------------------------------------------------
+
+
+def _command(question: Question, call: Call | None, workspace: Workspace) -> ToolCall:
+    line, remarks = _line(question.params, call, workspace)
+    tool_input: JSON = {"command": line}
+    if remarks:
+        tool_input["remarks"] = remarks
+    if reason := question.params.get("reason"):
+        tool_input["reason"] = reason
+    aside = f" ({', '.join(remarks)})" if remarks else ""
+    because = f", because: {readable(str(reason))}" if reason else ""
+    return ToolCall(
+        question.call_id,
+        "exec_command",
+        tool_input,
+        # No rule covers a line with brackets.
+        action=f"run:[{', '.join(remarks)}] {line}" if remarks else f"run:{line}",
+        message=f"Running{aside}: {readable(line)}{because}",
+    )
+
+
+def _line(
+    params: JSON, call: Call | None, workspace: Workspace
+) -> tuple[str, list[str]]:
+    """Return the command line, and all that makes it more than a command in the workspace."""
+    shown = str(params.get("command"))
+    inner = _inside(shown)
+    line = shown if inner is None else inner
+    remarks = []
+    if inner is None or params.get("kind", "command") != "command":
+        remarks.append("not by the usual shell")
+    if call is None or call.tool_input.get("cmd") != inner:
+        remarks.append("perhaps outside the sandbox")
+    elif leaves_sandbox(call):
+        remarks.append("outside the sandbox")
+    if call and call.tool_input.get("tty"):
+        # What is typed into it is asked about by nobody, and may be any command.
+        remarks.append("in a terminal that the agent can type into")
+    folder = os.path.realpath(str(params.get("cwd")))
+    if folder != workspace.root:
+        place = path_action(workspace, "run", folder).removeprefix("run:")
+        remarks.append(f"in {place}")
+    return line, remarks
+
+
+def _inside(shown: str) -> str | None:
+    """Unwrap `/bin/bash -lc '…'`; None if it is anything else."""
+    try:
+        *shell, line = shlex.split(shown)
+    except ValueError:
+        return None
+    return line if shell in _SHELLS else None
+
+
+# --- Patches and questions ---------------------------------------------------------------
+
+
+def _patch(question: Question, item: JSON, workspace: Workspace) -> list[ToolCall]:
+    """Ask for each file by itself, so that a rule for one never lets another pass."""
+    calls: list[ToolCall] = []
+    for change in item.get("changes") or []:
+        kind = change["kind"]
+        for path in filter(None, (change["path"], kind.get("move_path"))):
+            number = f".{len(calls)}" if calls else ""
+            action = path_action(workspace, "write", path)
+            verb = _VERBS.get(kind["type"], "Changing")
+            calls.append(
+                ToolCall(
+                    question.call_id + number,
+                    "apply_patch",
+                    {"path": path, "kind": kind["type"], "diff": change["diff"]},
+                    action=action,
+                    message=f"{verb} file: {shown_path(action.partition(':')[2])}",
+                )
+            )
+    return calls
+
+
+def _asking(question: Question) -> ToolCall:
+    arguments = question.params.get("arguments")
+    asked = arguments.get("question") if isinstance(arguments, dict) else arguments
+    # No kind that rules know: only a person answers.
+    return ToolCall(
+        question.call_id,
+        ASK_HUMAN,
+        {"question": str(asked)},
+        action=f"ask:{asked}",
+        message=f"The agent asks: {readable(str(asked))}",
+    )

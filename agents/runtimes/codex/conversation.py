@@ -1,0 +1,275 @@
+"""One run of Codex: a process that is started, told what to do, listened to and ended.
+
+What goes into the log comes from what Codex says; what it used and what is kept to go on
+comes from its rollout, which is read after everything that it says. So by the time a tool
+call is put to a person, what the request before it used is booked, and a used-up budget or
+turn limit has ended the run.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
+from pathlib import Path
+
+from agents import events
+from agents.events import JSON, Event
+from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.codex import approvals
+from agents.runtimes.codex.app_server import CallRefused, Gone, Message
+from agents.runtimes.codex.approvals import Question, Reply
+from agents.runtimes.codex.desk import Desk
+from agents.runtimes.codex.failures import failure_of
+from agents.runtimes.codex.items import Items
+from agents.runtimes.codex.rollout import Call
+from agents.runtimes.codex.thread import Thread, text
+from agents.runtimes.openai_endpoint import OpenAIEndpoint
+from agents.runtimes.wire import RetryPolicy, TurnFailed
+from agents.tools.base import to_the_end
+from agents.workspace import Workspace
+
+GLANCE_SECONDS = 0.05  # while it is not known yet what a request used
+LATE_SECONDS = 2.0  # for what a command says that is ended with the turn
+# What we put into the inbox ourselves, or take for a message.
+DECIDED = "stagent/decided"
+IDLE: Message = ("stagent/idle", {}, None)
+
+
+class Conversation:
+    def __init__(
+        self,
+        assignment: Assignment,
+        ask: AskPermission,
+        *,
+        endpoint: OpenAIEndpoint,
+        policy: RetryPolicy,
+        homes: Path,
+    ) -> None:
+        self._assignment = assignment
+        self._endpoint = endpoint
+        self._policy = policy
+        self._thread = Thread(assignment, endpoint, homes)
+        self._inbox = self._thread.server.inbox
+        self._items = Items()
+        self._desk = Desk(
+            ask,
+            Workspace(assignment.workspace),
+            self._items,
+            decided=lambda key: self._inbox.put_nowait((DECIDED, {}, key)),
+        )
+        self._turn: JSON = {}
+        self._failures = 0
+        self._answered: list[Call] = []
+
+    async def run(self) -> AsyncGenerator[Event, None]:
+        try:
+            work = self._work()
+            async with aclosing(work):
+                async for event in work:
+                    yield event
+        except Gone as error:
+            said = self._thread.server.last_words
+            raise RuntimeFailed(
+                f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said})."
+                " Resume to go on from here."
+            ) from error
+        finally:
+            await to_the_end(self._stop())
+
+    async def _stop(self) -> None:
+        await self._desk.forget_all()
+        await self._thread.stop(self._turn.get("id"))
+
+    async def _work(self) -> AsyncGenerator[Event, None]:
+        given = await self._thread.open()
+        if self._thread.notice:
+            yield events.Notice(self._thread.notice)
+        turns = self._turns(given)
+        async with aclosing(turns):
+            async for event in turns:
+                yield event
+        result = self._items.text
+        for event in self._grown():
+            yield event
+        yield events.CheckpointReached(self._thread.rollout.state(result=result))
+        yield events.Finished(result)
+
+    # --- Turns ---
+
+    async def _turns(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
+        while True:
+            turn = self._take_turn(given)
+            async with aclosing(turn):
+                async for event in turn:
+                    yield event
+            ended, self._turn = self._turn, {}
+            if ended["status"] == "completed":
+                return
+            delay, reason = self._delay(ended.get("error") or {})
+            yield events.Retrying(f"{reason}; next try in {delay:.0f} s", delay)
+            await asyncio.sleep(delay)
+            given = []  # it goes on with what it has
+
+    def _delay(self, error: JSON) -> tuple[float, str]:
+        """Say when to try again and why, or raise what ends the run."""
+        if not error:
+            raise RuntimeFailed("Codex gave up this turn. Resume to go on from here.")
+        failure = failure_of(error, self._endpoint)
+        if not isinstance(failure, TurnFailed):
+            raise failure
+        self._failures += 1
+        return self._policy.delay(failure, self._failures), failure.reason
+
+    async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
+        started = await self._thread.call("turn/start", input=given)
+        self._turn = started["turn"]
+        while self._turn["status"] == "inProgress":
+            heard = self._hear()
+            async with aclosing(heard):
+                async for event in heard:
+                    yield event
+        await self._desk.forget_all()
+        late = self._await_late()
+        async with aclosing(late):
+            async for event in late:
+                yield event
+
+    async def _hear(self) -> AsyncGenerator[Event, None]:
+        """Take in one thing that Codex says, and what is in the rollout by then."""
+        method, params, request_id = await self._next()
+        if request_id is not None:
+            asked = self._heard_of(request_id, method, params)
+            async with aclosing(asked):
+                async for event in asked:
+                    yield event
+        elif params.get("threadId") == self._thread.rollout.thread_id:
+            for event in self._said(method, params):
+                yield event
+            if method == "serverRequest/resolved":
+                await self._desk.forget(params["requestId"])
+        for event in self._grown():
+            yield event
+        if due := self._desk.due(self._thread.rollout):
+            self._hold_to_the_limit()
+            self._desk.ask(due, self._thread.rollout)
+
+    async def _next(self) -> Message:
+        seconds = None if self._desk.is_asking else self._policy.turn
+        if self._desk.has_unasked:
+            seconds = GLANCE_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                message = await self._inbox.get()
+        except TimeoutError:
+            if self._desk.has_unasked:
+                return IDLE
+            raise RuntimeFailed(
+                f"Codex said nothing for {self._policy.turn:,.0f} s. Resume to try again."
+            ) from None
+        if not message[0]:
+            raise Gone("it has ended")
+        return message
+
+    def _said(self, method: str, params: JSON) -> Iterator[Event]:
+        match method:
+            case "item/agentMessage/delta":
+                yield from self._items.grew(params["itemId"], params["delta"])
+            case "item/started":
+                self._items.started(params["item"])
+            case "item/completed":
+                yield from self._items.completed(params["item"])
+            case "thread/tokenUsage/updated":
+                # The rollout has told it before, unless it comes late.
+                if used := self._thread.rollout.book(params["tokenUsage"]["total"]):
+                    yield used
+                yield from self._results()
+            case "warning":
+                yield events.Notice(f"Codex warns: {params.get('message')}"[:1_000])
+            case "turn/completed" if params["turn"]["id"] == self._turn.get("id"):
+                self._turn = params["turn"]
+
+    def _grown(self) -> Iterator[Event]:
+        news = self._thread.rollout.grow()
+        yield from news.used
+        if news.used:
+            self._failures = 0
+        self._answered += news.answered
+        if news.lines:
+            yield events.CheckpointReached(
+                self._thread.rollout.state(), news.lines, will_continue=news.calls_tools
+            )
+        if news.calls_tools:
+            self._hold_to_the_limit()
+
+    def _hold_to_the_limit(self) -> None:
+        limit = self._assignment.max_turns
+        if self._thread.rollout.requests >= limit:
+            raise RuntimeFailed(
+                f"The turn limit of {limit} is reached. Raise maxTurns and resume."
+            )
+
+    def _results(self) -> Iterator[Event]:
+        answered, self._answered = self._answered, []
+        for call in answered:
+            yield from self._items.answered(call, self._turn["id"])
+
+    async def _await_late(self) -> AsyncGenerator[Event, None]:
+        """End what still runs when the agent is done, and hear what comes of it."""
+        for event in (*self._grown(), *self._results()):
+            yield event
+        if self._items.has_open:
+            await self._thread.clean()
+        while self._items.has_open and (message := await self._next_late()):
+            for event in self._said(message[0], message[1]):
+                yield event
+        for event in self._items.close():
+            yield event
+
+    async def _next_late(self) -> Message | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_SECONDS):
+                message = await self._inbox.get()
+                return message if message[0] else None
+        return None
+
+    # --- Questions ---
+
+    async def _heard_of(
+        self, request_id: int | str, method: str, params: JSON
+    ) -> AsyncGenerator[Event, None]:
+        """Take a question of Codex, or answer one that is decided."""
+        if method != DECIDED:
+            self._desk.take(Question(request_id, method, params))
+        elif asked := self._desk.take_answer(request_id):
+            decided = self._answer(asked[0], await asked[1])
+            async with aclosing(decided):
+                async for event in decided:
+                    yield event
+
+    async def _answer(
+        self, question: Question, reply: Reply
+    ) -> AsyncGenerator[Event, None]:
+        for event in self._consequence(question, reply):
+            yield event
+        if reply.reason:
+            # Before the answer, which has no room for it: the model reads both together.
+            reason = text(f"This was denied: {reply.reason}")
+            with suppress(CallRefused):
+                await self._thread.call(
+                    "turn/steer", expectedTurnId=self._turn["id"], input=[reason]
+                )
+        self._thread.server.answer(question.request_id, reply.said, how=reply.how)
+
+    def _consequence(self, question: Question, reply: Reply) -> Iterator[Event]:
+        if not reply.calls:
+            return
+        first = reply.calls[0]
+        if reply.is_allowed:
+            self._items.begun(question.item_id, question.call_id, first.tool_name)
+            tool_input, message = approvals.summary(reply.calls)
+            yield events.ToolUse(question.call_id, first.tool_name, tool_input, message)
+        else:
+            self._items.ended(question.item_id)
+            said = f"Denied: {reply.reason}" if reply.reason else "Denied."
+            yield events.ToolResult(
+                question.call_id, first.tool_name, said, is_error=True
+            )

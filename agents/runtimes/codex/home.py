@@ -1,0 +1,172 @@
+"""The folder that one run of Codex lives in, and all that it is told by way of files.
+
+It is made for the run and removed after it: what lasts is in the database. Nothing of the
+worker's environment is handed on, and no key is in a file: commands can read the disk.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from codex_cli_bin import bundled_codex_path, bundled_path_dir
+
+from agents import sandbox
+from agents.runtimes.openai_endpoint import OpenAIEndpoint
+
+KEY = "STAGENT_PROVIDER_KEY"
+PROVIDER = "stagent"
+PERMISSIONS = "stagent"
+# Longest silence in the middle of an answer: a reasoning model is silent long.
+IDLE_MILLISECONDS = 300_000
+# Folders that Codex mounts over in the workspace for a command, and may leave behind.
+LITTER = (".git", ".codex", ".agents", ".aws")
+# What a network needs, which is not for the commands.
+HANDED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+
+# Each ends a way in which it would do more than the task: fetch plug-ins, start agents of
+# its own, remember this run in the next one, retry for ever.
+SWITCHES: dict[str, bool | str | int] = {
+    "features.plugins": False,
+    "features.apps": False,
+    "features.unbounded_connection_retries": False,
+    "agents.enabled": False,
+    "features.multi_agent": False,
+    "features.goals": False,
+    "features.hooks": False,
+    "features.shell_snapshot": False,
+    "skills.bundled.enabled": False,
+    "web_search": "disabled",
+    "history.persistence": "none",
+    "project_doc_max_bytes": 0,
+    "shell_environment_policy.inherit": "core",
+}
+
+
+@dataclass(frozen=True)
+class Home:
+    folder: Path
+    marker: str
+    workspace: Path
+    litter: frozenset[str]  # what is not there yet, so that what is then is Codex's
+
+    @property
+    def scratch(self) -> Path:
+        # Below the system's folder for temporary files Codex refuses to work, so it is
+        # told that this one is it.
+        return self.folder / "tmp-of-commands"
+
+    @property
+    def argv(self) -> list[str]:
+        given = {
+            **SWITCHES,
+            # Commands inherit neither: the marker finds what they start.
+            f"shell_environment_policy.set.{sandbox.MARKER}": self.marker,
+            "shell_environment_policy.set.HOME": str(self.scratch),
+        }
+        options = [
+            part
+            for name, value in given.items()
+            for part in ("-c", f"{name}={json.dumps(value)}")
+        ]
+        return [str(bundled_codex_path()), *options, "app-server"]
+
+    def environment(self, endpoint: OpenAIEndpoint) -> dict[str, str]:
+        names = {*HANDED_ON, *(name.lower() for name in HANDED_ON)}
+        return {
+            **{name: os.environ[name] for name in names if name in os.environ},
+            "PATH": f"{bundled_path_dir()}:{os.environ.get('PATH', os.defpath)}",
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            "HOME": str(self.folder),
+            "CODEX_HOME": str(self.folder),
+            "TMPDIR": str(self.scratch),
+            KEY: endpoint.api_key,
+            sandbox.MARKER: self.marker,
+        }
+
+    def lay_out(self, endpoint: OpenAIEndpoint) -> None:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700)  # conversations will be in it
+        self.scratch.mkdir()
+        (self.folder / "config.toml").write_text(_configuration(self, endpoint))
+
+    def remove(self) -> None:
+        """Remove it, and what its sandbox left in the workspace."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for name in self.litter:
+            with suppress(OSError):  # not there, or not empty: then it is the agent's
+                (self.workspace / name).rmdir()
+
+
+def new_home(workspace: Path, homes: Path) -> Home:
+    marker = sandbox.new_marker()
+    missing = (name for name in LITTER if not os.path.lexists(workspace / name))
+    return Home(homes / marker, marker, workspace, litter=frozenset(missing))
+
+
+def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
+    return "\n".join(
+        [
+            *_pairs(
+                model=endpoint.model,
+                model_provider=PROVIDER,
+                default_permissions=PERMISSIONS,
+            ),
+            f"[model_providers.{PROVIDER}]",
+            *_pairs(
+                name="The provider",
+                base_url=endpoint.url,
+                env_key=KEY,
+                wire_api="responses",
+                # All retries are ours: Codex hides why it retries, and for how long.
+                request_max_retries=0,
+                stream_max_retries=0,
+                stream_idle_timeout_ms=IDLE_MILLISECONDS,
+            ),
+            # Otherwise it trusts a folder with .git, and runs what is configured in there.
+            f"[projects.{_text(str(home.workspace))}]",
+            *_pairs(trust_level="untrusted"),
+            f"[permissions.{PERMISSIONS}]",
+            *_pairs(extends=":workspace"),
+            f"[permissions.{PERMISSIONS}.filesystem]",
+            *(f"{_text(path)} = {_text(access)}" for path, access in _access(home)),
+            "",
+        ]
+    )
+
+
+def _access(home: Home) -> Iterable[tuple[str, str]]:
+    """List what commands may see, beyond reading the machine and writing the workspace.
+
+    With at least one folder denied Codex never runs a command outside of its sandbox by
+    itself; without any it does, with what was allowed once and what the sandbox refused.
+    """
+    denied = {*sandbox.hidden_folders(), str(home.folder), "/tmp"}  # noqa: S108
+    access: Mapping[str, str] = {
+        **dict.fromkeys(_outermost(denied), "deny"),
+        str(bundled_codex_path().parents[1]): "read",
+        str(home.scratch): "write",
+        str(home.workspace): "write",
+    }
+    return access.items()
+
+
+def _outermost(folders: set[str]) -> list[str]:
+    """Leave out what lies in another of the folders: the sandbox cannot hide it twice."""
+    return [
+        folder
+        for folder in sorted(folders)
+        if not any(folder.startswith(f"{other}/") for other in folders)
+    ]
+
+
+def _pairs(**values: str | int) -> list[str]:
+    return [f"{name} = {_text(value)}" for name, value in values.items()]
+
+
+def _text(value: str | int) -> str:
+    """Write a TOML value: its strings are JSON's, but for what no path or URL has."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

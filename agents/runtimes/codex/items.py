@@ -1,0 +1,135 @@
+"""What Codex says of its work, as events; and which calls have had no result yet."""
+
+import re
+import time
+from collections.abc import Iterator
+
+from agents import events
+from agents.events import JSON, Event
+from agents.runtimes.codex.rollout import Call
+from agents.tools.base import clipped
+from tasks.readable import readable
+
+PARTIAL_TEXT_SECONDS = 0.1
+# What the model is told of a command that goes on while it does something else.
+GOES_ON = "Process running with session ID"
+_EXIT = re.compile("Process exited with code (-?[0-9]+)")
+# Items of calls that somebody is asked about.
+ASKED_ABOUT = ("commandExecution", "fileChange", "dynamicToolCall")
+UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without it."
+
+
+class Items:
+    def __init__(self) -> None:
+        self.text = ""  # what the agent said last
+        # What Codex makes of the calls it asks about, by id, as it was said last.
+        self.items: dict[str, JSON] = {}
+        self._open: dict[str, tuple[str, str]] = {}  # to call id and tool
+        self._ended: set[str] = set()
+        self._partial = ""
+        self._partial_id = ""
+        self._shown_at = float("-inf")
+
+    def begun(self, item_id: str, call_id: str, tool_name: str) -> None:
+        """Await the result of a call that may run now."""
+        self._open[item_id] = (call_id, tool_name)
+        self._ended.discard(item_id)
+
+    def ended(self, item_id: str) -> None:
+        """Expect no more of a call: it was denied."""
+        self._open.pop(item_id, None)
+        self._ended.add(item_id)
+
+    @property
+    def has_open(self) -> bool:
+        return bool(self._open)
+
+    def started(self, item: JSON) -> None:
+        if item["type"] in ASKED_ABOUT:
+            self.items[item["id"]] = item
+
+    def grew(self, item_id: str, delta: str) -> Iterator[Event]:
+        """Show a message while it is written, a few times a second."""
+        if item_id != self._partial_id:
+            self._partial, self._partial_id = "", item_id
+        self._partial += delta
+        if time.monotonic() - self._shown_at >= PARTIAL_TEXT_SECONDS:
+            self._shown_at = time.monotonic()
+            yield events.PartialText(self._partial)
+
+    def completed(self, item: JSON) -> Iterator[Event]:
+        self.started(item)
+        match item["type"]:
+            case "agentMessage" if item["text"].strip():
+                self.text = item["text"]
+                yield events.AssistantText(item["text"])
+            case "reasoning":
+                thought = "\n\n".join(item.get("summary") or [])
+                if thought.strip():
+                    yield events.Thinking(thought)
+            case "contextCompaction":
+                yield events.Notice(
+                    "The conversation grew too long; Codex went on with a summary of it."
+                )
+            case _ if item["id"] in self._open:
+                output, is_error = _outcome(item)
+                yield self._result(item["id"], output, is_error=is_error)
+
+    def answered(self, call: Call, turn_id: str) -> Iterator[Event]:
+        """Take what the model was told for the result of a call that has no other.
+
+        Such are calls that nobody was asked about, and some that the sandbox refused.
+        """
+        if call.call_id in self._ended:
+            return
+        output, is_error, goes_on = _told(call.output or "")
+        if call.call_id not in self._open:
+            if call.call_id in self.items:
+                return
+            call_id = f"{turn_id}-{call.call_id}"
+            self.begun(call.call_id, call_id, call.tool_name)
+            message = f"Using {readable(call.tool_name)}"
+            yield events.ToolUse(call_id, call.tool_name, call.tool_input, message)
+            goes_on = False
+        if not goes_on:
+            yield self._result(call.call_id, output, is_error=is_error)
+
+    def close(self) -> Iterator[Event]:
+        """End what will have no result any more."""
+        for item_id in list(self._open):
+            yield self._result(item_id, UNKNOWN_OUTCOME, is_error=True)
+
+    def _result(self, item_id: str, output: str, *, is_error: bool) -> Event:
+        call_id, tool_name = self._open.pop(item_id)
+        self._ended.add(item_id)
+        return events.ToolResult(call_id, tool_name, clipped(output), is_error)
+
+
+def _told(said: str) -> tuple[str, bool, bool]:
+    """Read what the model is told of a command: its output, is it a failure, does it go on."""
+    head, mark, output = said.partition("\nOutput:\n")
+    if not mark:
+        return said, False, False
+    code = _EXIT.search(head)
+    failed = code is not None and code[1] != "0"
+    note = f"[exit code {code[1]}]" if code and failed else ""
+    return f"{output}{note}" or "(No output.)", failed, GOES_ON in head
+
+
+def _outcome(item: JSON) -> tuple[str, bool]:
+    """Say what came of a tool call, and whether that is a failure."""
+    is_error = item.get("status") != "completed"
+    match item["type"]:
+        case "commandExecution":
+            output = item.get("aggregatedOutput") or ""
+            code = item.get("exitCode")
+            end = f"[exit code {code}]" if code else ""
+            return f"{output}{end}" or "(No output.)", is_error or bool(code)
+        case "fileChange":
+            paths = [change["path"] for change in item.get("changes") or []]
+            verb = "Not changed" if is_error else "Changed"
+            return f"{verb}: {', '.join(paths)}", is_error
+        case "dynamicToolCall":
+            parts = item.get("contentItems") or []
+            return "\n".join(str(part.get("text", "")) for part in parts), is_error
+    return str(item.get("status", "")), is_error

@@ -1,0 +1,223 @@
+"""The rollout: the file in which Codex keeps a conversation, a line of JSON an item.
+
+It is the one thing in which all of a run can be found as it happens: every item of the
+conversation, what each request used, and that before the tools it called are asked about.
+So it is read as it grows, kept in checkpoints, and laid down again where a run goes on.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from agents import usage
+from agents.events import JSON, UsageReported
+from agents.runtimes.base import Checkpoint
+from ledger.pricing import Usage
+
+VERSION = 1
+CALLS = {"function_call", "custom_tool_call"}
+MODEL_ITEMS = CALLS | {"reasoning"}
+OUTPUTS = {"function_call_output", "custom_tool_call_output"}
+
+
+@dataclass
+class Call:
+    """A tool call of the model."""
+
+    call_id: str
+    tool_name: str
+    tool_input: JSON
+    output: str | None = None
+    is_settled: bool = (
+        False  # the answer that it is part of is whole, and what it used known
+    )
+
+
+@dataclass
+class News:
+    """What is new in the rollout."""
+
+    lines: list[JSON] = field(default_factory=list)
+    used: list[UsageReported] = field(default_factory=list)
+    answered: list[Call] = field(default_factory=list)
+    calls_tools: bool = (
+        False  # an answer is whole, and its calls make another one needed
+    )
+
+
+class Rollout:
+    """The rollout of one conversation, from its first line to what was read last."""
+
+    def __init__(self, *, provider: str, model: str, skipped: int = 0) -> None:
+        self.calls: dict[str, Call] = {}
+        self.skipped = skipped  # kept items before ours, of one that cannot be read
+        self._provider = provider
+        self._model = model
+        self._thread_id = ""
+        self._home = Path()
+        self._path: Path | None = None
+        self._read = 0
+        self._total = Usage(provider=provider, model=model)
+        self.requests = 0  # of the model's, answered at least in part
+        self._in_answer: list[Call] = []
+        self._is_answer = False
+        self._kept: list[JSON] = []
+
+    @classmethod
+    def restored(
+        cls, checkpoint: Checkpoint, *, provider: str, model: str
+    ) -> "Rollout | None":
+        """Take up `checkpoint`, or return None if it is none of ours or damaged."""
+        state = checkpoint.state
+        if state.get("v") != VERSION or state.get("wire") != "codex":
+            return None
+        try:
+            self = cls(provider=provider, model=model, skipped=int(state["skipped"]))
+            self._kept = checkpoint.items[self.skipped :]
+            self._thread_id = str(state["thread"])
+            self._path = Path(_safe(str(state["path"])))
+            for line in self._kept:
+                self._take(line, News())
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        return self if self._kept else None
+
+    @property
+    def thread_id(self) -> str:
+        return self._thread_id
+
+    @property
+    def open_calls(self) -> list[Call]:
+        return [call for call in self.calls.values() if call.output is None]
+
+    def open_call(self, call_id: str) -> Call | None:
+        """Return the call of that id which has no output yet: some models use ids again."""
+        call = self.calls.get(call_id)
+        return call if call and call.output is None else None
+
+    def lay_down(self, home: Path) -> None:
+        """Write what was kept where Codex will look for it."""
+        assert self._path  # noqa: S101 (for mypy: only of one that was restored)
+        self._home = home
+        path = home / self._path
+        path.parent.mkdir(parents=True)
+        lines = "".join(json.dumps(line) + "\n" for line in self._kept)
+        path.write_text(lines)
+        self._read = len(lines.encode())
+        self._kept, self.requests = [], 0
+
+    def begin(self, home: Path, thread: JSON) -> None:
+        """Follow the rollout of a new thread."""
+        self._home = home
+        self._thread_id = thread["id"]
+        self._path = Path(thread["path"]).relative_to(home.resolve())
+
+    def grow(self) -> News:
+        """Read what was added since, up to the last whole line."""
+        news = News()
+        for line in self._new_lines():
+            self._take(line, news)
+            # What is only for showing is long, and not needed to go on.
+            if line["payload"].get("type") != "item_completed":
+                news.lines.append(line)
+        return news
+
+    def book(self, total: JSON) -> UsageReported | None:
+        """Report by how much the running total grew: what comes again is nothing new."""
+        counted = usage.of_codex(total, provider=self._provider, model=self._model)
+        used = usage.difference(counted, self._total)
+        if used is None:
+            return None
+        self._total = counted
+        everything = counted.prompt_tokens + counted.output_tokens
+        return UsageReported(f"{self._thread_id}@{everything}", used)
+
+    def state(self, *, result: str | None = None) -> JSON:
+        return {
+            "v": VERSION,
+            "wire": "codex",
+            "thread": self._thread_id,
+            "path": str(self._path),
+            "skipped": self.skipped,
+            # Only of a run that is cut off before it can hand it over.
+            "result": result,
+        }
+
+    def _new_lines(self) -> list[JSON]:
+        assert self._path  # noqa: S101 (for mypy: it has begun)
+        try:
+            with (self._home / self._path).open("rb") as file:
+                file.seek(self._read)
+                added = file.read()
+        except FileNotFoundError:  # it is made with the first turn
+            return []
+        whole = added[: added.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def _take(self, line: JSON, news: News) -> None:
+        payload = line["payload"]
+        if line["type"] == "response_item":
+            self._count(payload)
+        match line["type"], payload.get("type"):
+            case "response_item", kind if kind in CALLS:
+                self._call(payload)
+            case "response_item", kind if kind in OUTPUTS:
+                self._output(payload, news)
+            case "token_usage_record", _:
+                self._settle(news)
+                self._book(payload["thread_token_usage"], news)
+            case "event_msg", "token_count":
+                total = (payload.get("info") or {}).get("total_token_usage")
+                self._book(total, news)
+
+    def _count(self, payload: JSON) -> None:
+        # The items of one answer follow one another; what its tools say comes after them.
+        is_model = payload["type"] in MODEL_ITEMS or payload.get("role") == "assistant"
+        self.requests += is_model and not self._is_answer
+        self._is_answer = is_model
+
+    def _call(self, payload: JSON) -> None:
+        written = payload.get("arguments", payload.get("input"))
+        call = Call(payload["call_id"], payload["name"], _input(written))
+        if any(other.call_id == call.call_id for other in self._in_answer):
+            call.tool_input = {}  # it cannot be told which of them is asked about
+        self.calls[call.call_id] = call
+        self._in_answer.append(call)
+
+    def _output(self, payload: JSON, news: News) -> None:
+        if call := self.calls.get(payload["call_id"]):
+            call.output = _output_text(payload["output"])
+            news.answered.append(call)
+
+    def _settle(self, news: News) -> None:
+        news.calls_tools = news.calls_tools or bool(self._in_answer)
+        for call in self._in_answer:
+            call.is_settled = True
+        self._in_answer = []
+
+    def _book(self, total: JSON | None, news: News) -> None:
+        if total is not None and (used := self.book(total)):
+            news.used.append(used)
+
+
+def _safe(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0] != "sessions" or ".." in parts:
+        raise ValueError(f"not the path of a rollout: {path}")
+    return path
+
+
+def _input(written: object) -> JSON:
+    try:
+        given = json.loads(str(written))
+    except ValueError:
+        return {"input": written}
+    return given if isinstance(given, dict) else {"input": written}
+
+
+def _output_text(output: object) -> str:
+    if isinstance(output, list):
+        parts = (str(part.get("text") or f"({part.get('type')})") for part in output)
+        return "\n".join(parts)
+    return str(output)

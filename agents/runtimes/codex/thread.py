@@ -1,0 +1,133 @@
+"""A conversation with Codex and the process that leads it, from the start to the very end."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from agents import sandbox
+from agents.events import JSON
+from agents.runtimes.base import Assignment, RuntimeFailed
+from agents.runtimes.codex.app_server import AppServer, CallRefused, Gone
+from agents.runtimes.codex.approvals import ASK_HUMAN_TOOL
+from agents.runtimes.codex.home import PERMISSIONS, PROVIDER, new_home
+from agents.runtimes.codex.rollout import Rollout
+from agents.runtimes.openai_endpoint import OpenAIEndpoint
+
+POLICY = "untrusted"  # by which it asks before every command and every patch
+# With what the process is given to exit, less than five seconds in all.
+STOP_SECONDS = 0.5
+INTERRUPTED = (
+    "This conversation was interrupted. Of a tool call without a real output the outcome is"
+    " unknown: it may or may not have been carried out. Look before you repeat it."
+)
+
+
+class Thread:
+    def __init__(
+        self, assignment: Assignment, endpoint: OpenAIEndpoint, homes: Path
+    ) -> None:
+        self.server = AppServer()
+        self.rollout = Rollout(provider=endpoint.provider, model=endpoint.model)
+        self.notice = (
+            ""  # what a person should know of how it was opened; mostly nothing
+        )
+        self._assignment = assignment
+        self._endpoint = endpoint
+        self._home = new_home(assignment.workspace, homes)
+
+    async def open(self) -> list[JSON]:
+        """Start the process, begin or take up the conversation; return what to say first."""
+        self._home.lay_out(self._endpoint)
+        is_taken_up = self._lay_down()
+        await self.server.start(
+            self._home.argv,
+            cwd=self._assignment.workspace,
+            environment=self._home.environment(self._endpoint),
+        )
+        if is_taken_up and await self._resume():
+            return [text(INTERRUPTED)] if self.rollout.open_calls else []
+        started = await self._open("start", dynamicTools=[ASK_HUMAN_TOOL])
+        self.rollout.begin(self._home.folder, started["thread"])
+        return [text(self._assignment.prompt)]
+
+    async def call(self, method: str, **params: object) -> JSON:
+        return await self.server.call(
+            method, {"threadId": self.rollout.thread_id, **params}
+        )
+
+    async def clean(self) -> None:
+        """End the commands that still run."""
+        await self._try("thread/backgroundTerminals/clean")
+
+    async def stop(self, turn_id: str | None) -> None:
+        """End all that was started, and remove all that was laid out."""
+        if turn_id:
+            await self._try("turn/interrupt", turnId=turn_id)
+            await self.clean()
+        await self.server.close()
+        marker, pid = self._home.marker, self.server.pid
+        await asyncio.to_thread(sandbox.kill_marked, marker, pid)
+        await asyncio.to_thread(self._home.remove)
+
+    def _lay_down(self) -> bool:
+        """Put what was kept where Codex will look for it, if it is fit for that."""
+        if (kept := self._assignment.checkpoint) is None:
+            return False
+        provider, model = self._endpoint.provider, self._endpoint.model
+        rollout = Rollout.restored(kept, provider=provider, model=model)
+        if rollout is None:
+            self._start_afresh("it cannot be read")
+            return False
+        self.rollout = rollout
+        rollout.lay_down(self._home.folder)
+        return True
+
+    async def _resume(self) -> bool:
+        try:
+            await self._open(
+                "resume", threadId=self.rollout.thread_id, excludeTurns=True
+            )
+        except CallRefused as error:
+            self._start_afresh(str(error))
+            return False
+        return True
+
+    def _start_afresh(self, reason: str) -> None:
+        kept = self._assignment.checkpoint
+        self.notice = (
+            f"Codex cannot go on from what was kept ({reason[:300]}): starting afresh."
+        )
+        self.rollout = Rollout(
+            provider=self._endpoint.provider,
+            model=self._endpoint.model,
+            skipped=len(kept.items) if kept else 0,
+        )
+
+    async def _open(self, verb: str, **more: object) -> JSON:
+        """Start or resume the thread, with all settings: none is sure to be kept."""
+        given = {
+            "cwd": str(self._assignment.workspace),
+            "model": self._endpoint.model,
+            "modelProvider": PROVIDER,
+            "approvalPolicy": POLICY,
+            "approvalsReviewer": "user",
+            "permissions": PERMISSIONS,
+            "developerInstructions": self._assignment.instructions,
+        }
+        opened = await self.server.call(f"thread/{verb}", {**given, **more})
+        profile = (opened.get("activePermissionProfile") or {}).get("id")
+        if (opened.get("approvalPolicy"), profile) != (POLICY, PERMISSIONS):
+            raise RuntimeFailed(
+                "Codex does not take the permissions that it is given: nothing was run."
+                " Install the version of it that this server names (pip install '.[codex]')."
+            )
+        return opened
+
+    async def _try(self, method: str, **params: object) -> None:
+        given = {"threadId": self.rollout.thread_id, **params}
+        with suppress(CallRefused, Gone):
+            await self.server.call(method, given, seconds=STOP_SECONDS)
+
+
+def text(said: str) -> JSON:
+    return {"type": "text", "text": said}

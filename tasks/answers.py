@@ -1,0 +1,317 @@
+"""What the API answers, for its OpenAPI description alone: views build plain objects.
+
+`tests/tasks/test_openapi.py` holds real answers against these, to the last key.
+"""
+
+from typing import Any
+
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+)
+from rest_framework import serializers as drf
+
+from ledger.models import Period, Scope
+from tasks.catalog import BUILT_IN, RUNTIME_NAMES
+from tasks.models import EventType, PermissionRequest, PermissionRule, Run, Status
+
+Answer = drf.Serializer[Any]
+
+# Named in the settings, so that the description names them too.
+RUN_STATUSES = Run.Status.values
+NOTIFICATION_STATUSES = PermissionRequest.Status.values
+
+
+def _text(**options: Any) -> drf.CharField:
+    return drf.CharField(**options)
+
+
+def _maybe_text(**options: Any) -> drf.CharField:
+    return drf.CharField(allow_null=True, **options)
+
+
+def _maybe_time(**options: Any) -> drf.DateTimeField:
+    return drf.DateTimeField(allow_null=True, **options)
+
+
+def _texts() -> drf.ListField:
+    return drf.ListField(child=drf.CharField())
+
+
+def _enum(*names: str, **options: Any) -> drf.ChoiceField:
+    return drf.ChoiceField(choices=names, **options)
+
+
+def _micros(**options: Any) -> drf.IntegerField:
+    return drf.IntegerField(help_text="Microdollars.", **options)
+
+
+# --- Errors, and what says no more than yes -----------------------------------------------
+
+
+class Error(Answer):
+    error = _text()
+
+
+class Flattened(Answer):
+    formErrors = _texts()
+    fieldErrors = drf.DictField(child=_texts())
+
+
+class ValidationError(Answer):
+    """Zod's flattened form."""
+
+    error = Flattened()
+
+
+Success = type("Success", (Answer,), {"success": drf.BooleanField()})
+Started = type("Started", (Answer,), {"message": _text()})
+
+_EITHER = PolymorphicProxySerializer("BadRequest", [ValidationError, Error], None)
+BAD_REQUEST = OpenApiResponse(
+    _EITHER, "What does not fit; validation in Zod's flattened form."
+)
+CONFLICT = OpenApiResponse(Error, "Already responded.")
+BUDGET_EXCEEDED = OpenApiResponse(
+    Error, "A budget is used up; Retry-After tells when its window ends."
+)
+LINK = OpenApiParameter(
+    "Link",
+    location=OpenApiParameter.HEADER,
+    response=[200],
+    description='The next page, as `<…>; rel="next"`, if there is one.',
+)
+
+# --- Tasks --------------------------------------------------------------------------------
+
+
+class Task(Answer):
+    id = drf.UUIDField()
+    title = _text()
+    description = _maybe_text()
+    projectId = _maybe_text()
+    status = _enum(*Status.values)
+    priority = drf.IntegerField(min_value=0, max_value=3)
+    assignedAgent = _maybe_text(help_text=f"One of {', '.join(RUNTIME_NAMES)}.")
+    agentProfile = _maybe_text()
+    createdAt = drf.DateTimeField()
+    updatedAt = drf.DateTimeField()
+
+
+class Usage(Answer):
+    """All that the task's runs used. A request whose price is unknown is not in the cost."""
+
+    inputTokens = drf.IntegerField()
+    outputTokens = drf.IntegerField()
+    totalTokens = drf.IntegerField()
+    costMicros = _micros(allow_null=True)
+    modelId = _text()
+    startedAt = _maybe_time()
+    finishedAt = _maybe_time()
+    unpricedRequests = drf.IntegerField(required=False)
+
+
+class WaitingFor(Answer):
+    notificationId = _text()
+    toolName = _text()
+    since = drf.DateTimeField()
+
+
+class TaskWithUsage(Task):
+    result = _maybe_text()
+    resumeCount = drf.IntegerField()
+    maxTurns = drf.IntegerField(allow_null=True)
+    maxBudgetUsd = drf.FloatField(allow_null=True)
+    projectName = _maybe_text()
+    workflowName = _maybe_text()
+    scheduleName = _maybe_text()
+    waitingFor = WaitingFor(allow_null=True)
+    usage = Usage(required=False, help_text="Only if something was booked.")
+
+
+class Output(Answer):
+    taskId = drf.UUIDField()
+    status = _enum(*Status.values)
+    result = _text()
+    contentType = _enum("text", "markdown", "code", "json", "unknown")
+
+
+class LogEntry(Answer):
+    """The data of one event. Beside these, each type has fields of its own."""
+
+    eventType = _enum(*EventType.values)
+    message = _text()
+    timestamp = drf.DateTimeField()
+    sequence = drf.IntegerField(min_value=1)
+
+
+class Sibling(Answer):
+    id = drf.UUIDField()
+    title = _text()
+    status = _enum(*Status.values)
+    createdAt = drf.DateTimeField()
+
+
+class Ancestor(Answer):
+    type = _enum("workflow", "schedule", "task")
+    id = drf.UUIDField()
+    name = _text()
+
+
+class ProvenanceDocument(Answer):
+    id = _text()
+    name = _text()
+
+
+class ProvenanceRun(Answer):
+    id = drf.UUIDField()
+    attempt = drf.IntegerField()
+    status = _enum(*RUN_STATUSES)
+    runtime = _text()
+    profile = _text()
+    isResume = drf.BooleanField()
+    startedBy = _maybe_text()
+    queuedAt = drf.DateTimeField()
+    startedAt = _maybe_time()
+    finishedAt = _maybe_time()
+    error = _maybe_text()
+
+
+class ProvenancePermission(Answer):
+    notificationId = _text()
+    toolName = _text()
+    action = _text()
+    status = _enum(*NOTIFICATION_STATUSES)
+    decidedBy = _maybe_text()
+    requestedAt = drf.DateTimeField()
+    decidedAt = _maybe_time()
+
+
+class Provenance(Answer):
+    taskId = drf.UUIDField()
+    sourceType = _enum("manual", "workflow", "schedule")
+    parentId = drf.UUIDField(allow_null=True)
+    parentName = _maybe_text()
+    createdBy = _maybe_text()
+    createdAt = drf.DateTimeField()
+    lineage = Ancestor(many=True)
+    documents = ProvenanceDocument(many=True)
+    runs = ProvenanceRun(many=True)
+    permissions = ProvenancePermission(many=True)
+    costMicros = _micros(allow_null=True)
+
+
+# --- What belongs to tasks ----------------------------------------------------------------
+
+
+class Notification(Answer):
+    id = _text()
+    notificationId = _text(help_text="The same.")
+    type = _enum("permission_request")
+    taskId = drf.UUIDField()
+    status = _enum(*NOTIFICATION_STATUSES)
+    toolName = _text()
+    toolInput = drf.DictField()
+    action = _text(help_text="In the words that rules are matched with.")
+    message = _text()
+    createdAt = drf.DateTimeField()
+    decidedAt = _maybe_time()
+    decidedBy = _maybe_text()
+    decisionMessage = _maybe_text()
+
+
+class Rule(Answer):
+    """A standing permission rule."""
+
+    id = _text()
+    pattern = _text()
+    effect = _enum(*PermissionRule.Effect.values)
+    scope = _enum("task", "project", "everywhere")
+    taskId = drf.UUIDField(allow_null=True)
+    projectId = _maybe_text()
+    createdBy = _maybe_text()
+    createdAt = drf.DateTimeField()
+    expiresAt = _maybe_time()
+    isExpired = drf.BooleanField()
+    useCount = drf.IntegerField()
+    lastUsedAt = _maybe_time()
+
+
+class Project(Answer):
+    id = _text()
+    name = _text()
+    description = _maybe_text()
+    createdAt = drf.DateTimeField()
+    updatedAt = drf.DateTimeField()
+
+
+class Document(Answer):
+    id = _text()
+    name = _text()
+    mediaType = _text()
+    size = drf.IntegerField(help_text="Bytes.")
+    projectId = _maybe_text()
+    createdAt = drf.DateTimeField()
+    url = _text(help_text="The path of its content.")
+
+
+class Profile(Answer):
+    id = _text()
+    name = _text()
+    description = _text()
+    domain = _maybe_text()
+    tags = _texts()
+    runtimes = _texts()
+    tools = _texts()
+    allowed = _texts()
+    denied = _texts()
+    maxTurns = drf.IntegerField(allow_null=True)
+    maxBudgetUsd = drf.FloatField(allow_null=True)
+    source = _enum(BUILT_IN, "site")  # type: ignore[assignment]  # of Field, too
+
+
+class ProfileWithInstructions(Profile):
+    instructions = _text()
+
+
+class Runtime(Answer):
+    id = _text()
+    name = _text()
+    provider = _text()
+    description = _text()
+    isReady = drf.BooleanField()
+    isDefault = drf.BooleanField()
+    reason = _maybe_text(help_text="Why it is not ready.")
+    fix = _maybe_text(help_text="What mends it.")
+    version = _maybe_text()
+    canResume = drf.BooleanField()
+    editsInput = drf.BooleanField()
+
+
+# --- Money --------------------------------------------------------------------------------
+
+
+class Budget(Answer):
+    id = _text()
+    scope = _enum(*Scope.values)
+    scopeId = _maybe_text()
+    period = _enum(*Period.values)
+    isActive = drf.BooleanField()
+    limitUsd = drf.FloatField()
+    limitMicros = _micros()
+    spentMicros = _micros()
+    reservedMicros = _micros()
+    leftMicros = _micros()
+    resetsAt = drf.DateTimeField()
+
+
+class UsageTotals(Answer):
+    requests = drf.IntegerField()
+    inputTokens = drf.IntegerField(help_text="The cache's included.")
+    cacheReadTokens = drf.IntegerField()
+    cacheWriteTokens = drf.IntegerField()
+    outputTokens = drf.IntegerField()
+    totalTokens = drf.IntegerField()
+    costMicros = _micros(allow_null=True)
+    unpricedRequests = drf.IntegerField()

@@ -1,0 +1,106 @@
+"""What goes wrong with a request ends the run, rests it, or is tried again."""
+
+from base64 import b64decode
+
+import pytest
+
+from agents import events
+from agents.runtimes.base import Parked, RuntimeFailed
+from agents.runtimes.codex.failures import failure_of
+from agents.runtimes.openai_endpoint import OpenAIEndpoint
+from agents.runtimes.wire import RetryPolicy, TurnFailed
+from tests.agents.codex.script import DONE, run
+from tests.servers.scripted import Call, Reply
+
+ENDPOINT = OpenAIEndpoint("http://localhost/v1", "gpt-5.5", "key")
+ONCE = RetryPolicy(tries=1)
+PIXEL = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.mark.parametrize(
+    ("info", "message", "kind", "words"),
+    [
+        ({"httpConnectionFailed": {"httpStatusCode": 401}}, "", RuntimeFailed, "refused"),
+        ({"httpConnectionFailed": {"httpStatusCode": 403}}, "", RuntimeFailed, "may not"),
+        ({"httpConnectionFailed": {"httpStatusCode": 404}}, "", RuntimeFailed, "gpt-5.5"),
+        ({"httpConnectionFailed": {"httpStatusCode": None}}, "x", TurnFailed, "broke"),
+        ("usageLimitExceeded", "", RuntimeFailed, "Top it up"),
+        ("contextWindowExceeded", "", RuntimeFailed, "too long"),
+        ("serverOverloaded", "", TurnFailed, "overloaded"),
+        ("internalServerError", "", TurnFailed, "failed"),
+        ("rateLimitExceeded", "try again in 1.5s", TurnFailed, "rate limit"),
+        ("rateLimitExceeded", "later", Parked, "rate limit"),
+        ({"responseTooManyFailedAttempts": {"httpStatusCode": 429}}, "", Parked, "rate limit"),
+        ("cyberPolicy", "", RuntimeFailed, "refuses"),
+        ("other", "Incomplete response returned", RuntimeFailed, "was cut"),
+        ("other", '{"error": {"code": "bad"}}', RuntimeFailed, "does not accept"),
+        ("other", "stream disconnected", TurnFailed, "broke"),
+        ("a word of a later version", "?", TurnFailed, "broke"),
+        (None, "", TurnFailed, "broke"),
+    ],
+)  # fmt: skip
+def test_each_failure_is_what_it_means_for_the_run(info, message, kind, words):
+    failure = failure_of({"codexErrorInfo": info, "message": message}, ENDPOINT)
+    assert type(failure) is kind
+    assert words in str(failure)
+
+
+async def test_a_limit_of_unknown_length_rests_the_run(play):
+    limited = Reply(status=429, error={"code": "rate_limit_exceeded", "message": "no"})
+    performance = await play(limited)
+    assert performance.parked.seconds == 60
+    assert len(performance.server.requests) == 1
+
+
+async def test_a_provider_that_is_not_there_ends_the_run_by_our_clock(play):
+    performance = await play(Reply(is_refused=True), policy=ONCE)
+    assert "Resume later" in performance.failure
+
+
+async def test_a_silent_provider_ends_the_run_by_our_clock(play):
+    performance = await play(Reply(is_silent=True), policy=RetryPolicy(turn=0.5))
+    assert "said nothing for" in performance.failure
+
+
+async def test_a_flood_of_output_is_cut(play):
+    performance = await play(run("yes | head -c 20000000", yield_time_ms=30_000), DONE)
+    [result] = performance.of(events.ToolResult)
+    assert len(result.output) <= 30_000
+    kept = performance.checkpoint.items
+    assert sum(len(str(item)) for item in kept) < 200_000
+
+
+async def test_a_command_that_outlives_the_turn_is_ended_and_told(play):
+    background = run("echo begun; sleep 300", yield_time_ms=250)
+    performance = await play(background, DONE)
+    [result] = performance.of(events.ToolResult)
+    assert "begun" in result.output
+    assert performance.events[-1] == events.Finished("Done.")
+
+
+async def test_what_nobody_is_asked_about_is_told_all_the_same(play):
+    poke = Reply(calls=[_write_stdin()])
+    performance = await play(poke, DONE)
+    [use] = performance.of(events.ToolUse)
+    [result] = performance.of(events.ToolResult)
+    assert use.tool_name == "write_stdin"
+    assert use.call_id == result.call_id
+    assert "Unknown process" in result.output
+
+
+async def test_an_image_that_the_model_looks_at_is_told_too(play, workspace):
+    (workspace / "a.png").write_bytes(PIXEL)
+    look = Reply(calls=[Call("view_image", {"path": "a.png"})])
+    performance = await play(look, DONE)
+    [use] = performance.of(events.ToolUse)
+    assert (use.tool_name, use.tool_input) == ("view_image", {"path": "a.png"})
+    assert [result.call_id for result in performance.of(events.ToolResult)] == [
+        use.call_id
+    ]
+
+
+def _write_stdin():
+    call = run("unused").calls[0]
+    return type(call)("write_stdin", {"session_id": 1, "chars": "x"})

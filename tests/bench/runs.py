@@ -1,0 +1,48 @@
+"""Runs at once: they wait for the model together, so many take little longer than one."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from tests.bench.load import Data
+from tests.bench.process import ServerProcess
+
+RUNS = 200
+TURN_SECONDS = 2
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Runs:
+    count: int
+    turn_seconds: float
+    executed_after: float  # seconds from the first request to the last answer
+    completed_after: float
+    cpu_per_run: float  # milliseconds, of the server's process: requests and worker
+
+
+async def at_once(data: Data, server: ServerProcess) -> Runs:
+    """Execute tasks of the scripted runtime, whose model takes a while, all at once."""
+    project = await data.project("executed")
+    ids = await data.tasks(project, RUNS, description=f"sleep: {TURN_SECONDS}")
+    await data.send_all(
+        ("PATCH", f"/api/tasks/{task}", {"status": "queued"}) for task in ids
+    )
+    cpu, begun = server.cpu_seconds(), time.perf_counter()
+    await data.send_all(("POST", f"/api/tasks/{task}/execute", None) for task in ids)
+    executed = time.perf_counter()
+    await _until_completed(data, project)
+    return Runs(
+        RUNS,
+        TURN_SECONDS,
+        executed_after=executed - begun,
+        completed_after=time.perf_counter() - begun,
+        cpu_per_run=(server.cpu_seconds() - cpu) / RUNS * 1000,
+    )
+
+
+async def _until_completed(data: Data, project: str) -> None:
+    path = f"/api/tasks?projectId={project}&status=running&limit=1"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await data.send_all([("GET", path, None)]))[0].json():
+            await asyncio.sleep(0.05)

@@ -1,0 +1,58 @@
+"""The hop into the web's threads: results come back to their callers, and so do errors."""
+
+import asyncio
+import threading
+
+import pytest
+
+from stagent.hop import Threads
+
+
+def fail():
+    raise ZeroDivisionError("as asked")
+
+
+async def test_each_caller_gets_its_own_result():
+    threads = Threads(1)
+    squares = [threads.run(pow, number, 2) for number in range(50)]
+    assert await asyncio.gather(*squares) == [number**2 for number in range(50)]
+
+
+async def test_an_error_goes_to_its_caller_only():
+    threads = Threads(1)
+    before, failing, after = (
+        threads.run(abs, -1),
+        threads.run(fail),
+        threads.run(abs, -2),
+    )
+    assert (await before, await after) == (1, 2)
+    with pytest.raises(ZeroDivisionError, match="as asked"):
+        await failing
+
+
+async def test_a_slow_call_holds_up_none_before_it():
+    threads, go_on = Threads(1), threading.Event()
+    quick, slow, behind = (
+        threads.run(abs, -1),
+        threads.run(go_on.wait),
+        threads.run(abs, -3),
+    )
+    try:
+        async with asyncio.timeout(5):
+            assert await quick == 1
+        assert not slow.done()
+    finally:
+        go_on.set()
+    assert (await slow, await behind) == (True, 3)
+
+
+async def test_who_stops_waiting_takes_nothing_from_the_others():
+    threads = Threads(1)
+    given_up, other = threads.run(abs, -1), threads.run(abs, -2)
+    given_up.cancel()
+    assert await other == 2
+
+
+async def test_several_threads_share_what_comes_at_once():
+    threads, both = Threads(2), threading.Barrier(2, timeout=5)
+    await asyncio.gather(threads.run(both.wait), threads.run(both.wait))
