@@ -114,9 +114,7 @@ class PermissionRuleAdmin(LongListAdmin):
                 "description": format_html(
                     "A denying rule beats all that allow, and also catches a command in a chain"
                     " or under a wrapper. An allowing one covers only what is certain.<br>{}",
-                    format_html_join(
-                        mark_safe("<br>"), "<code>{}</code> {}", EXAMPLES
-                    ),
+                    format_html_join(mark_safe("<br>"), "<code>{}</code> {}", EXAMPLES),
                 ),
             },
         ),
