@@ -32,6 +32,15 @@ PROBE_SECONDS = 10
 _SCRATCH = os.path.join(tempfile.gettempdir(), "stagent-run-")
 
 
+# A folder that looks like a bare repository brings a configuration that runs programs, and
+# none of its files has a name by which a rule could tell it from others.
+GIT = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_0": "explicit",
+}
+
+
 @dataclass(frozen=True)
 class Confinement:
     """Where one command runs: the workspace, and a folder for its HOME and TMPDIR."""
@@ -73,6 +82,7 @@ class Confinement:
             "TERM": "dumb",
             "HOME": f"{self.shown_scratch}/home",
             "TMPDIR": self.shown_scratch,
+            **GIT,
             MARKER: self.marker,
         }
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from tasks.patterns import BENEATH
+
 MAX_PATH_BYTES = 1024
 MAX_NAME_BYTES = 255  # of every common file system
 
@@ -47,7 +49,7 @@ def path_action(
     The action holds for the path it was made of only while no link changes: hand the
     agent's tool the resolved path where it takes one.
     """
-    suffix = "/**" if beneath else ""
+    suffix = BENEATH if beneath else ""
     try:
         _require_usable(raw_path)
         target = _resolved(os.path.join(workspace.root, raw_path), raw_path)

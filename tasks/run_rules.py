@@ -10,7 +10,7 @@ put together from variables, or read from a script.
 
 import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import lru_cache
 from itertools import zip_longest
 
@@ -21,7 +21,7 @@ ANY_MORE = (Piece("*", is_quoted=False),)  # at the end of a rule: any further w
 
 _SEPARATORS = re.compile(r"[\s;&|<>(){}\[\]=`$!,:@%]+")
 # What bash takes out of a word: quotes, escapes, and variables that are empty.
-_EMPTY = re.compile(r"\\\n|['\"\\]|\$\{[^}]*\}|\$[@*#?\w]|\$\(\)|``")
+_EMPTY = re.compile(r"\\\n|['\"\\]|\$\{[^}]{0,99}\}|\$[@*#?\w]|\$\(\)|``")
 
 
 def problem(rule: str) -> str | None:
@@ -97,13 +97,15 @@ def _matches(glob: Word, word: str) -> bool:
 
 @lru_cache(maxsize=1_000)
 def _regex(glob: Word) -> re.Pattern[str]:
-    parts = []
-    for piece in glob:
-        text = re.escape(piece.text)
-        if not piece.is_quoted:
-            text = text.replace(r"\*", ".*").replace(r"\?", ".")
-        parts.append(text)
-    return re.compile("".join(parts), re.DOTALL)
+    special = r"([*?\[])", r"[\1]"  # as fnmatch escapes
+    return re.compile(
+        translate(
+            "".join(
+                re.sub(*special, piece.text) if piece.is_quoted else piece.text
+                for piece in glob
+            )
+        )
+    )
 
 
 def _is_written(glob: Word) -> bool:
@@ -168,16 +170,19 @@ def _readings(line: str) -> Iterator[list[str]]:
 
 
 def _occurs(wanted: Sequence[str], tokens: list[str]) -> bool:
-    """Tell whether the program occurs, and after it the other words, operands in order."""
-    for start, token in enumerate(tokens):
-        if _same_program(wanted[0], token):
-            rest = tokens[start + 1 :]
-            left = iter(rest)
-            return _has_options(rest, wanted) and all(
-                any(fnmatchcase(word, operand) for word in left)
-                for operand in _operands(wanted[1:])
-            )
-    return False
+    """Tell whether the program occurs, and after it the other words, operands in order.
+
+    What follows a later occurrence follows the first one too.
+    """
+    left = iter(tokens)
+    if not any(_same_program(wanted[0], token) for token in left):
+        return False
+    rest = list(left)
+    left = iter(rest)
+    return _has_options(rest, wanted) and all(
+        any(fnmatchcase(word, operand) for word in left)
+        for operand in _operands(wanted[1:])
+    )
 
 
 def _same_program(wanted: str, token: str) -> bool:
@@ -185,4 +190,5 @@ def _same_program(wanted: str, token: str) -> bool:
     name = token.casefold().rpartition("/")[2]
     if fnmatchcase(name, wanted) or name_of(token) == name_of(wanted):
         return True
-    return re.search(r"\w", name) is not None and fnmatchcase(wanted, name)
+    is_glob = re.search(r"[*?]", name) and re.search(r"\w", name)
+    return is_glob is not None and fnmatchcase(wanted, name)

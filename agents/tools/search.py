@@ -20,6 +20,7 @@ from agents.tools.base import (
     storable,
 )
 from agents.workspace import Workspace
+from tasks.patterns import BENEATH
 from tasks.readable import readable
 
 SEARCH_SECONDS = 10
@@ -34,11 +35,15 @@ def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
     except (re.error, OverflowError, RecursionError) as error:
         raise ToolRefused(f"{pattern!r} is no regular expression: {error}") from error
     message = f"Searching for '{readable(pattern)}' in {shown_path(located)}"
-    return Plan("read", located, message)
+    is_folder = os.path.isdir(workspace.root + located)
+    # For rules: a folder is read with all that lies beneath it.
+    target = located.rstrip("/") + BENEATH if is_folder else located
+    return Plan("read", target, message)
 
 
-async def _search(workspace: Workspace, located: str, tool_input: JSON) -> str:
-    handle = await in_thread(_open, workspace, located)
+async def _search(workspace: Workspace, target: str, tool_input: JSON) -> str:
+    located = target.removesuffix(BENEATH)
+    handle = await in_thread(_open, workspace, target)
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", searcher.__file__),
@@ -54,14 +59,13 @@ async def _search(workspace: Workspace, located: str, tool_input: JSON) -> str:
     return _told(await _output(process), process.returncode)
 
 
-def _open(workspace: Workspace, located: str) -> int:
-    """Open the file or folder to search, to hand it on."""
-    try:
-        with workspace.folder(located) as folder:
+def _open(workspace: Workspace, target: str) -> int:
+    """Open the file, or the folder with all beneath it, to hand it on."""
+    if target.endswith(BENEATH):
+        with workspace.folder(target.removesuffix(BENEATH)) as folder:
             return os.dup(folder)
-    except NotADirectoryError:
-        with workspace.open_file(located) as file:
-            return os.dup(file.fileno())
+    with workspace.open_file(target) as file:
+        return os.dup(file.fileno())
 
 
 def _arguments(handle: int, located: str, tool_input: JSON) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from tasks.admin import display
 from tasks.admin.base import LongListAdmin
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     BaseForm = forms.ModelForm[PermissionRule]
 else:
     BaseForm = forms.ModelForm  # which takes no parameter when it runs
+
+
+Scope = PermissionRule.Scope
 
 
 class RuleForm(BaseForm):
@@ -49,6 +53,36 @@ class ValidityFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ScopeFilter(admin.SimpleListFilter):
+    title = "scope"
+    parameter_name = "scope"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("task", "A task"),
+            ("project", "A project"),
+            ("everywhere", "All tasks"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        scope = self.value()
+        return queryset.of_scope(scope) if scope in Scope.values else queryset
+
+
+# Each with what it stands for.
+EXAMPLES = (
+    ("read:/**", "every file in the workspace; nothing outside of it"),
+    ("write:/reports/*", "the files in that folder; /** for those in its folders too"),
+    ("run:git log *", "that command with any harmless options and arguments"),
+    ("run:npm run build", "that command as it is, and no other"),
+    (
+        "fetch:https://example.com/docs/**",
+        "pages of that site; https://*.example.com for its subdomains",
+    ),
+    ("mcp:github/*", "all tools of that server, or mcp:github/get_issue"),
+)
+
+
 @admin.register(PermissionRule)
 class PermissionRuleAdmin(LongListAdmin):
     form = RuleForm
@@ -66,14 +100,24 @@ class PermissionRuleAdmin(LongListAdmin):
         "use_count",
         "last_used",
     )
-    list_filter = ("effect", ValidityFilter, "project")
+    list_filter = ("effect", ScopeFilter, ValidityFilter, "project")
     list_select_related = ("project", "task")
     search_fields = ("pattern", "created_by")
     search_help_text = "A part of the pattern, who made it, or a task's whole id"
     id_fields = ("task_id",)
     autocomplete_fields = ("project", "task")
     fieldsets = (
-        (None, {"fields": ("pattern", "effect", "expires_at")}),
+        (
+            None,
+            {
+                "fields": ("pattern", "effect", "expires_at"),
+                "description": format_html(
+                    "A denying rule beats all that allow, and also catches a command in a chain"
+                    " or under a wrapper. An allowing one covers only what is certain.<br>{}",
+                    format_html_join(mark_safe("<br>"), "<code>{}</code> {}", EXAMPLES),
+                ),
+            },
+        ),
         (
             "Scope",
             {

@@ -34,6 +34,7 @@ class RequestCard:
     """A permission request as a person must see it before deciding."""
 
     request: PermissionRequest
+    tool: SafeString
     message: SafeString
     action: SafeString
     tool_input: SafeString
@@ -45,6 +46,7 @@ class RequestCard:
     def of(cls, request: PermissionRequest) -> "RequestCard":
         return cls(
             request=request,
+            tool=display.visible(request.tool_name),
             message=display.visible(request.message),
             action=display.visible(request.action),
             tool_input=display.fields(request.tool_input),

@@ -67,6 +67,7 @@ def test_always_allowing_saves_the_edited_pattern_for_the_project(admin_client):
     [
         ("", "A pattern starts with one of"),
         ("sing:a song", "A pattern starts with one of"),
+        ("run:python *", "“python” runs whatever it is given"),
         ("write:/drafts/*", "does not cover"),
     ],
 )
@@ -201,6 +202,8 @@ def test_a_rule_that_means_nothing_is_refused(admin_client):
     task, project = TaskFactory(), ProjectFactory()
     for change, message in (
         ({"pattern": "sing"}, "A pattern starts with one of"),
+        ({"pattern": "run:bash *", "effect": "allow"}, "“bash” runs what it is given"),
+        ({"expires_at_0": "2020-01-01", "expires_at_1": "0:00"}, "This time is past."),
         ({"task": task.pk, "project": project.pk}, "not both"),
     ):
         response = admin_client.post(
@@ -226,6 +229,9 @@ def test_rules_are_listed_with_their_scope_and_use(admin_client):
         "never",
     ):
         assert shown in text
+    assert "One task" in page(admin_client, RULES, scope="task")
+    assert "One task" not in page(admin_client, RULES, scope="everywhere")
+    assert "write:/reports/*</code>" not in page(admin_client, RULES, scope="project")
     assert expired.pattern not in page(admin_client, RULES, valid="yes")
     assert "write:/reports/*</code>" not in page(admin_client, RULES, valid="no")
 

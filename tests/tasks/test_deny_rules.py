@@ -1,5 +1,7 @@
 """What a deny rule catches: rather too much than too little."""
 
+import time
+
 import pytest
 
 from tasks.patterns import denies
@@ -82,6 +84,8 @@ RM = [
     f"{'a' * 25_000}; rm x",
 ]
 
+HOSTILE = ["rm " * 10_000, "${" * 15_000, "a/" * 15_000, "-" * 30_000, "\\" * 30_000]
+
 NOT_RM = [
     "ls",
     "ls rm",
@@ -103,6 +107,13 @@ def test_a_command_is_denied_however_it_is_hidden(line):
     assert denies("run:rm *", f"run:{line}")
     assert denies("run:rm", f"run:{line}")
     assert denies("run", f"run:{line}")
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_looking_at_a_long_hostile_line_takes_no_time(line):
+    started = time.perf_counter()
+    denies("run:rm -x y z", f"run:{line}")
+    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize("line", NOT_RM)

@@ -1,5 +1,7 @@
 """What a rule for `run:` lets through, and what it never does."""
 
+import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -118,6 +120,12 @@ def test_looking_at_a_long_hostile_line_takes_no_time():
     for line in ("(" * 1_900, "$(" * 900, "'" * 1_901, "a=" * 900, "<<" * 900):
         assert not lets_through("git *", f"git {line}")
     assert time.perf_counter() - started < 2
+
+
+def test_the_grammar_is_not_loaded_before_it_is_needed():
+    check = "import sys, tasks.patterns; print('tree_sitter' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 # --- What may be saved -----------------------------------------------------------------

@@ -65,6 +65,10 @@ class Home:
             **SWITCHES,
             # Commands inherit neither: the marker finds what they start.
             f"shell_environment_policy.set.{sandbox.MARKER}": self.marker,
+            **{
+                f"shell_environment_policy.set.{name}": value
+                for name, value in sandbox.GIT.items()
+            },
             "shell_environment_policy.set.HOME": str(self.scratch),
         }
         options = [
