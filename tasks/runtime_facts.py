@@ -115,6 +115,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             distribution="claude-agent-sdk",
             extra="claude-code",
             is_a_process=True,
+            keeps_calls=False,
             credentials=_ANTHROPIC,
             can_use_embedded_model=True,
         ),
