@@ -227,6 +227,6 @@ async def test_reading_outside_of_it_is_not(run, migrated_rules):
 @pytest.fixture
 def migrated_rules(db):
     """The rules as the migrations leave them."""
-    migration = import_module("tasks.migrations.0003_allow_reads_by_a_rule")
+    migration = import_module("tasks.migrations.0005_allow_reads_by_a_rule")
     with connection.schema_editor() as editor:
         migration.add_rule(apps, editor)
