@@ -56,8 +56,7 @@ OPENAI = {  # platform.openai.com/docs/pricing; it has no writes for an hour
     "o3-mini": "1.10 0.55 1.10 0 4.40",
     "o1": "15 7.50 15 0 60",
 }
-# Ollama bills no tokens: its models run on machines of one's own.
-PRICES = {"ollama": "0 0 0 0 0"} | ANTHROPIC | OPENAI
+PRICES = ANTHROPIC | OPENAI
 KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 
 RECORDED = [
