@@ -148,10 +148,13 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
     With at least one folder denied Codex never runs a command outside of its sandbox by
     itself; without any it does, with what was allowed once and what the sandbox refused.
     """
-    denied = {*sandbox.hidden_folders(), str(home.folder), "/tmp"}  # noqa: S108
+    program = str(bundled_codex_path().parents[1])
+    hidden = {*sandbox.hidden_folders(), str(home.folder), "/tmp"}  # noqa: S108
+    # Each command starts the program in the sandbox once more, so it cannot be in a folder
+    # that is denied: not even one that may be read is seen in there.
+    denied = {folder for folder in hidden if not program.startswith(f"{folder}/")}
     access: Mapping[str, str] = {
         **dict.fromkeys(_outermost(denied), "deny"),
-        str(bundled_codex_path().parents[1]): "read",
         str(home.scratch): "write",
         str(home.workspace): "write",
     }
