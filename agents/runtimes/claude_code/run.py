@@ -122,7 +122,7 @@ class AgentRun:
                 failure: Exception = self._not_started(f"silent for {START_SECONDS} s")
             except ClaudeSDKError as error:
                 failure = error
-            except BaseException:
+            except BaseException:  # a cancel too: the process is not to be left behind
                 await to_the_end(self._disconnected(client, confinement))
                 raise
         await to_the_end(self._disconnected(client, confinement))
