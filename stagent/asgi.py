@@ -32,6 +32,7 @@ from django.http import (  # noqa: E402
 from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
 from stagent.hop import Threads  # noqa: E402
+from stagent.request_bodies import leave_to_django  # noqa: E402
 from tasks import doorbell  # noqa: E402
 
 Message = MutableMapping[str, Any]
@@ -208,6 +209,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
+leave_to_django()
 application = Application()
 get_resolver().url_patterns  # noqa: B018  loads the views
 # What is loaded now stays. Without this, the garbage collector looks through all of it

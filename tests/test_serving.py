@@ -48,3 +48,18 @@ def test_the_first_start_shows_an_example_and_later_ones_do_not(site):
     live.wait_for(lambda: site.output.count("Admin: ") == 2)
     assert site.output.count("The task is completed") == 1
     assert len(site.client.get("/api/tasks").json()) == 1
+
+
+@pytest.mark.parametrize("process", ["serve", "daphne"])
+def test_a_form_that_nobody_can_read_is_answered_as_every_error(site, process):
+    """Twisted would read it on the event loop, and hang up on what it cannot read."""
+    if process == "daphne":
+        site.manage("migrate")
+    getattr(site, process)()
+    answer = site.client.post(
+        "/api/documents",
+        content=b"--x\r\nno form at all",
+        headers={"Content-Type": "multipart/form-data; boundary=y"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]

@@ -53,18 +53,24 @@ class DirectRuntime(ABC):
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]:
         toolbox = Toolbox(assignment.workspace, names=assignment.tools)
-        wire = self.wire(assignment.instructions, toolbox.schemas)
-        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-        async with aclosing(loop.run()) as performance:
-            async for event in performance:
-                yield event
+        with self._connections.client() as client:
+            wire = self.wire(client, assignment.instructions, toolbox.schemas)
+            loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
+            async with aclosing(loop.run()) as performance:
+                async for event in performance:
+                    yield event
 
     async def close(self) -> None:
         """Close the connections that are kept between runs."""
         await self._connections.close()
 
     @abstractmethod
-    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
         """Return what speaks with the provider in one run, as the environment says."""
 
 

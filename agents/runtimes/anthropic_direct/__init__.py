@@ -38,11 +38,20 @@ class AnthropicDirect(DirectRuntime):
         super().__init__(anthropic.DefaultAsyncHttpxClient, policy=policy)
         self._read_seconds = read_seconds
 
-    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
         endpoint = AnthropicEndpoint.from_environment()
-        return MessagesWire(self._client(endpoint), endpoint, instructions, schemas)
+        return MessagesWire(
+            self._client(endpoint, client), endpoint, instructions, schemas
+        )
 
-    def _client(self, endpoint: AnthropicEndpoint) -> anthropic.AsyncAnthropic:
+    def _client(
+        self, endpoint: AnthropicEndpoint, client: httpx2.AsyncClient
+    ) -> anthropic.AsyncAnthropic:
         """Make a client for one run, cheap, over the connections that all runs share.
 
         It is not to be closed: that would close those.
@@ -53,7 +62,7 @@ class AnthropicDirect(DirectRuntime):
             auth_token=endpoint.auth_token,
             base_url=endpoint.url,
             default_headers=endpoint.headers,
-            http_client=self._connections.client(),
+            http_client=client,
             max_retries=0,
             timeout=httpx2.Timeout(self._read_seconds or patience, connect=10),
         )

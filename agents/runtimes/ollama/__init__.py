@@ -29,9 +29,14 @@ class Ollama(DirectRuntime):
         super().__init__(httpx2.AsyncClient, policy=policy)
         self._timeout = httpx2.Timeout(read_seconds, connect=10)
 
-    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
         return ChatWire(
-            self._connections.client(),
+            client,
             OllamaEndpoint.from_environment(),
             instructions,
             schemas,

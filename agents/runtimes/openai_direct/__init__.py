@@ -34,11 +34,20 @@ class OpenAIDirect(DirectRuntime):
         super().__init__(openai.DefaultAsyncHttpxClient, policy=policy)
         self._read_seconds = read_seconds
 
-    def wire(self, instructions: str, schemas: Sequence[ToolSchema]) -> Wire:
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
-        return ResponsesWire(self._client(endpoint), endpoint, instructions, schemas)
+        return ResponsesWire(
+            self._client(endpoint, client), endpoint, instructions, schemas
+        )
 
-    def _client(self, endpoint: OpenAIEndpoint) -> openai.AsyncOpenAI:
+    def _client(
+        self, endpoint: OpenAIEndpoint, client: httpx2.AsyncClient
+    ) -> openai.AsyncOpenAI:
         """Make a client for one run, cheap, over the connections that all runs share.
 
         It is not to be closed: that would close those.
@@ -46,7 +55,7 @@ class OpenAIDirect(DirectRuntime):
         return openai.AsyncOpenAI(
             api_key=endpoint.api_key,
             base_url=endpoint.url,
-            http_client=self._connections.client(),
+            http_client=client,
             max_retries=0,
             timeout=httpx2.Timeout(self._read_seconds, connect=10),
         )
