@@ -8,11 +8,20 @@ from django.conf import settings
 
 from agents.prompt import AttachedDocument, build_prompt, extract_text, safe_name
 from agents.runtimes.base import Assignment, Checkpoint, RuntimeFailed
+from ledger.prepared import PreparedObjects
 from tasks import catalog, lifecycle
-from tasks.models import Document, Run, Task
-from tasks.models.task import DEFAULT_MAX_TURNS
+from tasks.exceptions import LeaseLost
+from tasks.models import Document, Run
+from tasks.models.session import checkpoint_of
+from tasks.models.task import DEFAULT_MAX_TURNS, fetch
 
 DOCUMENTS = "documents"  # the folder in the workspace
+
+
+_attached = PreparedObjects(
+    lambda task_id: Document.objects.filter(tasks=task_id).order_by("created_at", "id"),
+    task_id=UUID,
+)
 
 
 @dataclass(frozen=True)
@@ -24,13 +33,15 @@ class Job:
 
 def prepare(run: Run) -> Job:
     """Read all that the runtime needs, and lay out the workspace."""
-    task = Task.objects.get(pk=run.task_id)
+    task = fetch(run.task_id)
+    if task is None:
+        raise LeaseLost(f"The task {run.task_id} is gone.")
     profile = catalog.profile(run.profile)
     if profile is None:
         raise RuntimeFailed(f"The profile {run.profile} is gone; assign another one.")
     workspace = workspace_of(task.pk)
-    documents = _lay_out(list(task.documents.order_by("created_at", "id")), workspace)
-    kept = run.session.checkpoint()
+    documents = _lay_out(_attached.all(task_id=task.pk), workspace)
+    kept = checkpoint_of(run.session_id)
     assignment = Assignment(
         task_id=task.pk,
         run_id=run.pk,

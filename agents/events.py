@@ -91,7 +91,8 @@ class Finished:
     text: str
 
 
-Event = (
+# What is written down when it comes. The end is, with what becomes of the task.
+Recorded = (
     PartialText
     | AssistantText
     | Thinking
@@ -101,5 +102,5 @@ Event = (
     | Retrying
     | Notice
     | CheckpointReached
-    | Finished
 )
+Event = Recorded | Finished

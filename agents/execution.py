@@ -4,8 +4,10 @@ import asyncio
 import enum
 import logging
 import traceback
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from agents import events, runtimes
 from agents.assignments import Job, prepare
@@ -66,12 +68,13 @@ class Execution:
 
     async def _perform(self) -> None:
         self._has_begun = True
+        conclude: Callable[[], None] = self._let_go
         try:
-            await self._conclude(await self._outcome())
+            conclude = partial(self._conclude, await self._outcome())
         except LeaseLost:
-            log.info("Run %s is no longer ours: stopped.", self.run.pk)
+            self._log_loss()
         finally:
-            await in_database(self.run.let_go, self.run.worker)
+            await in_database(conclude)
 
     async def _outcome(self) -> Outcome | Parked | None:
         """Perform the run; None means that there is nothing to write any more."""
@@ -103,34 +106,50 @@ class Execution:
             return Outcome(Status.CANCELLED, "Cancelled.")
         return None
 
-    async def _conclude(self, outcome: Outcome | Parked | None) -> None:
+    def _conclude(self, outcome: Outcome | Parked | None) -> None:
+        try:
+            self._write(outcome)
+        except LeaseLost:
+            self._log_loss()
+        finally:
+            self._let_go()
+
+    def _write(self, outcome: Outcome | Parked | None) -> None:
         if isinstance(outcome, Parked):
             reason = storable(outcome.reason)
-            await in_database(
-                endings.park, self.run, reason=reason, seconds=outcome.seconds
-            )
+            endings.park(self.run, reason=reason, seconds=outcome.seconds)
         elif outcome is not None:
-            await in_database(endings.finish, self.run, _storable(outcome))
+            endings.finish(self.run, _storable(outcome))
         elif self._stop is Stop.HANDED_OVER:
-            await in_database(endings.hand_over, self.run)
+            endings.hand_over(self.run)
+
+    def _let_go(self) -> None:
+        self.run.let_go(self.run.worker)
+
+    def _log_loss(self) -> None:
+        log.info("Run %s is no longer ours: stopped.", self.run.pk)
 
     async def _work(self) -> str:
-        job = await in_database(prepare, self.run)
-        facts = catalog.runtime(self.run.runtime)
-        keeps_calls = facts is None or facts.keeps_calls
-        self.gate = Gate(self.recorder, job.profile, keeps_calls=keeps_calls)
-        await in_database(self.gate.withdraw_earlier)
-        # In a thread: a provider's library takes a second to import.
-        runtime = await asyncio.to_thread(runtimes.runtime, self.run.runtime)
-        performance = runtime.perform(job.assignment, self.gate.ask)
+        job, gate = await in_database(self._begin)
+        self.gate = gate
+        runtime = await runtimes.load(self.run.runtime)
+        performance = runtime.perform(job.assignment, gate.ask)
         async with aclosing(performance):
             async for event in performance:
-                await in_database(self._record, event, job)
                 if isinstance(event, events.Finished):
-                    return event.text
+                    return event.text  # it is written with the end of the run
+                await in_database(self._record, event, job)
         raise RuntimeFailed("The agent stopped without a result.")
 
-    def _record(self, event: events.Event, job: Job) -> None:
+    def _begin(self) -> tuple[Job, Gate]:
+        job = prepare(self.run)
+        facts = catalog.runtime(self.run.runtime)
+        keeps_calls = facts is None or facts.keeps_calls
+        gate = Gate(self.recorder, job.profile, keeps_calls=keeps_calls)
+        gate.withdraw_earlier()
+        return job, gate
+
+    def _record(self, event: events.Recorded, job: Job) -> None:
         self.recorder.record(event)
         # Between a turn that is safely written down and the request for the next one.
         if isinstance(event, events.CheckpointReached) and event.will_continue:

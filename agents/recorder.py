@@ -12,7 +12,7 @@ from ledger.prepared import Prepared
 from ledger.pricing import dollars
 from tasks import doorbell
 from tasks.exceptions import LeaseLost
-from tasks.models import EventType, LogEntry, NewEntry, Run, Session, Task
+from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
 from tasks.readable import readable
 
@@ -54,7 +54,7 @@ class Recorder:
         self.session_id: UUID = run.session_id
         self.runtime = run.runtime
 
-    def record(self, event: events.Event) -> None:
+    def record(self, event: events.Recorded) -> None:
         match event:
             case events.PartialText(text):
                 doorbell.show_partial(self.task_id, storable(text))
@@ -62,8 +62,6 @@ class Recorder:
                 self._book(event)
             case events.CheckpointReached():
                 self._keep(event)
-            case events.Finished():
-                pass  # the outcome is written with the end of the run
             case _:
                 self.append(_entry(event))
 
@@ -93,8 +91,7 @@ class Recorder:
             # The fence, and the lock under which items get their positions.
             if _held.first(task_id=self.task_id, run_id=self.run_id) is None:
                 raise LeaseLost(f"Run {self.run_id} is no longer live.")
-            session = Session.objects.get(pk=self.session_id)
-            session.keep(event.state, event.items)
+            session.keep(self.session_id, event.state, event.items)
 
 
 def _usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:

@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 GLANCE_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 CLEANING_SECONDS = 5.0
+MOST_AT_ONCE = (
+    16  # runs that are claimed in one transaction: it keeps others from writing
+)
 REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
 # A row that went or a lease that was taken between two looks is no failure either.
 PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
@@ -61,6 +64,8 @@ class Worker(ChannelsWorker):
         self.executions: dict[UUID, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self._rung = asyncio.Event()
+        self._may_have_news = False
+        self._ticked_at = float("-inf")
         self._stopping = False
         self._renewed_at = time.monotonic()
         self._suspects = Suspects()
@@ -124,6 +129,7 @@ class Worker(ChannelsWorker):
     # --- Rings -------------------------------------------------------------------------
 
     def wake(self) -> None:
+        self._may_have_news = True
         self._rung.set()
 
     async def _rest(self) -> None:
@@ -159,22 +165,29 @@ class Worker(ChannelsWorker):
             self._rang(message)
 
     def _rang(self, message: dict[str, Any]) -> None:
-        if message["type"] == "task.cancel":
-            execution = self.executions.get(UUID(message["run_id"]))
-            if execution is None:
-                return
-        self.wake()
+        if message["type"] != "task.cancel":
+            self._rung.set()
+            self._may_have_news |= any(e.is_waiting for e in self.executions.values())
+        elif UUID(message["run_id"]) in self.executions:
+            self.wake()
 
     # --- Work --------------------------------------------------------------------------
 
     async def _glance(self) -> None:
-        await self._look_after()
+        # Each end of a run and each new one rings: that is no reason to ask after all others.
+        is_tick = time.monotonic() - self._ticked_at >= GLANCE_SECONDS
+        if is_tick or self._may_have_news:
+            self._may_have_news = False
+            await self._look_after()
         await self._claim()
+        if is_tick and not self._stopping:
+            self._ticked_at = time.monotonic()
+            await self._suspects.look()
 
     async def _claim(self) -> None:
         while not self._stopping and (free := self.concurrency - self._busy()) > 0:
             places = settings.STAGENT_AGENT_PROCESSES - self._processes()
-            limit = min(free, places) if places > 0 else free
+            limit = _at_once(min(free, places) if places > 0 else free)
             without = () if places > 0 else catalog.PROCESS_RUNTIMES
             claimed = await in_database(
                 Run.objects.claim_due, self.name, limit, without=without
@@ -183,8 +196,6 @@ class Worker(ChannelsWorker):
                 self._perform(run)
             if len(claimed) < limit:
                 break
-        if not self._stopping:
-            await self._suspects.look()
 
     def _busy(self) -> int:
         # Who waits for a person, perhaps for days, takes nobody's place.
@@ -286,6 +297,11 @@ class LoneWorker(Worker):
                 self._perform(run)
         if not self.executions:
             self._stopping = True
+
+
+def _at_once(limit: int) -> int:
+    """Return how many runs to claim in a transaction: a power of two, and not for long."""
+    return min(MOST_AT_ONCE, 1 << limit.bit_length() - 1)
 
 
 async def _warm_up() -> None:

@@ -7,14 +7,15 @@ known only afterwards.
 
 import math
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from ledger.models import Budget, BudgetQuerySet, LedgerEntry, Period, Reservation
-from ledger.prepared import Prepared
+from ledger.models import Budget, LedgerEntry, Period, Reservation
+from ledger.prepared import Prepared, PreparedDelete
 from ledger.pricing import dollars
 
 
@@ -45,8 +46,13 @@ def reserve(
             f"This task has used up its own budget of {dollars(task_limit_microdollars)} USD:"
             " raise maxBudgetUsd to go on."
         )
-    budgets = Budget.objects.applying_to(runtime=runtime, project_id=project_id)
-    amount = min([remaining, *_amounts_left(budgets, except_task=task_id)])
+    applying: dict[str, Any] = {"runtime": runtime, "project_id": project_id or ""}
+    # Only for its locks. What was committed while we waited for them is seen by the next
+    # statement, which reads spend and reservations at one moment: a booking moves money
+    # from one to the other.
+    has_budgets = list(_lock_query.rows(**applying))
+    left = _amounts_left(**applying, except_task=task_id) if has_budgets else []
+    amount = min([remaining, *left])
     reservation = Reservation(
         task_id=task_id,
         run_id=run_id,
@@ -60,7 +66,7 @@ def reserve(
 
 def release(task_id: UUID) -> None:
     """Give back what the task has reserved: its run is over."""
-    Reservation.objects.filter(task_id=task_id).delete()
+    _release(task_id=task_id)
 
 
 def is_used_up(task_id: UUID, *, run_id: UUID, task_limit_microdollars: int) -> bool:
@@ -95,6 +101,19 @@ _spent_query = Prepared(
     ),
     task_id=UUID,
 )
+_lock_query = Prepared(
+    lambda runtime, project_id: (
+        Budget.objects.applying_to(runtime=runtime, project_id=project_id)
+        .select_for_update()
+        .order_by("pk")
+        .values_list("pk")
+    ),
+    runtime=str,
+    project_id=str,
+)
+_release = PreparedDelete(
+    lambda task_id: Reservation.objects.filter(task_id=task_id), task_id=UUID
+)
 _used_up_query = Prepared(
     lambda runtime, project_id, daily, monthly: (
         Budget.objects.applying_to(runtime=runtime, project_id=project_id)
@@ -115,13 +134,9 @@ def _spent_by(task_id: UUID) -> int:
     return int(spent or 0)  # none where no cost is known
 
 
-def _amounts_left(budgets: BudgetQuerySet, *, except_task: UUID) -> list[int]:
+def _amounts_left(*, runtime: str, project_id: str, except_task: UUID) -> list[int]:
     """Return what each budget has left, or raise BudgetExceeded for the last to reset."""
-    # Only for its locks. What was committed while we waited for them is seen by the next
-    # statement, which reads spend and reservations at one moment: a booking moves money
-    # from one to the other.
-    if not list(budgets.select_for_update().order_by("pk").values_list("pk")):
-        return []
+    budgets = Budget.objects.applying_to(runtime=runtime, project_id=project_id)
     now = timezone.now()
     all_left = list(budgets.with_spent(now=now).with_reserved(except_task=except_task))
     used_up = [budget for budget in all_left if budget.left_microdollars <= 0]

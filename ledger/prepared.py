@@ -11,6 +11,8 @@ Django takes 0.2 to 2 ms to compile one; running what is compiled takes 0.05 ms.
 to be of the type that is named: a UUID as text matches nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,11 +20,20 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import AutoField, Field, Model, QuerySet
-from django.db.models.sql import UpdateQuery
+from django.db.models import (
+    AutoField,
+    CharField,
+    Field,
+    ForeignKey,
+    Model,
+    QuerySet,
+    TextField,
+)
+from django.db.models.sql import DeleteQuery, UpdateQuery
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
+_Value = Callable[[Model, Any], Any]  # of a row and the connection: its parameter
 
 # No two alike, nor like a constant in a query; the integers fit every integer field.
 _SAMPLES: dict[type, Callable[[int], Any]] = {
@@ -153,10 +164,23 @@ class PreparedUpdate(_Statement):
         return query
 
 
+class PreparedDelete(_Statement):
+    """The DELETE of a queryset's rows that nothing refers to."""
+
+    def __call__(self, **values: Any) -> int:
+        """Return how many rows are gone."""
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(*self._bound(values))
+            return int(cursor.rowcount)
+
+    def _query(self, samples: Mapping[str, Any]) -> Any:
+        return self._build(**samples).query.chain(DeleteQuery)
+
+
 class PreparedInsert:
     """The INSERT of a model's rows, as `save(force_insert=True)` would without its signals.
 
-    The rows do not learn the keys that the database gives them.
+    The rows do not learn the keys that the database gives them, but for `unless_there()`.
     """
 
     def __init__(self, model: type[Model]) -> None:
@@ -167,34 +191,72 @@ class PreparedInsert:
             for field in model._meta.local_concrete_fields
             if not isinstance(field, AutoField)
         ]
-        self._compiled: tuple[str, str] | None = None
+        self._compiled: tuple[str, str, list[_Value]] | None = None
 
     def __call__(self, *rows: Model) -> None:
         connection = connections[DEFAULT_DB_ALIAS]  # not the proxy: it is asked often
-        size = max(1, connection.ops.bulk_batch_size(self._fields, rows))
+        size = 1
+        if len(rows) > 1:
+            size = connection.ops.bulk_batch_size(self._fields, rows)
         with connection.cursor() as cursor:
             for start in range(0, len(rows), size):
                 cursor.execute(*self._bound(rows[start : start + size], connection))
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias
 
+    def unless_there(self, row: Model) -> bool:
+        """Insert a row that learns its key, or tell that one like it is there already."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        insert, parameters = self._bound([row], connection)
+        insert += " ON CONFLICT DO NOTHING"
+        key = row._meta.pk.column or ""
+        can_return = connection.features.can_return_columns_from_insert
+        if can_return:
+            insert += f" RETURNING {connection.ops.quote_name(key)}"
+        with connection.cursor() as cursor:
+            cursor.execute(insert, parameters)
+            if can_return:
+                given = cursor.fetchone()
+            elif given := cursor.rowcount > 0 or None:
+                table = row._meta.db_table
+                given = (connection.ops.last_insert_id(cursor, table, key),)
+        if given is None:
+            return False
+        row.pk = given[0]
+        row._state.adding, row._state.db = False, connection.alias
+        return True
+
     def _bound(self, rows: Sequence[Model], connection: Any) -> tuple[str, list[Any]]:
-        insert, places = self._compiled or self._compile(connection)
-        parameters = [
-            field.get_db_prep_save(field.pre_save(row, add=True), connection)
-            for row in rows
-            for field in self._fields
-        ]
+        insert, places, values = self._compiled or self._compile(connection)
+        parameters = [value(row, connection) for row in rows for value in values]
         return insert + ", ".join([places] * len(rows)), parameters
 
-    def _compile(self, connection: Any) -> tuple[str, str]:
+    def _compile(self, connection: Any) -> tuple[str, str, list[_Value]]:
         quote = connection.ops.quote_name
         columns = ", ".join(quote(field.column) for field in self._fields)
         places = ", ".join("%s" for _ in self._fields)
         table = quote(self._model._meta.db_table)
         insert = f"INSERT INTO {table} ({columns}) VALUES "  # noqa: S608  all ours
-        self._compiled = insert, f"({places})"
+        # Not before: a foreign key learns its target when all models are there.
+        values = [_value_of(field) for field in self._fields]
+        self._compiled = insert, f"({places})", values
         return self._compiled
+
+
+def _value_of(field: Field[Any, Any]) -> _Value:
+    """Return what reads a row's value of `field` as its database takes it."""
+    name, prepare = field.attname, field.get_db_prep_save
+    holder = field.target_field if isinstance(field, ForeignKey) else field
+    if type(field).pre_save is not Field.pre_save:
+        return lambda row, db: prepare(field.pre_save(row, add=True), db)
+    if isinstance(holder, CharField | TextField):
+        return lambda row, db: getattr(row, name)  # text is text everywhere
+
+    def value(row: Model, db: Any) -> Any:
+        # Django would take a while to find that nothing is nothing.
+        return None if (own := getattr(row, name)) is None else prepare(own, db)
+
+    return value
 
 
 def _sample(kind: type, number: int) -> Any:

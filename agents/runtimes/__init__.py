@@ -1,5 +1,6 @@
 """Name -> runtime, imported when first asked for: providers' libraries are slow to load."""
 
+import asyncio
 from importlib import import_module
 
 from agents.runtimes.base import Runtime
@@ -24,6 +25,13 @@ def runtime(name: str) -> Runtime:
         # Of two threads that import it at once, both get the first one's.
         _loaded.setdefault(name, getattr(import_module(module), attribute)())
     return _loaded[name]
+
+
+async def load(name: str) -> Runtime:
+    """Return it too, without holding up the event loop for a library that is imported."""
+    if name in _loaded:
+        return _loaded[name]
+    return await asyncio.to_thread(runtime, name)
 
 
 async def close() -> None:

@@ -12,6 +12,7 @@ KEEP_SECONDS = 60
 # A client looks through all of its connections at each request and each end of one: with
 # 200 that takes longer than the rest of a turn.
 USERS_OF_A_CLIENT = 16
+KEPT_CLIENTS = 64  # of a provider's SDK, each over one of these
 
 
 class Connections:

@@ -14,6 +14,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from ledger.prepared import PreparedUpdate
 from ledger.pricing import dollars
 
 
@@ -247,8 +248,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def shrink(self, task_id: UUID, *, by: int) -> None:
         """Turn what was set aside into what is spent. A correction gives nothing back."""
         if by > 0:
-            left = Greatest(F("amount_microdollars") - by, 0)
-            self.filter(task_id=task_id).update(amount_microdollars=left)
+            _shrink(task_id=task_id, by=by)
 
 
 class Reservation(models.Model):
@@ -273,3 +273,13 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{dollars(self.amount_microdollars)} USD for task {self.task_id}"
+
+
+_shrink = PreparedUpdate(
+    lambda task_id, by: (
+        Reservation.objects.filter(task_id=task_id),
+        {"amount_microdollars": Greatest(F("amount_microdollars") - by, 0)},
+    ),
+    task_id=UUID,
+    by=int,
+)

@@ -11,6 +11,7 @@ from django.db.models import Case, Q, Sum, Value, When
 from django.utils import timezone
 
 from ledger.models.budget import DailySpend, Reservation
+from ledger.prepared import PreparedInsert
 from ledger.pricing import Price, Usage, price_of
 
 COUNTS = (
@@ -106,9 +107,11 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         )
 
     def _book(self, *, run_id: UUID, key: str, **columns: Any) -> LedgerEntry:
+        entry = LedgerEntry(run_id=run_id, key=key, **columns)
         with transaction.atomic(savepoint=False):
-            entry, is_new = self.get_or_create(run_id=run_id, key=key, defaults=columns)
-            if is_new and entry.cost_microdollars:
+            if not _insert.unless_there(entry):
+                return self.get(run_id=run_id, key=key)
+            if entry.cost_microdollars:
                 DailySpend.objects.add(
                     entry.cost_microdollars,
                     at=entry.recorded_at,
@@ -250,3 +253,6 @@ class LedgerEntry(models.Model):
             column.removesuffix("_price"): getattr(self, column) for column in PRICES
         }
         return Price(**kinds, source=self.price_source)
+
+
+_insert = PreparedInsert(LedgerEntry)

@@ -134,6 +134,7 @@ class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
         return self.filter(status=PermissionRequest.Status.PENDING)
 
     def withdraw(self) -> None:
+        """Take back what is asked here: nobody waits for it any more."""
         self.update(status=PermissionRequest.Status.WITHDRAWN, decided_at=Now())
 
 

@@ -59,13 +59,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     ) -> list["Run"]:
         """Claim up to `limit` due runs, passing over those that others are claiming.
 
-        Not those of the runtimes `without`, and no suspects: they get a process each.
+        A query is compiled for each `limit`, so let there be few. Not those of the runtimes `without`, and no suspects: they get a process each.
         """
-        claimable = self.due().filter(losses__lt=SUSPICIOUS_LOSSES)
-        if without:
-            claimable = claimable.exclude(runtime__in=without)
         with transaction.atomic():
-            due = claimable.select_for_update(skip_locked=True, of=("self",))[:limit]
+            due = _claimable_query(limit, frozenset(without)).all()
             return [run for run in due if run.claim(worker)]
 
     def claim_one(self, worker: str, run_id: UUID) -> "Run | None":
@@ -187,9 +184,7 @@ class Run(models.Model):
 
     def let_go(self, worker: str) -> None:
         """Say that nothing of this run is left on `worker`, whatever became of it."""
-        Run.objects.filter(pk=self.pk, worker=worker).exclude(
-            status=self.Status.RUNNING
-        ).update(lease_expires_at=None)
+        _let_go(run_id=self.pk, worker=worker)
 
     def request_cancel(self) -> bool:
         """Ask the worker that performs this run to stop it. It confirms by finishing."""
@@ -224,6 +219,14 @@ _close = PreparedUpdate(
     error=str,
     traceback=str,
 )
+_let_go = PreparedUpdate(
+    lambda run_id, worker: (
+        Run.objects.filter(pk=run_id, worker=worker).exclude(status=Run.Status.RUNNING),
+        {"lease_expires_at": None},
+    ),
+    run_id=UUID,
+    worker=str,
+)
 _last_attempt = Prepared(
     lambda task_id: (
         Run.objects.filter(task_id=task_id)
@@ -232,6 +235,17 @@ _last_attempt = Prepared(
     ),
     task_id=UUID,
 )
+
+
+@lru_cache
+def _claimable_query(limit: int, without: frozenset[str]) -> "PreparedObjects[Run]":
+    def build() -> RunQuerySet:
+        due = Run.objects.due().filter(losses__lt=SUSPICIOUS_LOSSES)
+        if without:
+            due = due.exclude(runtime__in=sorted(without))
+        return due.select_for_update(skip_locked=True, of=("self",))[:limit]
+
+    return PreparedObjects(build)
 
 
 @lru_cache

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.utils import timezone
 
-from ledger.prepared import Prepared, PreparedInsert
+from ledger.prepared import Prepared, PreparedInsert, PreparedUpdate
 from tasks.models.ids import new_id
 
 JSON = dict[str, Any]
@@ -33,24 +36,6 @@ class Session(models.Model):
     def has_checkpoint(self) -> bool:
         return bool(self.state)
 
-    def keep(self, state: JSON, new_items: list[JSON]) -> None:
-        """Move the checkpoint on. The caller's transaction holds the task's row."""
-        self.state = json.dumps(state)
-        self.save(update_fields=["state", "updated_at"])
-        (last,) = _last_position.first(session_id=self.pk) or (0,)
-        items = (
-            SessionItem(session=self, position=position, data=json.dumps(item))
-            for position, item in enumerate(new_items, start=last + 1)
-        )
-        _insert_items(*items)
-
-    def checkpoint(self) -> tuple[JSON, list[JSON]] | None:
-        """Return the last state and all items so far, or None before the first."""
-        if not self.has_checkpoint:
-            return None
-        texts = self.items.order_by("position").values_list("data", flat=True)
-        return json.loads(self.state), [json.loads(text) for text in texts]
-
 
 class SessionItem(models.Model):
     """One wire item of a conversation: a message, a tool's result, a transcript line."""
@@ -71,6 +56,8 @@ class SessionItem(models.Model):
         return f"{self.position}: {self.data[:60]}"
 
 
+# --- Compiled once: every turn of every run goes this way -------------------------------
+
 insert = PreparedInsert(Session)
 _insert_items = PreparedInsert(SessionItem)
 _last_position = Prepared(
@@ -81,3 +68,46 @@ _last_position = Prepared(
     ),
     session_id=UUID,
 )
+_state_query = Prepared(
+    lambda session_id: (
+        Session.objects.filter(pk=session_id).order_by().values_list("state")
+    ),
+    session_id=UUID,
+)
+_items_query = Prepared(
+    lambda session_id: (
+        SessionItem.objects.filter(session_id=session_id)
+        .order_by("position")
+        .values_list("data")
+    ),
+    session_id=UUID,
+)
+_move_on = PreparedUpdate(
+    lambda session_id, state, at: (
+        Session.objects.filter(pk=session_id),
+        {"state": state, "updated_at": at},
+    ),
+    session_id=UUID,
+    state=str,
+    at=datetime,
+)
+
+
+def keep(session_id: UUID, state: JSON, new_items: Sequence[JSON]) -> None:
+    """Move a session's checkpoint on. The caller's transaction holds the task's row."""
+    _move_on(session_id=session_id, state=json.dumps(state), at=timezone.now())
+    (last,) = _last_position.first(session_id=session_id) or (0,)
+    items = (
+        SessionItem(session_id=session_id, position=position, data=json.dumps(item))
+        for position, item in enumerate(new_items, start=last + 1)
+    )
+    _insert_items(*items)
+
+
+def checkpoint_of(session_id: UUID) -> tuple[JSON, list[JSON]] | None:
+    """Return the last state and all items so far, or None before the first."""
+    (state,) = _state_query.first(session_id=session_id) or ("",)
+    if not state:
+        return None
+    items = _items_query.rows(session_id=session_id)
+    return json.loads(state), [json.loads(text) for (text,) in items]

@@ -9,6 +9,7 @@ from ledger.models import Reservation
 from tasks import endings, lifecycle
 from tasks.exceptions import LeaseLost
 from tasks.models import Run, Session, Status, Task
+from tasks.models.session import keep
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +88,6 @@ def test_parked_runs_that_come_forward_may_be_parked_again_and_again(settings):
     Run.objects.filter(pk=first.pk).update(queued_at=a_while_ago)
     Run.objects.update(not_before=None)
     assert second.claim("worker-1")
-    second.session.keep({"step": 2}, [])
+    keep(second.session_id, {"step": 2}, [])
     park(second)
     assert Task.objects.get().status == Status.RUNNING

@@ -7,6 +7,7 @@ ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
 
 import json
 from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import anthropic
@@ -17,6 +18,7 @@ from agents.events import JSON
 from agents.runtimes.anthropic_direct.answer import Answer
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
+from agents.runtimes.connections import KEPT_CLIENTS
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
 from agents.tools import ToolSchema
@@ -45,27 +47,28 @@ class AnthropicDirect(DirectRuntime):
         schemas: Sequence[ToolSchema],
     ) -> Wire:
         endpoint = AnthropicEndpoint.from_environment()
-        return MessagesWire(
-            self._client(endpoint, client), endpoint, instructions, schemas
-        )
-
-    def _client(
-        self, endpoint: AnthropicEndpoint, client: httpx2.AsyncClient
-    ) -> anthropic.AsyncAnthropic:
-        """Make a client for one run, cheap, over the connections that all runs share.
-
-        It is not to be closed: that would close those.
-        """
         patience = EMBEDDED_READ_SECONDS if endpoint.is_embedded else READ_SECONDS
-        return anthropic.AsyncAnthropic(
-            api_key=endpoint.api_key,
-            auth_token=endpoint.auth_token,
-            base_url=endpoint.url,
-            default_headers=endpoint.headers,
-            http_client=client,
-            max_retries=0,
-            timeout=httpx2.Timeout(self._read_seconds or patience, connect=10),
-        )
+        talking = _client(endpoint, client, self._read_seconds or patience)
+        return MessagesWire(talking, endpoint, instructions, schemas)
+
+
+@lru_cache(maxsize=KEPT_CLIENTS)
+def _client(
+    endpoint: AnthropicEndpoint, client: httpx2.AsyncClient, read_seconds: float
+) -> anthropic.AsyncAnthropic:
+    """Return the SDK over a client of HTTP that runs share. It is not to be closed.
+
+    Kept, since each new one asks a thread what platform this is.
+    """
+    return anthropic.AsyncAnthropic(
+        api_key=endpoint.api_key,
+        auth_token=endpoint.auth_token,
+        base_url=endpoint.url,
+        default_headers=endpoint.headers,
+        http_client=client,
+        max_retries=0,
+        timeout=httpx2.Timeout(read_seconds, connect=10),
+    )
 
 
 class MessagesWire:

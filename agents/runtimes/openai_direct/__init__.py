@@ -7,6 +7,7 @@ the provider: every request carries the whole conversation, its reasoning encryp
 
 import json
 from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ import openai
 from agents.events import JSON
 from agents.runtimes import failures
 from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.connections import KEPT_CLIENTS
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.openai_direct.answer import Answer
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
@@ -41,24 +43,25 @@ class OpenAIDirect(DirectRuntime):
         schemas: Sequence[ToolSchema],
     ) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
-        return ResponsesWire(
-            self._client(endpoint, client), endpoint, instructions, schemas
-        )
+        talking = _client(endpoint, client, self._read_seconds)
+        return ResponsesWire(talking, endpoint, instructions, schemas)
 
-    def _client(
-        self, endpoint: OpenAIEndpoint, client: httpx2.AsyncClient
-    ) -> openai.AsyncOpenAI:
-        """Make a client for one run, cheap, over the connections that all runs share.
 
-        It is not to be closed: that would close those.
-        """
-        return openai.AsyncOpenAI(
-            api_key=endpoint.api_key,
-            base_url=endpoint.url,
-            http_client=client,
-            max_retries=0,
-            timeout=httpx2.Timeout(self._read_seconds, connect=10),
-        )
+@lru_cache(maxsize=KEPT_CLIENTS)
+def _client(
+    endpoint: OpenAIEndpoint, client: httpx2.AsyncClient, read_seconds: float
+) -> openai.AsyncOpenAI:
+    """Return the SDK over a client of HTTP that runs share. It is not to be closed.
+
+    Kept, since each new one asks a thread what platform this is.
+    """
+    return openai.AsyncOpenAI(
+        api_key=endpoint.api_key,
+        base_url=endpoint.url,
+        http_client=client,
+        max_retries=0,
+        timeout=httpx2.Timeout(read_seconds, connect=10),
+    )
 
 
 class ResponsesWire:
