@@ -1,6 +1,7 @@
 """Name -> runtime, imported when first asked for: providers' libraries are slow to load."""
 
 import asyncio
+import gc
 from importlib import import_module
 
 from agents.runtimes.base import Runtime
@@ -24,6 +25,10 @@ def runtime(name: str) -> Runtime:
         module, _, attribute = _PLACES[name].partition(":")
         # Of two threads that import it at once, both get the first one's.
         _loaded.setdefault(name, getattr(import_module(module), attribute)())
+        # A provider's library is 100,000 objects that stay: without this, the garbage
+        # collector looks through them all every few dozen runs, and everything waits.
+        gc.collect()
+        gc.freeze()
     return _loaded[name]
 
 
