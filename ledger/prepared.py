@@ -183,15 +183,17 @@ class PreparedInsert:
     The rows do not learn the keys that the database gives them, but for `unless_there()`.
     """
 
-    def __init__(self, model: type[Model]) -> None:
+    def __init__(self, model: type[Model], *, replacing: str = "") -> None:
+        """With `replacing`, a row takes the place of the one that is like it in this column."""
         self._model = model
+        self._replacing = replacing
         # Without the key that the database gives.
         self._fields: list[Field[Any, Any]] = [
             field
             for field in model._meta.local_concrete_fields
             if not isinstance(field, AutoField)
         ]
-        self._compiled: tuple[str, str, list[_Value]] | None = None
+        self._compiled: tuple[str, str, str, list[_Value]] | None = None
 
     def __call__(self, *rows: Model) -> None:
         connection = connections[DEFAULT_DB_ALIAS]  # not the proxy: it is asked often
@@ -217,9 +219,9 @@ class PreparedInsert:
             cursor.execute(insert, parameters)
             if can_return:
                 given = cursor.fetchone()
-            elif given := cursor.rowcount > 0 or None:
-                table = row._meta.db_table
-                given = (connection.ops.last_insert_id(cursor, table, key),)
+            else:  # SQLite before 3.35
+                last = connection.ops.last_insert_id(cursor, row._meta.db_table, key)
+                given = (last,) if cursor.rowcount else None
         if given is None:
             return False
         row.pk = given[0]
@@ -227,20 +229,27 @@ class PreparedInsert:
         return True
 
     def _bound(self, rows: Sequence[Model], connection: Any) -> tuple[str, list[Any]]:
-        insert, places, values = self._compiled or self._compile(connection)
+        insert, places, end, values = self._compiled or self._compile(connection)
         parameters = [value(row, connection) for row in rows for value in values]
-        return insert + ", ".join([places] * len(rows)), parameters
+        return insert + ", ".join([places] * len(rows)) + end, parameters
 
-    def _compile(self, connection: Any) -> tuple[str, str, list[_Value]]:
+    def _compile(self, connection: Any) -> tuple[str, str, str, list[_Value]]:
         quote = connection.ops.quote_name
-        columns = ", ".join(quote(field.column) for field in self._fields)
+        names = [quote(field.column) for field in self._fields]
+        columns = ", ".join(names)
         places = ", ".join("%s" for _ in self._fields)
         table = quote(self._model._meta.db_table)
         insert = f"INSERT INTO {table} ({columns}) VALUES "  # noqa: S608  all ours
         # Not before: a foreign key learns its target when all models are there.
         values = [_value_of(field) for field in self._fields]
-        self._compiled = insert, f"({places})", values
+        self._compiled = insert, f"({places})", self._replace(names, quote), values
         return self._compiled
+
+    def _replace(self, names: Sequence[str], quote: Callable[[str], str]) -> str:
+        if not self._replacing:
+            return ""
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+        return f" ON CONFLICT ({quote(self._replacing)}) DO UPDATE SET {changes}"
 
 
 def _value_of(field: Field[Any, Any]) -> _Value:

@@ -14,7 +14,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from ledger.prepared import PreparedUpdate
+from ledger.prepared import PreparedInsert, PreparedUpdate
 from ledger.pricing import dollars
 
 
@@ -232,18 +232,7 @@ class Budget(models.Model):
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def put(self, reservation: Reservation) -> None:
         """Write a task's reservation down in place of the one it had, in one statement."""
-        self.bulk_create(
-            [reservation],
-            update_conflicts=True,
-            unique_fields=["task_id"],
-            update_fields=[
-                "run_id",
-                "runtime",
-                "project_id",
-                "amount_microdollars",
-                "reserved_at",
-            ],
-        )
+        _put(reservation)
 
     def shrink(self, task_id: UUID, *, by: int) -> None:
         """Turn what was set aside into what is spent. A correction gives nothing back."""
@@ -275,6 +264,7 @@ class Reservation(models.Model):
         return f"{dollars(self.amount_microdollars)} USD for task {self.task_id}"
 
 
+_put = PreparedInsert(Reservation, replacing="task_id")
 _shrink = PreparedUpdate(
     lambda task_id, by: (
         Reservation.objects.filter(task_id=task_id),

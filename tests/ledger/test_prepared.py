@@ -10,6 +10,7 @@ from django.db.models import F
 from ledger.models import DailySpend, LedgerEntry, Reservation
 from ledger.prepared import (
     Prepared,
+    PreparedDelete,
     PreparedInsert,
     PreparedObjects,
     PreparedUpdate,
@@ -145,3 +146,30 @@ def test_an_insert_heeds_the_constraints():
     row = ReservationFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
         PreparedInsert(Reservation)(reservation(task_id=row.task_id))
+
+
+def test_a_row_is_inserted_unless_one_like_it_is_there():
+    insert = PreparedInsert(Reservation)
+    first = reservation(task_id=uuid4())
+    assert insert.unless_there(first)
+    assert Reservation.objects.get(pk=first.pk).task_id == first.task_id
+    assert not insert.unless_there(reservation(task_id=first.task_id))
+    assert Reservation.objects.count() == 1
+
+
+def test_a_row_is_inserted_in_the_place_of_the_one_like_it():
+    put = PreparedInsert(Reservation, replacing="task_id")
+    first = reservation(task_id=uuid4())
+    put(first)
+    second = reservation(task_id=first.task_id)
+    put(second)
+    assert Reservation.objects.get().run_id == second.run_id
+
+
+def test_a_delete_takes_what_fits_and_tells_how_many():
+    kept, gone = ReservationFactory(), ReservationFactory()
+    delete = PreparedDelete(
+        lambda task_id: Reservation.objects.filter(task_id=task_id), task_id=UUID
+    )
+    assert (delete(task_id=gone.task_id), delete(task_id=gone.task_id)) == (1, 0)
+    assert Reservation.objects.get() == kept

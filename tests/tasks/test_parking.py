@@ -38,7 +38,7 @@ def test_a_parked_run_goes_on_in_its_session_once_the_time_has_come():
     assert "parked until" in run.task.log.last().message
     assert Task.objects.get().status == Status.RUNNING
     assert Run.objects.claim_due("worker-1", 10) == []
-    Run.objects.update(not_before=timezone.now())
+    Run.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     assert Run.objects.claim_due("worker-1", 10) == [successor]
 
 
