@@ -5,6 +5,7 @@ There it takes no other run along, and if that one dies too, it is this run that
 
 import asyncio
 import sys
+import time
 from contextlib import suppress
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from agents.database import in_database
 from tasks.models import Run
 
+PAUSE_SECONDS = 0.9  # a worker calls at least once a second
 AT_ONCE = 2  # processes of one worker, about 100 MB each
 
 
@@ -22,9 +24,16 @@ class Suspects:
     def __init__(self) -> None:
         self._processes: dict[UUID, asyncio.subprocess.Process] = {}
         self._watching: set[asyncio.Task[None]] = set()
+        self._looked_at = float("-inf")
 
     async def look(self) -> None:
-        """Start a process for each suspect that is due, as far as there is room."""
+        """Start a process for each suspect that is due, as far as there is room.
+
+        Not at every call: workers that die are rare, and calls are many.
+        """
+        if time.monotonic() - self._looked_at < PAUSE_SECONDS:
+            return
+        self._looked_at = time.monotonic()
         room = AT_ONCE - len(self._processes)
         due = await in_database(_due, room) if room > 0 else []
         for run_id in due:

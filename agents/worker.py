@@ -65,7 +65,7 @@ class Worker(ChannelsWorker):
         self.tasks: set[asyncio.Task[None]] = set()
         self._rung = asyncio.Event()
         self._may_have_news = False
-        self._ticked_at = float("-inf")
+        self._looked_after_at = float("-inf")
         self._stopping = False
         self._renewed_at = time.monotonic()
         self._suspects = Suspects()
@@ -175,14 +175,11 @@ class Worker(ChannelsWorker):
 
     async def _glance(self) -> None:
         # Each end of a run and each new one rings: that is no reason to ask after all others.
-        is_tick = time.monotonic() - self._ticked_at >= GLANCE_SECONDS
-        if is_tick or self._may_have_news:
-            self._may_have_news = False
+        now = time.monotonic()
+        if self._may_have_news or now - self._looked_after_at >= GLANCE_SECONDS:
+            self._may_have_news, self._looked_after_at = False, now
             await self._look_after()
         await self._claim()
-        if is_tick and not self._stopping:
-            self._ticked_at = time.monotonic()
-            await self._suspects.look()
 
     async def _claim(self) -> None:
         while not self._stopping and (free := self.concurrency - self._busy()) > 0:
@@ -196,6 +193,8 @@ class Worker(ChannelsWorker):
                 self._perform(run)
             if len(claimed) < limit:
                 break
+        if not self._stopping:
+            await self._suspects.look()
 
     def _busy(self) -> int:
         # Who waits for a person, perhaps for days, takes nobody's place.
