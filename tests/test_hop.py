@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -44,6 +45,20 @@ async def test_a_slow_call_holds_up_none_before_it():
     finally:
         go_on.set()
     assert (await slow, await behind) == (True, 3)
+
+
+async def test_the_loop_goes_on_while_a_call_is_slow():
+    threads, go_on = Threads(1), threading.Event()
+    slow = threads.run(go_on.wait, 5)
+    asyncio.get_running_loop().call_later(0.02, go_on.set)  # only a loop that runs does
+    assert await slow
+
+
+async def test_more_than_a_thread_does_at_once_is_all_done():
+    threads = Threads(1)
+    sleeps = [threads.run(time.sleep, 0.001) for _ in range(20)]
+    assert await asyncio.gather(*sleeps) == [None] * 20
+    assert await threads.run(abs, -1) == 1
 
 
 async def test_who_stops_waiting_takes_nothing_from_the_others():
