@@ -130,7 +130,12 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
 class LogEntry(models.Model):
     """What happened to a task, numbered from 1 without a gap, only appended."""
 
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="log")
+    task = models.ForeignKey(
+        Task,
+        on_delete=models.CASCADE,
+        related_name="log",
+        db_index=False,  # the constraint below has one
+    )
     run_id = models.UUIDField(null=True, editable=False)
     sequence = models.PositiveIntegerField()
     event_type = models.CharField(max_length=20, choices=EventType)

@@ -40,7 +40,12 @@ class Session(models.Model):
 class SessionItem(models.Model):
     """One wire item of a conversation: a message, a tool's result, a transcript line."""
 
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="items")
+    session = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="items",
+        db_index=False,  # the constraint below has one
+    )
     position = models.PositiveIntegerField()
     data = models.TextField()
 

@@ -88,6 +88,7 @@ class Task(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="tasks",
+        db_index=False,
     )
     workflow_run = models.UUIDField(
         null=True, blank=True, help_text="Steps of one run of a workflow share this."
@@ -98,6 +99,7 @@ class Task(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="tasks",
+        db_index=False,
     )
     created_by = models.CharField(max_length=150, blank=True, editable=False)
 
@@ -122,10 +124,14 @@ class Task(models.Model):
             models.Index(
                 fields=["project", "priority", "-id"], name="task_order_by_project"
             ),
-            models.Index(
-                fields=["workflow_run"],
-                name="task_workflow_run",
-                condition=models.Q(workflow_run__isnull=False),
+            # Of the few that have one: each index of all is a page more that an INSERT writes.
+            *(
+                models.Index(
+                    fields=[field],
+                    name=f"task_{field}",
+                    condition=models.Q(**{f"{field}__isnull": False}),
+                )
+                for field in ("workflow", "workflow_run", "schedule")
             ),
         ]
         constraints = [
