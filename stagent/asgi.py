@@ -23,7 +23,6 @@ django.setup(set_prefix=False)
 from django.core import signals  # noqa: E402
 from django.core.handlers.asgi import ASGIRequest  # noqa: E402
 from django.core.handlers.base import BaseHandler  # noqa: E402
-from django.db import close_old_connections  # noqa: E402
 from django.http import (  # noqa: E402
     HttpResponse,
     JsonResponse,
@@ -31,6 +30,7 @@ from django.http import (  # noqa: E402
 )
 from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
+from stagent import lasting_connections  # noqa: E402
 from stagent.hop import Threads  # noqa: E402
 from stagent.request_bodies import leave_to_django  # noqa: E402
 from tasks import doorbell  # noqa: E402
@@ -62,6 +62,7 @@ class SyncHandler(BaseHandler):
 
     def __call__(self, scope: Message, body: IO[bytes]) -> Answer:
         set_script_prefix(scope.get("root_path") or "/")
+        lasting_connections.look_after()
         signals.request_started.send(sender=self.__class__, scope=scope)
         request = ASGIRequest(scope, body)
         # A chunked body comes without its length, and would be taken for none.
@@ -73,8 +74,8 @@ class SyncHandler(BaseHandler):
             response.close()
         elif not isinstance(response, StreamingHttpResponse):
             raise TypeError(f"Cannot send a {type(response).__name__}.")
-        elif response.is_async:
-            close_old_connections()
+        if response.status_code >= 500:
+            lasting_connections.look_after(has_failed=True)
         return response
 
 
@@ -210,6 +211,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 leave_to_django()
+lasting_connections.take_over()
 application = Application()
 get_resolver().url_patterns  # noqa: B018  loads the views
 # What is loaded now stays. Without this, the garbage collector looks through all of it

@@ -117,6 +117,15 @@ class Site:
             process.wait()
         self.client.close()
 
+    def end_connections(self) -> None:
+        """End what is connected to the database, as a restart of PostgreSQL does."""
+        url = self.environment["DATABASE_URL"]
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
     # --- What clients do -----------------------------------------------------------------
 
     def queue(self, *script: str, **fields) -> str:

@@ -1,10 +1,14 @@
 """What `manage.py serve` says before it serves, and what it does at its first start."""
 
 import socket
+import time
 
 import pytest
+from django.db import connection
 
 from tests import live
+
+WEB_THREADS = 8
 
 
 @pytest.fixture
@@ -63,3 +67,20 @@ def test_a_form_that_nobody_can_read_is_answered_as_every_error(site, process):
     )
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is no server")
+def test_lost_connections_to_the_database_heal(site):
+    site.serve()
+    assert site.client.get("/api/tasks").status_code == 200
+
+    site.end_connections()
+    time.sleep(1.1)  # they are looked at once a second
+    assert site.client.get("/api/tasks").status_code == 200
+
+    assert site.client.get("/api/tasks").status_code == 200
+    site.end_connections()
+    # The request that finds its connection lost fails; the next in its thread does not.
+    statuses = [site.client.get("/api/tasks").status_code for _ in range(20)]
+    assert statuses.count(500) <= WEB_THREADS
+    assert statuses[-1] == 200

@@ -1,0 +1,34 @@
+"""Looks after the web threads' database connections once a second, not twice a request.
+
+Django asks each of them before and after every request whether it is still good, which is
+a tenth of a request's time on SQLite and a round trip on PostgreSQL.
+"""
+
+import threading
+import time
+
+from django.core import signals
+from django.db import close_old_connections, reset_queries
+
+SECONDS = 1
+
+_looked = threading.local()
+
+
+def take_over() -> None:
+    """Have Django no longer do it: from now on, `look_after()` does."""
+    signals.request_started.disconnect(reset_queries)
+    signals.request_started.disconnect(close_old_connections)
+    signals.request_finished.disconnect(close_old_connections)
+
+
+def look_after(*, has_failed: bool = False) -> None:
+    """Close those of this thread that are too old or broken, if it is time to look.
+
+    Right away where a request `has_failed`: it may have lost its connection.
+    """
+    now = time.monotonic()
+    if has_failed or now - getattr(_looked, "at", 0) >= SECONDS:
+        _looked.at = now
+        reset_queries()
+        close_old_connections()
