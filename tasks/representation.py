@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import (
     Case,
     Exists,
@@ -19,29 +20,30 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
 from ledger.prepared import Prepared, Row
 from tasks import paging
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
-from tasks.sql import IsoText
+from tasks.sql import IsoText, JsonText, UuidText
 
 JSON = dict[str, Any]
 
-# What `_listed()` takes apart.
-_LIST_COLUMNS = (
-    "id",
-    "title",
-    "description",
-    "project_id",
-    "status",
-    "priority",
-    "assigned_agent",
-    "agent_profile",
-    IsoText("created_at"),
-    IsoText("updated_at"),
-)
+# The database writes the JSON: of 1,000 tasks, a tenth of the time less than to do it here.
+_LISTED = {
+    "id": UuidText("id"),
+    "title": "title",
+    "description": NullIf("description", Value("")),
+    "projectId": "project_id",
+    "status": "status",
+    "priority": "priority",
+    "assignedAgent": NullIf("assigned_agent", Value("")),
+    "agentProfile": NullIf("agent_profile", Value("")),
+    "createdAt": IsoText("created_at"),
+    "updatedAt": IsoText("updated_at"),
+}
 _ENTRIES = LedgerEntry.objects.filter(task_id=OuterRef("pk"))
 _RUNS = Run.objects.filter(task_id=OuterRef("pk")).order_by()
 _WAITING = PermissionRequest.objects.pending().filter(task_id=OuterRef("pk"))
@@ -75,14 +77,14 @@ _WAITING_COLUMNS = {
         _WAITING.order_by("created_at").values(x=IsoText("created_at"))[:1]
     ),
 }
-_DETAIL_COLUMNS = {
-    "result": F("result"),
-    "resumeCount": F("resume_count"),
-    "maxTurns": F("max_turns"),
-    "maxBudgetUsd": F("max_budget_microdollars"),
-    "projectName": F("project__name"),
-    "workflowName": F("workflow__name"),
-    "scheduleName": F("schedule__name"),
+_DETAILS = {
+    "result": NullIf("result", Value("")),
+    "resumeCount": "resume_count",
+    "maxTurns": "max_turns",
+    "maxBudgetUsd": "max_budget_microdollars",
+    "projectName": "project__name",
+    "workflowName": "workflow__name",
+    "scheduleName": "schedule__name",
     "hasRun": Exists(_RUNS),
 }
 
@@ -99,7 +101,7 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
         for name in ("project_id", "status"):
             if name in values:
                 tasks = tasks.filter(**{name: values[name]})
-        return tasks.values_list(*_LIST_COLUMNS)[:limit]
+        return tasks.values_list(JsonText(**_LISTED), "priority", "id")[:limit]
 
     types = {
         "project_id": str,
@@ -110,42 +112,15 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     return Prepared(build, **{name: types[name] for name in sorted(filters)})
 
 
-def list_rows(limit: int | None, **filters: Any) -> Iterator[JSON]:
-    """Yield tasks as the list shows them."""
-    return map(
-        _listed, _list_query(frozenset(filters), limit).rows(paging.CHUNK, **filters)
-    )
-
-
-def _listed(row: Row) -> JSON:
-    # In Python: of 10,000 tasks, 0.01 s less than by expressions in SQL and `zip()`.
-    key, title, description, project, status, priority, agent, profile, made, moved = (
-        row
-    )
-    return {
-        "id": _dashed(key),
-        "title": title,
-        "description": description or None,
-        "projectId": project,
-        "status": status,
-        "priority": priority,
-        "assignedAgent": agent or None,
-        "agentProfile": profile or None,
-        "createdAt": made,
-        "updatedAt": moved,
-    }
-
-
-def _dashed(key: UUID | str) -> str:
-    """Return the id of a task as text; a database without UUIDs has it without dashes."""
-    if isinstance(key, UUID):
-        return str(key)
-    return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
+def list_rows(limit: int | None, **filters: Any) -> Iterator[Row]:
+    """Yield tasks as the list shows them: JSON text, and the priority and id to go on from."""
+    query = _list_query(frozenset(filters), limit)
+    return query.rows(paging.CHUNK, **filters)
 
 
 def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
     """Yield the JSON array of tasks in pieces."""
-    return paging.chunks(list_rows(limit, **filters))
+    return paging.chunks(text for text, *_ in list_rows(limit, **filters))
 
 
 def of_new(task: Task) -> JSON:
@@ -171,7 +146,7 @@ def _of_one(*columns: Any) -> Prepared:
     return Prepared(build, task_id=UUID)
 
 
-_detail_query = _of_one(*_LIST_COLUMNS, *_DETAIL_COLUMNS.values())
+_detail_query = _of_one(JsonText(**_LISTED, **_DETAILS))
 _waiting_query = _of_one(*_WAITING_COLUMNS.values())
 _usage_query = _of_one(*_USAGE_COLUMNS.values())
 
@@ -184,9 +159,7 @@ def of(task_id: UUID) -> JSON | None:
     row = _detail_query.first(task_id=task_id)
     if row is None:
         return None
-    listed, more = row[: len(_LIST_COLUMNS)], row[len(_LIST_COLUMNS) :]
-    task = _listed(listed) | dict(zip(_DETAIL_COLUMNS, more, strict=True))
-    task["result"] = task["result"] or None
+    task: JSON = orjson.loads(row[0])
     if task["maxBudgetUsd"] is not None:
         task["maxBudgetUsd"] /= 1_000_000
     task["waitingFor"] = (

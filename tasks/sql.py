@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Func, TextField
+from django.db.models import Func, TextField, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 Compiled = tuple[str, Any]
@@ -27,3 +27,50 @@ class IsoText(Func):
         shape = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
         template = f"to_char(%(expressions)s AT TIME ZONE 'UTC', '{shape}')"
         return self.as_sql(compiler, connection, template=template, **extra)
+
+
+class UuidText(Func):
+    """A UUID with its dashes, which a database without UUIDs does not keep."""
+
+    output_field = TextField()
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> Compiled:
+        places = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+        template = " || '-' || ".join(
+            f"substr(%(expressions)s, {start}, {length})" for start, length in places
+        )
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> Compiled:
+        return self.as_sql(
+            compiler, connection, template="%(expressions)s::text", **extra
+        )
+
+
+class JsonText(Func):
+    """An object as JSON text, with its keys in the order that they are given in."""
+
+    output_field = TextField()
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(*(part for pair in values.items() for part in _named(*pair)))
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> Compiled:
+        return self.as_sql(compiler, connection, function="json_object", **extra)
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> Compiled:
+        # Not JSONObject: that is jsonb, which sorts the keys by their length.
+        template = "json_build_object(%(expressions)s)::text"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def _named(name: str, value: Any) -> tuple[Any, Any]:
+    return Value(name), value

@@ -5,10 +5,10 @@ from typing import Any
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import answers, catalog
+from tasks.responses import Response
 
 
 class RuntimesView(APIView):

@@ -10,13 +10,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tasks import answers, paging
 from tasks.models import Document, Project
 from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
+from tasks.responses import Response
 from tasks.serializers import DocumentListQuery
 from tasks.zod import Invalid
 

@@ -6,7 +6,6 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
@@ -14,6 +13,7 @@ from ledger.models import Budget, LedgerEntry, Scope
 from tasks import answers, catalog
 from tasks.models import Project
 from tasks.models.log import to_text
+from tasks.responses import Response
 from tasks.serializers import CreateBudget, UpdateBudget
 from tasks.views.tasks import parse_id
 from tasks.zod import Invalid

@@ -6,7 +6,6 @@ from django.core.exceptions import ValidationError
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import answers, catalog, paging, patterns
@@ -14,6 +13,7 @@ from tasks.authentication import actor
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
 from tasks.models.permission import Answer
+from tasks.responses import Response
 from tasks.serializers import NotificationListQuery, Respond
 from tasks.views.tasks import get_task, parse_id
 from tasks.zod import Invalid

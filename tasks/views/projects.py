@@ -5,12 +5,12 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tasks import answers, paging
 from tasks.models import Project
 from tasks.models.log import to_text
+from tasks.responses import Response
 from tasks.serializers import CreateProject, ListQuery, UpdateProject
 from tasks.zod import Invalid
 

@@ -8,13 +8,13 @@ from django.db import IntegrityError
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tasks import answers, paging
 from tasks.authentication import actor
 from tasks.models import PermissionRule, Project, Task
 from tasks.models.log import to_text
+from tasks.responses import Response
 from tasks.serializers import CreateRule, RuleListQuery
 from tasks.views.tasks import parse_id
 from tasks.zod import Invalid

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,6 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from ledger.prepared import Prepared
@@ -18,6 +18,7 @@ from tasks.authentication import actor
 from tasks.content_type import content_type_of
 from tasks.models import Document, Project, Status, Task
 from tasks.models.task import change, fetch, insert
+from tasks.responses import Response
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
 from tasks.streams import follow_log, until_finished
 from tasks.zod import Invalid
@@ -84,7 +85,7 @@ class TaskViewSet(ViewSet):
         if limit is None:
             return paging.whole(representation.list_chunks(None, **filters))
         rows = list(representation.list_rows(limit + 1, **filters))
-        return paging.page(request, paging.MOST_URGENT, rows, limit)
+        return paging.page(request, paging.MOST_URGENT, rows, limit, itemgetter(0))
 
     @extend_schema(request=CreateTask, responses={201: answers.Task})
     def create(self, request: Request) -> Response:

@@ -23,6 +23,10 @@ def listed(api, query=""):
     return [task["id"] for task in body(api.get(f"/api/tasks{query}"))]
 
 
+def listed_in_full(api):
+    return body(api.get("/api/tasks"))
+
+
 def ids(tasks):
     return [str(task.pk) for task in tasks]
 
@@ -84,6 +88,21 @@ def test_a_listed_task_is_what_create_answers(api):
         assert created.pop(name)[:20] == listed_task.pop(name)[:20]
     assert listed_task == created
     assert "result" not in listed_task
+
+
+def test_any_text_comes_back_as_it_went_in(api):
+    """The database writes the JSON of lists and details, so it has to quote right."""
+    text = '"quoted" \\ back / slash \b\t\n\x01\x7f </script> \u2028 é 漢 😀'
+    created = api.post("/api/tasks", {"title": text, "description": text}).json()
+    shown = api.get(f"/api/tasks/{created['id']}").json()
+    for task in (created, shown, listed_in_full(api)[0]):
+        assert (task["title"], task["description"]) == (text, text)
+
+
+def test_the_keys_come_in_the_order_of_the_contract(api):
+    created = api.post("/api/tasks", {"title": "A title"}).json()
+    for task in (api.get(f"/api/tasks/{created['id']}").json(), listed_in_full(api)[0]):
+        assert list(task)[: len(created)] == list(created)
 
 
 def test_filters_narrow_it_down_together(api):
