@@ -53,12 +53,13 @@ class DirectRuntime(ABC):
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]:
         toolbox = Toolbox(assignment.workspace, names=assignment.tools)
-        with self._connections.client() as client:
-            wire = self.wire(client, assignment.instructions, toolbox.schemas)
-            loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-            async with aclosing(loop.run()) as performance:
-                async for event in performance:
-                    yield event
+        wire = self.wire(
+            self._connections.client(), assignment.instructions, toolbox.schemas
+        )
+        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
+        async with aclosing(loop.run()) as performance:
+            async for event in performance:
+                yield event
 
     async def close(self) -> None:
         """Close the connections that are kept between runs."""

@@ -1,38 +1,43 @@
-from contextlib import ExitStack
+import asyncio
 
+import anthropic
 import httpx2
 import pytest
 
-from agents.runtimes.connections import USERS_OF_A_CLIENT, Connections
+from agents.runtimes.connections import Connections
+from tests.servers.anthropic import MessagesServer
+from tests.servers.scripted import Reply
+
+MANY = 120  # more than aiohttp opens unless it is told
 
 
-@pytest.fixture
-async def connections():
-    made = Connections(httpx2.AsyncClient)
+@pytest.fixture(params=[httpx2.AsyncClient, anthropic.DefaultAioHttpClient])
+async def connections(request):
+    made = Connections(request.param)
     yield made
     await made.close()
 
 
-async def test_a_client_is_lent_to_few_at_once(connections):
-    with ExitStack() as lent:
-        clients = [
-            lent.enter_context(connections.client())
-            for _ in range(2 * USERS_OF_A_CLIENT)
-        ]
-    assert [clients.count(client) for client in set(clients)] == [USERS_OF_A_CLIENT] * 2
+async def test_all_runs_share_a_client(connections):
+    assert connections.client() is connections.client()
 
 
-async def test_who_comes_later_gets_the_client_whose_connections_are_warm(connections):
-    with connections.client() as first:
-        pass
-    with connections.client() as second:
-        pass
-    assert second is first
-
-
-async def test_closing_ends_every_client(connections):
-    with connections.client() as client:
-        await connections.close()
+async def test_after_closing_there_is_another(connections):
+    client = connections.client()
+    await connections.close()
     assert client.is_closed
-    with connections.client() as another:
-        assert not another.is_closed
+    assert not connections.client().is_closed
+
+
+async def test_nobody_waits_for_a_connection(connections):
+    async with MessagesServer([Reply(is_silent=True)]) as server:
+        waiting = [
+            asyncio.create_task(connections.client().post(server.url, json={}))
+            for _ in range(MANY)
+        ]
+        async with asyncio.timeout(10):
+            while len(server.requests) < MANY:
+                await asyncio.sleep(0.01)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import live
-from tests.bench import report, runs, streams
+from tests.bench import model, report, runs, streams
 from tests.bench.client import Target
 from tests.bench.load import (
     CONCURRENCIES,
@@ -61,8 +61,11 @@ def _server(options: argparse.Namespace) -> Iterator[tuple[str, int | None]]:
         yield options.url, options.pid
         return
     with (
+        model.started() as model_url,
         tempfile.TemporaryDirectory(prefix="stagent-bench-") as home,
-        live.site(Path(home)) as site,
+        live.site(
+            Path(home), ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="of-the-bench"
+        ) as site,
     ):
         process = site.serve()
         yield site.url, process.pid
@@ -86,7 +89,7 @@ class Bench:
             if (
                 self.server and self.is_ours
             ):  # others need not have the scripted runtime
-                report.runs(await runs.at_once(self.data, self.server))
+                await self._runs(self.server)
         finally:
             if not self.is_ours:
                 await self.data.remove()
@@ -108,6 +111,11 @@ class Bench:
                 server=self.server,
             )
             table.add(cell)
+
+    async def _runs(self, server: ServerProcess) -> None:
+        report.runs(
+            [await runs.at_once(self.data, server, name) for name in runs.RUNTIMES]
+        )
 
     async def _streams(self) -> None:
         figures = []

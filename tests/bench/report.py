@@ -77,15 +77,16 @@ def lateness(figures: Sequence[Lateness]) -> None:
         )
 
 
-def runs(figures: Runs) -> None:
+def runs(measured: list[Runs]) -> None:
     table = Table("runs at once", "a turn s", "executed s", "completed s", "CPU ms/run")
-    table.row(
-        str(figures.count),
-        f"{figures.turn_seconds:.1f}",
-        f"{figures.executed_after:.2f}",
-        f"{figures.completed_after:.2f}",
-        f"{figures.cpu_per_run:.1f}",
-    )
+    for figures in measured:
+        table.row(
+            f"{figures.count} of {figures.runtime}",
+            f"{figures.turn_seconds:.1f}",
+            f"{figures.executed_after:.2f}",
+            f"{figures.completed_after:.2f}",
+            f"{figures.cpu_per_run:.1f}",
+        )
 
 
 def idle(figures: Idle) -> None:

@@ -5,15 +5,18 @@ import time
 from dataclasses import dataclass
 
 from tests.bench.load import Data
+from tests.bench.model import TURN_SECONDS
 from tests.bench.process import ServerProcess
 
+SCRIPTED = "echo"
+RUNTIMES = (SCRIPTED, "anthropic-direct")
 RUNS = 200
-TURN_SECONDS = 2
 PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Runs:
+    runtime: str
     count: int
     turn_seconds: float
     executed_after: float  # seconds from the first request to the last answer
@@ -21,10 +24,13 @@ class Runs:
     cpu_per_run: float  # milliseconds, of the server's process: requests and worker
 
 
-async def at_once(data: Data, server: ServerProcess) -> Runs:
-    """Execute tasks of the scripted runtime, whose model takes a while, all at once."""
-    project = await data.project("executed")
-    ids = await data.tasks(project, RUNS, description=f"sleep: {TURN_SECONDS}")
+async def at_once(data: Data, server: ServerProcess, runtime: str) -> Runs:
+    """Execute tasks of one turn, which takes the model a while, all at once."""
+    project = await data.project(f"executed by {runtime}")
+    brief = {"description": f"sleep: {TURN_SECONDS}", "assignedAgent": runtime}
+    if runtime == SCRIPTED:  # no name of the contract's, but the default here
+        del brief["assignedAgent"]
+    ids = await data.tasks(project, RUNS, **brief)
     await data.send_all(
         ("PATCH", f"/api/tasks/{task}", {"status": "queued"}) for task in ids
     )
@@ -33,6 +39,7 @@ async def at_once(data: Data, server: ServerProcess) -> Runs:
     executed = time.perf_counter()
     await _until_completed(data, project)
     return Runs(
+        runtime,
         RUNS,
         TURN_SECONDS,
         executed_after=executed - begun,

@@ -37,7 +37,7 @@ class AnthropicDirect(DirectRuntime):
     def __init__(
         self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
     ) -> None:
-        super().__init__(anthropic.DefaultAsyncHttpxClient, policy=policy)
+        super().__init__(anthropic.DefaultAioHttpClient, policy=policy)
         self._read_seconds = read_seconds
 
     def wire(

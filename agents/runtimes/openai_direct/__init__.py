@@ -33,7 +33,7 @@ class OpenAIDirect(DirectRuntime):
     def __init__(
         self, *, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS
     ) -> None:
-        super().__init__(openai.DefaultAsyncHttpxClient, policy=policy)
+        super().__init__(openai.DefaultAioHttpClient, policy=policy)
         self._read_seconds = read_seconds
 
     def wire(
