@@ -30,10 +30,9 @@ from django.http import (  # noqa: E402
 )
 from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
-from stagent import lasting_connections  # noqa: E402
-from stagent.hop import Threads  # noqa: E402
 from stagent.request_bodies import leave_to_django  # noqa: E402
-from tasks import doorbell  # noqa: E402
+from tasks import doorbell, lasting_connections  # noqa: E402
+from tasks.hop import Threads  # noqa: E402
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -84,7 +83,7 @@ class Application:
         self.handler = SyncHandler()
         # SQLite has one writer: more threads would only wait for each other.
         is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
-        self.threads = Threads(1 if is_sqlite else 8)
+        self.threads = Threads(1 if is_sqlite else 8, "web", standstill=is_sqlite)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -12,7 +12,6 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,11 +22,12 @@ import redis
 import redis.asyncio
 from django import db
 from django.conf import settings
-from django.db import close_old_connections
 from django_eventstream.event import Event
 from django_eventstream.views import Listener, get_listener_manager
 
+from tasks import lasting_connections
 from tasks.doorbell import log_channel
+from tasks.hop import Threads
 from tasks.models import LogEntry, Task
 from tasks.models.log import entry_json
 from tasks.models.task import FINAL
@@ -43,7 +43,8 @@ WAIT_SECONDS = 2.0
 POLL_SECONDS = 5.0 if settings.REDIS_URL else 0.5
 
 # All streams share these threads and their connections.
-_readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="log-reader")
+_is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+_readers = Threads(1 if _is_sqlite else 4, "log-reader", standstill=_is_sqlite)
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,7 @@ def read_log(task_id: UUID, after: int) -> Page:
 
 
 async def _read(function: Callable[..., T], *arguments: Any) -> T:
-    def read() -> T:
-        close_old_connections()
-        try:
-            return function(*arguments)
-        finally:
-            close_old_connections()
-
-    return await asyncio.get_running_loop().run_in_executor(_readers, read)
+    return await _readers.run(lasting_connections.call, function, *arguments)
 
 
 async def follow_log(task_id: UUID, after: int) -> AsyncGenerator[bytes, None]:

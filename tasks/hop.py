@@ -13,7 +13,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
 
 # How long the loop stands still for its thread. The interpreter lets any thread keep its
 # lock as long (`sys.getswitchinterval()`), so nothing waits longer than it may anyway.
@@ -35,22 +38,43 @@ class _Result(NamedTuple):
 
 
 class Threads:
-    """A few lasting threads, for one event loop."""
+    """A few lasting threads. Where there is one, who hands it work may stand still for it."""
 
-    def __init__(self, count: int) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix="web")
+    def __init__(self, count: int, name: str, *, standstill: bool = False) -> None:
+        self._count = count
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._standstill_seconds = STANDSTILL_SECONDS if standstill else 0
+        self._crossings: WeakKeyDictionary[asyncio.AbstractEventLoop, _Crossing] = (
+            WeakKeyDictionary()
+        )
+
+    def run(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """Call `function` in a thread. Who stops waiting does not stop it."""
+        loop = asyncio.get_running_loop()
+        crossing = self._crossings.get(loop)
+        if crossing is None:
+            crossing = _Crossing(self._executor, self._count, self._standstill_seconds)
+            self._crossings[loop] = crossing
+        return crossing.send(partial(function, *arguments), loop)
+
+
+class _Crossing:
+    """Between one event loop and the threads."""
+
+    def __init__(
+        self, executor: ThreadPoolExecutor, count: int, standstill_seconds: float
+    ) -> None:
+        self._executor = executor
         self._idle = count
-        self._stands_still = count == 1
+        self._standstill_seconds = standstill_seconds
         self._calls: deque[_Call] = deque()
         self._results: deque[_Result] = deque()
         self._is_due = False  # calls will be handed over at the end of this turn
 
-    def run(
-        self, function: Callable[..., Any], *arguments: Any
+    def send(
+        self, function: Callable[[], Any], loop: asyncio.AbstractEventLoop
     ) -> "asyncio.Future[Any]":
-        """Call `function` in a thread. Who stops waiting does not stop it."""
-        loop = asyncio.get_running_loop()
-        call = _Call(partial(function, *arguments), loop.create_future())
+        call = _Call(function, loop.create_future())
         self._calls.append(call)
         self._look_soon(loop)
         return call.future
@@ -65,9 +89,9 @@ class Threads:
         for _ in range(min(self._idle, len(self._calls))):
             self._idle -= 1
             working = self._executor.submit(self._work)
-            if self._stands_still:
+            if self._standstill_seconds:
                 with suppress(TimeoutError):
-                    working.result(STANDSTILL_SECONDS)
+                    working.result(self._standstill_seconds)
             if working.done():
                 self._freed(loop)
             else:

@@ -1,4 +1,4 @@
-"""Looks after the web threads' database connections once a second, not twice a request.
+"""Looks after the lasting threads' database connections once a second, not twice a call.
 
 Django asks each of them before and after every request whether it is still good, which is
 a tenth of a request's time on SQLite and a round trip on PostgreSQL.
@@ -6,9 +6,14 @@ a tenth of a request's time on SQLite and a round trip on PostgreSQL.
 
 import threading
 import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from django.core import signals
 from django.db import close_old_connections, reset_queries
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SECONDS = 1
 
@@ -32,3 +37,13 @@ def look_after(*, has_failed: bool = False) -> None:
         _looked.at = now
         reset_queries()
         close_old_connections()
+
+
+def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `function` in a lasting thread."""
+    look_after()
+    try:
+        return function(*args, **kwargs)
+    except Exception:
+        look_after(has_failed=True)
+        raise
