@@ -156,6 +156,27 @@ class PreparedUpdate(_Statement):
             cursor.execute(*self._bound(values))
             return int(cursor.rowcount)
 
+    def returning(self, column: str, *, key: Any, **values: Any) -> Any:
+        """Change the row of this key and return its `column`; None if no row was changed."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        name = connection.ops.quote_name(column)
+        update, parameters = self._bound(values)
+        can_return = connection.features.can_return_columns_from_insert
+        with connection.cursor() as cursor:
+            if can_return:
+                cursor.execute(f"{update} RETURNING {name}", parameters)
+            else:  # SQLite before 3.35
+                cursor.execute(update, parameters)
+                if cursor.rowcount:
+                    cursor.execute(self._select(name, connection), [_adapted(key)])
+            row = cursor.fetchone()
+        return row and row[0]
+
+    def _select(self, name: str, connection: Any) -> str:
+        meta = self._build(**self._samples)[0].model._meta
+        table, key = map(connection.ops.quote_name, (meta.db_table, meta.pk.column))
+        return f"SELECT {name} FROM {table} WHERE {key} = %s"  # noqa: S608  all ours
+
     def _query(self, samples: Mapping[str, Any]) -> Any:
         rows: QuerySet[Any, Any]
         rows, changes = self._build(**samples)

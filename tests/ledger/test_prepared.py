@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from ledger.models import DailySpend, LedgerEntry, Reservation
@@ -20,6 +20,17 @@ from tests.ledger.factories import LedgerEntryFactory, ReservationFactory
 pytestmark = pytest.mark.django_db
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+
+
+@pytest.fixture(params=["returning", "an older SQLite"])
+def database(request, monkeypatch):
+    """This one, and one that cannot return what it wrote."""
+    if request.param == "an older SQLite":
+        if connection.vendor != "sqlite":
+            pytest.skip("PostgreSQL always could")
+        monkeypatch.setattr(
+            connection.features, "can_return_columns_from_insert", False
+        )
 
 
 def reservation(**fields):
@@ -117,6 +128,25 @@ def test_an_update_takes_times_and_tells_how_many_rows_it_changed():
     assert (row.amount_microdollars, row.reserved_at) == (3, MOMENT)
 
 
+@pytest.mark.usefixtures("database")
+def test_an_update_returns_what_it_made_of_a_row():
+    rows = [ReservationFactory(amount_microdollars=amount) for amount in (5, 7)]
+    add = PreparedUpdate(
+        lambda pk, more: (
+            Reservation.objects.filter(pk=pk),
+            {"amount_microdollars": F("amount_microdollars") + more},
+        ),
+        pk=int,
+        more=int,
+    )
+
+    def added(pk):
+        return add.returning("amount_microdollars", key=pk, pk=pk, more=1)
+
+    assert [added(row.pk) for row in (*rows, rows[0])] == [6, 8, 7]
+    assert added(0) is None
+
+
 def test_a_day_is_compared_as_a_day():
     DailySpend.objects.create(day=date(2026, 3, 1), scope="overall")
     query = Prepared(
@@ -148,6 +178,7 @@ def test_an_insert_heeds_the_constraints():
         PreparedInsert(Reservation)(reservation(task_id=row.task_id))
 
 
+@pytest.mark.usefixtures("database")
 def test_a_row_is_inserted_unless_one_like_it_is_there():
     insert = PreparedInsert(Reservation)
     first = reservation(task_id=uuid4())
