@@ -1,6 +1,7 @@
 """/api/tasks: create, read, change, and the verbs that start and stop agents."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -134,7 +135,8 @@ class TaskViewSet(ViewSet):
             )
         documents = _documents(data["documentIds"]) if "documentIds" in data else None
         changes = _changes(data)
-        with transaction.atomic():
+        # Each of them alone is whole by itself.
+        with nullcontext() if documents is None else transaction.atomic():
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
             elif changes or documents is not None:
