@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.servers.anthropic import MessagesServer
-from tests.servers.scripted import Reply
+from tests.servers.scripted import Reply, Request
 
 TURN_SECONDS = 2
-PIECES = 8  # events that its answer comes in
 ANSWER = "Revenue grew in three of four quarters; the fourth fell by two percent."
 
 
@@ -29,7 +28,9 @@ def started() -> Iterator[str]:
 
 
 async def serve() -> None:
-    reply = Reply(ANSWER, pace=TURN_SECONDS / PIECES)
+    asked = Request("/v1/messages", {}, {"model": "slow"})
+    pieces = len(MessagesServer([]).events(asked, Reply(ANSWER)))
+    reply = Reply(ANSWER, pace=TURN_SECONDS / pieces)
     async with MessagesServer([reply]) as server:
         print(server.url, flush=True)  # noqa: T201
         await asyncio.Event().wait()
