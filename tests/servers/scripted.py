@@ -11,6 +11,7 @@ conversation in which a tool call is not answered exactly once.
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -62,7 +63,7 @@ class Request:
     body: JSON
 
 
-class ScriptedServer:
+class ScriptedServer(ABC):
     """A provider. What its format is like, a subclass says."""
 
     content_type = "text/event-stream"
@@ -90,20 +91,21 @@ class ScriptedServer:
 
     # --- The format ----------------------------------------------------------------------
 
+    @abstractmethod
     def history_of(self, request: Request) -> list[JSON]:
         """Return the conversation that the request carries."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turns_in(self, history: list[JSON]) -> int:
         """Count the model's turns so far."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fault_in(self, request: Request) -> str:
         """Say what the real one would not accept about the conversation, if anything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def events(self, request: Request, reply: Reply) -> list[JSON]:
-        raise NotImplementedError
+        """Return the answer in pieces."""
 
     def whole(self, request: Request, reply: Reply) -> JSON | None:
         """Return the answer in one piece if the request wants it so."""

@@ -28,8 +28,8 @@ READ_SECONDS = 120.0  # between two pieces of an answer: servers send pings
 # The embedded model does one request after the other, and a long line is no failure.
 EMBEDDED_READ_SECONDS = 900.0
 EMBEDDED_NOTICE = (
-    "This run uses the embedded model, which is tiny and free, and talks nonsense. Set"
-    " ANTHROPIC_API_KEY for a real one."
+    "This run uses the embedded model, which is tiny and free, and talks nonsense. Its"
+    " first words may take half a minute. Set ANTHROPIC_API_KEY for a real one."
 )
 
 
