@@ -31,7 +31,7 @@ from tasks.models import PermissionRequest, Run
 
 log = logging.getLogger(__name__)
 
-GLANCE_SECONDS = 1.0
+GLANCE_SECONDS = 0.4  # a cancel whose ring was lost waits for two: less than a second
 GRACE_SECONDS = 5.0
 CLEANING_SECONDS = 5.0
 MOST_AT_ONCE = (
