@@ -4,17 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.conf import settings
-
 from tasks import lasting_connections
-from tasks.hop import Threads
+from tasks.hop import Threads, database_threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Few lasting threads, each with a lasting connection. SQLite has one writer at a time.
-_is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
-_work = Threads(1 if _is_sqlite else 4, "runs", standstill=_is_sqlite)
+# Few lasting threads, each with a lasting connection.
+_work = database_threads(4, "runs")
 # Leases are renewed on a thread of their own, so that no amount of work delays them.
 _leases = Threads(1, "leases")
 

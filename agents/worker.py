@@ -1,7 +1,7 @@
 """The worker: claims runs, performs many at once, keeps their leases, takes up lost ones.
 
 Rings come over Channels and only make it quick. All that matters it finds in the tables
-by itself, at a glance every second.
+by itself, at a glance that it takes twice a second.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from django.core.exceptions import ObjectDoesNotExist
 from agents import checks, leftovers, runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
+from agents.news import news_of
 from agents.suspects import Suspects
 from tasks import catalog, doorbell, endings
 from tasks.exceptions import LeaseLost
-from tasks.models import PermissionRequest, Run
+from tasks.models import Run
 
 log = logging.getLogger(__name__)
 
 GLANCE_SECONDS = 0.4  # a cancel whose ring was lost waits for two: less than a second
 GRACE_SECONDS = 5.0
 CLEANING_SECONDS = 5.0
-MOST_AT_ONCE = (
-    16  # runs that are claimed in one transaction: it keeps others from writing
-)
+# Runs that are claimed in one transaction, which keeps others from writing.
+MOST_AT_ONCE = 16
 REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
 # A row that went or a lease that was taken between two looks is no failure either.
 PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
@@ -234,7 +234,7 @@ class Worker(ChannelsWorker):
             if execution.gate
             for request_id in execution.gate.waiting_for
         }
-        news = await in_database(_news, list(self.executions), list(waiting))
+        news = await in_database(news_of, list(self.executions), list(waiting))
         for run_id, execution in list(self.executions.items()):
             if run_id in news.cancelled:
                 execution.stop(Stop.CANCELLED)
@@ -282,22 +282,6 @@ class Worker(ChannelsWorker):
             log.exception("Could not %s; trying again", what)
 
 
-class LoneWorker(Worker):
-    """Performs the one run that it is given, and ends: see `agents.suspects`."""
-
-    def __init__(self, run_id: UUID, *, channel_layer: Any) -> None:
-        super().__init__(channel_layer=channel_layer, concurrency=1)
-        self._run_id: UUID | None = run_id
-
-    async def _claim(self) -> None:
-        if self._run_id:
-            run_id, self._run_id = self._run_id, None
-            if run := await in_database(Run.objects.claim_one, self.name, run_id):
-                self._perform(run)
-        if not self.executions:
-            self._stopping = True
-
-
 def _at_once(limit: int) -> int:
     """Return how many runs to claim in a transaction: a power of two, and not for long."""
     return min(MOST_AT_ONCE, 1 << limit.bit_length() - 1)
@@ -319,27 +303,3 @@ async def _end(chores: list[asyncio.Task[None]]) -> None:
         for chore in left:
             chore.cancel()
         _, left = await asyncio.wait(left, timeout=0.2)
-
-
-class News:
-    def __init__(
-        self, *, held: set[UUID], cancelled: set[UUID], answered: list[str]
-    ) -> None:
-        self.held = held
-        self.cancelled = cancelled
-        self.answered = answered
-
-
-def _news(run_ids: list[UUID], request_ids: list[str]) -> News:
-    running = Run.objects.filter(pk__in=run_ids, status=Run.Status.RUNNING)
-    asked = dict(running.values_list("pk", "cancel_requested_at"))
-    answered: list[str] = []
-    if request_ids:
-        requests = PermissionRequest.objects.filter(pk__in=request_ids)
-        still = requests.pending().values_list("pk", flat=True)
-        answered = list(set(request_ids) - set(still))
-    return News(
-        held=set(asked),
-        cancelled={pk for pk, requested_at in asked.items() if requested_at},
-        answered=answered,
-    )

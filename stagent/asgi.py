@@ -32,7 +32,7 @@ from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
 from stagent.request_bodies import leave_to_django  # noqa: E402
 from tasks import doorbell, lasting_connections  # noqa: E402
-from tasks.hop import Threads  # noqa: E402
+from tasks.hop import database_threads  # noqa: E402
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -81,9 +81,7 @@ class SyncHandler(BaseHandler):
 class Application:
     def __init__(self) -> None:
         self.handler = SyncHandler()
-        # SQLite has one writer: more threads would only wait for each other.
-        is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
-        self.threads = Threads(1 if is_sqlite else 8, "web", standstill=is_sqlite)
+        self.threads = database_threads(8, "web")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

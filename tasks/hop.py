@@ -16,6 +16,8 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
+
 T = TypeVar("T")
 
 # How long the loop stands still for its thread. The interpreter lets any thread keep its
@@ -56,6 +58,13 @@ class Threads:
             crossing = _Crossing(self._executor, self._count, self._standstill_seconds)
             self._crossings[loop] = crossing
         return crossing.send(partial(function, *arguments), loop)
+
+
+def database_threads(count: int, name: str) -> Threads:
+    """Return threads for work on the database: one to stand still for where it has one writer."""
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        return Threads(1, name, standstill=True)
+    return Threads(count, name)
 
 
 class _Crossing:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.core import signals
-from django.db import close_old_connections, reset_queries
+from django.db import Error, close_old_connections, reset_queries
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,6 +44,6 @@ def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     look_after()
     try:
         return function(*args, **kwargs)
-    except Exception:
+    except Error:
         look_after(has_failed=True)
         raise

@@ -1,5 +1,6 @@
 """Values written by the database as the API shows them, which spares a conversion a cell."""
 
+from itertools import chain
 from typing import Any
 
 from django.db.models import Func, TextField, Value
@@ -57,7 +58,8 @@ class JsonText(Func):
     output_field = TextField()
 
     def __init__(self, **values: Any) -> None:
-        super().__init__(*(part for pair in values.items() for part in _named(*pair)))
+        names = map(Value, values)
+        super().__init__(*chain.from_iterable(zip(names, values.values(), strict=True)))
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: Any, **extra: Any
@@ -70,7 +72,3 @@ class JsonText(Func):
         # Not JSONObject: that is jsonb, which sorts the keys by their length.
         template = "json_build_object(%(expressions)s)::text"
         return self.as_sql(compiler, connection, template=template, **extra)
-
-
-def _named(name: str, value: Any) -> tuple[Any, Any]:
-    return Value(name), value

@@ -27,7 +27,7 @@ from django_eventstream.views import Listener, get_listener_manager
 
 from tasks import lasting_connections
 from tasks.doorbell import log_channel
-from tasks.hop import Threads
+from tasks.hop import database_threads
 from tasks.models import LogEntry, Task
 from tasks.models.log import entry_json
 from tasks.models.task import FINAL
@@ -43,8 +43,7 @@ WAIT_SECONDS = 2.0
 POLL_SECONDS = 5.0 if settings.REDIS_URL else 0.5
 
 # All streams share these threads and their connections.
-_is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
-_readers = Threads(1 if _is_sqlite else 4, "log-reader", standstill=_is_sqlite)
+_readers = database_threads(4, "log-reader")
 
 
 @dataclass(frozen=True)

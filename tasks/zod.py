@@ -12,6 +12,7 @@ own `validators`, `validate()` and `validate_<field>()` play no part.
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypedDict, cast
@@ -68,12 +69,12 @@ class Serializer(serializers.Serializer[Any]):
         return valid
 
 
-class ZodField(serializers.Field[Any, Any, Any, Any]):
+class ZodField(serializers.Field[Any, Any, Any, Any], ABC):
     """A field that keeps nothing of a request, so that one instance serves all of them."""
 
+    @abstractmethod
     def check(self, value: Any, issues: list[str]) -> Any:
         """Return `value` as it is to be used; add to `issues` what is wrong with it."""
-        raise NotImplementedError
 
     def take(self, value: Any, issues: list[str]) -> Any:
         """Check `value`, or return the default if it may be, and is, absent."""

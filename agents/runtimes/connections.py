@@ -8,9 +8,8 @@ import httpx2
 # Kept for longer than most tools run: a new connection costs a TLS handshake a turn.
 KEEP_SECONDS = 60
 UNLIMITED = 1_000_000  # without a number, aiohttp opens a hundred at most
-KEPT_CLIENTS = (
-    4  # of a provider's SDK: one, and those of an environment that has changed
-)
+# Of a provider's SDK: one, and those of an environment that has changed.
+KEPT_CLIENTS = 4
 
 
 class Connections:

@@ -1,6 +1,5 @@
 """/api/tasks: create, read, change, and the verbs that start and stop agents."""
 
-from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
 from operator import itemgetter
@@ -13,16 +12,20 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from ledger.prepared import Prepared
-from tasks import answers, catalog, lifecycle, paging, provenance, representation
+from tasks import answers, lifecycle, paging, provenance, representation
 from tasks.authentication import actor
 from tasks.content_type import content_type_of
-from tasks.models import Document, Project, Status, Task
+from tasks.models import Document, Status, Task
 from tasks.models.task import change, fetch, insert
 from tasks.responses import Response
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
 from tasks.streams import follow_log, until_finished
-from tasks.zod import Invalid
+from tasks.views.task_bodies import (
+    changes_of,
+    check_compatible,
+    check_references,
+    documents_of,
+)
 
 JSON = dict[str, Any]
 
@@ -35,23 +38,6 @@ STARTS = {
     400: answers.BAD_REQUEST,
     429: answers.BUDGET_EXCEEDED,
 }
-# What the API calls it -> what the model does.
-COLUMNS = {
-    "title": "title",
-    "description": "description",
-    "priority": "priority",
-    "assignedAgent": "assigned_agent",
-    "agentProfile": "agent_profile",
-    "result": "result",
-    "maxTurns": "max_turns",
-    "projectId": "project_id",
-}
-
-
-_project_query = Prepared(
-    lambda project_id: Project.objects.filter(pk=project_id).values_list("pk"),
-    project_id=str,
-)
 
 
 def get_task(task_id: str) -> Task:
@@ -92,15 +78,15 @@ class TaskViewSet(ViewSet):
     def create(self, request: Request) -> Response:
         """Create a task. It starts as planned."""
         data = validate_create(request.data)
-        _check_references(data)
-        _check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
-        documents = _documents(data.get("documentIds", []))
+        check_references(data)
+        check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
+        documents = documents_of(data.get("documentIds", []))
         try:
-            task = _create(documents, created_by=actor(request), **_changes(data))
+            task = _create(documents, created_by=actor(request), **changes_of(data))
         except IntegrityError:
             # What it refers to was there when it was checked; say which is gone.
-            _check_references(data)
-            _documents(data.get("documentIds", []))
+            check_references(data)
+            documents_of(data.get("documentIds", []))
             raise
         return Response(representation.of_new(task), status=201)
 
@@ -122,19 +108,19 @@ class TaskViewSet(ViewSet):
             "projectId",
         } & data.keys():
             self._update_checked(get_task(task_id), data, by=actor(request))
-        elif changes := _changes(data):
+        elif changes := changes_of(data):
             change(pk, **changes)
         return Response(_shown(pk))
 
     def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
-        _check_references(data)
+        check_references(data)
         if {"assignedAgent", "agentProfile"} & data.keys():
-            _check_compatible(
+            check_compatible(
                 data.get("assignedAgent", task.assigned_agent) or None,
                 data.get("agentProfile", task.agent_profile) or None,
             )
-        documents = _documents(data["documentIds"]) if "documentIds" in data else None
-        changes = _changes(data)
+        documents = documents_of(data["documentIds"]) if "documentIds" in data else None
+        changes = changes_of(data)
         # Each of them alone is whole by itself.
         with nullcontext() if documents is None else transaction.atomic():
             if data.get("status", task.status) != task.status:
@@ -260,40 +246,6 @@ def _shown(task_id: UUID) -> JSON:
     if task is None:
         raise Http404("Task not found")
     return task
-
-
-def _changes(data: JSON) -> JSON:
-    changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
-    if "maxBudgetUsd" in data:
-        changes["max_budget_microdollars"] = max(
-            1, round(data["maxBudgetUsd"] * 1_000_000)
-        )
-    return changes
-
-
-def _check_references(data: JSON) -> None:
-    if (
-        "projectId" in data
-        and _project_query.first(project_id=data["projectId"]) is None
-    ):
-        raise Invalid.field("projectId", "Project not found")
-    profile = data.get("agentProfile")
-    if profile and catalog.profile(profile) is None:
-        raise Invalid.field("agentProfile", f"Profile not found: {profile}")
-
-
-def _check_compatible(runtime: str | None, profile: str | None) -> None:
-    if problem := catalog.incompatibility(runtime, profile):
-        raise Invalid.form(problem)
-
-
-def _documents(ids: Iterable[str]) -> list[Document]:
-    wanted = list(dict.fromkeys(ids))
-    found = Document.objects.in_bulk(wanted) if wanted else {}
-    for document_id in wanted:
-        if document_id not in found:
-            raise Invalid.field("documentIds", f"Document not found: {document_id}")
-    return [found[document_id] for document_id in wanted]
 
 
 def _last_event_id(request: Request, last: int) -> int:

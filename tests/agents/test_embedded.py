@@ -19,7 +19,8 @@ from tests.agents.performing import Performance, anthropic_runtime, assignment
 pytestmark = [
     pytest.mark.model,
     pytest.mark.skipif(
-        not embedded.is_installed(), reason="the embedded model is not installed"
+        not embedded.is_installed(),
+        reason="the embedded model is not installed: make run installs it",
     ),
 ]
 

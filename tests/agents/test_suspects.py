@@ -7,8 +7,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
+from agents.lone_worker import LoneWorker
 from agents.suspects import Suspects
-from agents.worker import LoneWorker, Worker
+from agents.worker import Worker
 from tasks import doorbell
 from tasks.models import Run
 from tasks.models.run import SUSPICIOUS_LOSSES

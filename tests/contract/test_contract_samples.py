@@ -177,7 +177,9 @@ def test_a_log_is_followed_to_its_end(site):
     site.wait_for_status(task_id, "completed")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed.")
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="install Chromium (Debian: apt-get install chromium)"
+)
 def test_a_browser_follows_a_log_and_does_not_come_back_for_ever(site):
     task_id = execute(site, "Analyze Q4 revenue trends")
     done = subprocess.run(

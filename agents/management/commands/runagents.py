@@ -10,7 +10,8 @@ from channels.layers import get_channel_layer
 from channels.management.commands.runworker import Command as RunWorker
 from django.conf import settings
 
-from agents.worker import GRACE_SECONDS, LoneWorker, Worker
+from agents.lone_worker import LoneWorker
+from agents.worker import GRACE_SECONDS, Worker
 
 
 class Command(RunWorker):
