@@ -6,12 +6,18 @@ from uuid import UUID
 
 from django.conf import settings
 
-from agents.prompt import AttachedDocument, build_prompt, extract_text, safe_name
+from agents.prompt import (
+    AttachedDocument,
+    build_prompt,
+    build_reminder,
+    extract_text,
+    safe_name,
+)
 from agents.runtimes.base import Assignment, Checkpoint, RuntimeFailed
 from ledger.prepared import PreparedObjects
 from tasks import catalog, lifecycle
 from tasks.exceptions import LeaseLost
-from tasks.models import Document, Run
+from tasks.models import Document, PermissionRequest, Run
 from tasks.models.session import checkpoint_of
 from tasks.models.task import DEFAULT_MAX_TURNS, fetch
 
@@ -51,8 +57,15 @@ def prepare(run: Run) -> Job:
         max_turns=task.max_turns or profile.max_turns or DEFAULT_MAX_TURNS,
         tools=profile.tools,
         checkpoint=Checkpoint(*kept) if kept else None,
+        reminder=build_reminder(_waiting_calls(run)) if kept else "",
     )
     return Job(assignment, profile, lifecycle.budget_of(task, profile.id))
+
+
+def _waiting_calls(run: Run) -> list[str]:
+    asked = PermissionRequest.objects.filter(session_id=run.session_id)
+    unheard = asked.unheard().order_by("created_at")
+    return [f"{one.tool_name}: {one.message}" for one in unheard]
 
 
 def folder_of(task_id: UUID) -> Path:

@@ -16,7 +16,7 @@ from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
 from ledger import budgets
-from tasks import catalog, endings
+from tasks import endings
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
 from tasks.models import Run, Status
@@ -62,6 +62,8 @@ class Execution:
     def stop(self, reason: Stop) -> None:
         if self._stop is None and self._task is not None:
             self._stop = reason
+            if self.gate:
+                self.gate.is_stopping = True
             # A task that is cancelled before its first step would never write its outcome.
             if self._has_begun:
                 self._task.cancel()
@@ -143,11 +145,7 @@ class Execution:
 
     def _begin(self) -> tuple[Job, Gate]:
         job = prepare(self.run)
-        facts = catalog.runtime(self.run.runtime)
-        keeps_calls = facts is None or facts.keeps_calls
-        gate = Gate(self.recorder, job.profile, keeps_calls=keeps_calls)
-        gate.withdraw_earlier()
-        return job, gate
+        return job, Gate(self.recorder, job.profile)
 
     def _record(self, event: events.Recorded, job: Job) -> None:
         self.recorder.record(event)

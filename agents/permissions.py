@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from agents.database import in_database
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import JSON, Decision, ToolCall
 from agents.tools.base import ToolRefused
 from tasks.catalog import Profile
-from tasks.models import EventType, NewEntry, PermissionRequest, PermissionRule, Task
+from tasks.models import (
+    EventType,
+    NewEntry,
+    PermissionRequest,
+    PermissionRule,
+    Run,
+    Task,
+)
 from tasks.models.permission import digest_of
 from tasks.patterns import covers, denies
 from tasks.readable import readable
@@ -24,13 +32,11 @@ ALLOW, DENY = PermissionRule.Effect.ALLOW, PermissionRule.Effect.DENY
 class Gate:
     """Decides what the agent of one run may do."""
 
-    def __init__(
-        self, recorder: Recorder, profile: Profile, *, keeps_calls: bool = True
-    ) -> None:
+    def __init__(self, recorder: Recorder, profile: Profile) -> None:
         self.recorder = recorder
         self.profile = profile
-        # Whether the agent still waits for the same call after a restart.
-        self._keeps_calls = keeps_calls
+        # Whether the whole run is being stopped: who goes on with it will ask the same.
+        self.is_stopping = False
         self._waiting: Counter[str] = Counter()
         self._rung = asyncio.Event()
 
@@ -59,18 +65,12 @@ class Gate:
                     return decision
                 await rung.wait()
         except asyncio.CancelledError:
-            if not self._keeps_calls:
+            if not self.is_stopping:  # the agent took its question back
                 await in_database(self._withdraw, request_id)
             raise
         finally:
             self._waiting[request_id] -= 1
             self._waiting += Counter()  # drops what nobody waits for any more
-
-    def withdraw_earlier(self) -> None:
-        """Withdraw what earlier runs asked for that their agent will not ask again as it was."""
-        if not self._keeps_calls:
-            asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
-            asked.pending().withdraw()
 
     def _withdraw(self, request_id: str) -> None:
         """Withdraw a request that is still pending: nobody is left to hear an answer."""
@@ -82,17 +82,37 @@ class Gate:
             return self._answer(asked.pk, call), asked.pk
         # Before a pending request too: a rule may have been made since.
         if decision := self._by_rule(call):
+            if asked:
+                self._withdraw(asked.pk)
             return decision, ""
         return None, asked.pk if asked else self._request(call)
 
     def _asked_before(self, call: ToolCall) -> PermissionRequest | None:
-        """Find the request of an earlier run for the very same call."""
-        asked = PermissionRequest.objects.exclude(status=Status.WITHDRAWN).filter(
+        """Find the request for this call.
+
+        Some agents ask the same anew after a restart. An answer that none has heard, or
+        that is still to come, is then for the new call.
+        """
+        alike = PermissionRequest.objects.exclude(status=Status.WITHDRAWN).filter(
             session=self.recorder.session_id,
-            call_id=call.call_id,
+            tool_name=call.tool_name,
             input_digest=_digest(call),
         )
-        return asked.first()
+        if asked := alike.filter(call_id=call.call_id).first():
+            self._take_over(asked, call)
+            return asked
+        left = alike.unheard().exclude(run__status=Run.Status.RUNNING)
+        oldest = left.order_by("created_at")
+        return next((one for one in oldest if self._take_over(one, call)), None)
+
+    def _take_over(self, asked: PermissionRequest, call: ToolCall) -> bool:
+        """Make an earlier run's request one of this run; False if another call was quicker."""
+        # By columns of its own row: of a join, the slower one would not see the change.
+        as_read = PermissionRequest.objects.filter(
+            pk=asked.pk, run_id=asked.run_id, call_id=asked.call_id
+        )
+        taken = as_read.update(run_id=self.recorder.run_id, call_id=call.call_id)
+        return bool(taken)
 
     def _by_rule(self, call: ToolCall) -> Decision | None:
         rules = self._rules()
@@ -145,7 +165,10 @@ class Gate:
                 message,
                 {**data, "notificationId": request.pk},
             )
-            self.recorder.append(entry)
+            self.recorder.append(entry)  # which takes the task's row
+            # The agent asks for something else now than before a restart.
+            asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
+            asked.pending().exclude(run_id=self.recorder.run_id).withdraw()
         return request.pk
 
     def _answer(self, request_id: str, call: ToolCall) -> Decision | None:
@@ -154,6 +177,7 @@ class Gate:
             return Decision(False, call.tool_input, "The request was withdrawn.")
         if request.status == Status.PENDING:
             return None
+        PermissionRequest.objects.filter(pk=request_id).update(delivered_at=Now())
         if request.status == Status.DENIED:
             return Decision(False, call.tool_input, request.decision_message)
         decided: dict[str, Any] = request.decided_input or {}

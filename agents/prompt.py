@@ -51,6 +51,17 @@ def build_prompt(
     return "\n\n".join(part for part in parts if part)
 
 
+def build_reminder(calls: Sequence[str]) -> str:
+    """Return what to tell an agent of the calls for whose permission it still waited."""
+    if not calls:
+        return ""
+    listed = "".join(f"\n- {call}" for call in calls)
+    return (
+        " These calls have certainly not been carried out, since they waited for permission."
+        f" Make each that is still needed once more, with the very same input:{listed}"
+    )
+
+
 def _documents(documents: Sequence[AttachedDocument]) -> Iterator[str]:
     listed = documents[:MAX_LISTED]
     texts = _excerpts(listed)

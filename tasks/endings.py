@@ -136,7 +136,7 @@ def lose(run: Run) -> bool:
             return False
         if _is_to_be_cancelled(run):
             finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
-        elif PermissionRequest.objects.pending().filter(task_id=run.task_id).exists():
+        elif PermissionRequest.objects.pending().filter(run_id=run.pk).exists():
             # It only waited for a person: whatever ended the worker, it was not this run.
             _succeed(
                 run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."

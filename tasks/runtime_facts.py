@@ -50,7 +50,6 @@ class RuntimeFacts:
     can_resume: bool = True
     is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
-    keeps_calls: bool = True  # what waits for permission still does after a restart
     # Asks the machine what it lacks, once: the reason and what mends it.
     obstacle_here: Callable[[], tuple[str, str]] | None = None
 
@@ -115,7 +114,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             distribution="claude-agent-sdk",
             extra="claude-code",
             is_a_process=True,
-            keeps_calls=False,
             credentials=_ANTHROPIC,
             can_use_embedded_model=True,
         ),
@@ -130,7 +128,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             is_a_process=True,
             credentials=_OPENAI,
             edits_input=False,
-            keeps_calls=False,
             obstacle_here=codex_sandbox.obstacle,
         ),
         RuntimeFacts(

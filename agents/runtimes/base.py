@@ -48,13 +48,15 @@ class Assignment:
     max_turns: int  # requests to the model in this run
     tools: tuple[str, ...]  # of the direct runtimes' own: read, list, search, ...
     checkpoint: Checkpoint | None = None
+    # For agents that take their turn again where they are taken up: see `build_reminder`.
+    reminder: str = ""
 
 
 @dataclass(frozen=True)
 class ToolCall:
     """What an agent wants to do, in the vocabulary that all runtimes share."""
 
-    call_id: str  # unique in the conversation, the same after a restart
+    call_id: str  # unique in the conversation
     tool_name: str
     tool_input: JSON
     action: str  # "write:/reports/q4.md", "run:git status": what rules are matched with

@@ -46,7 +46,15 @@ class PermissionRequestAdmin(RecordAdmin):
         ("What is asked", {"fields": ("what", "tool_name", "shown_action", "asked")}),
         (
             "Decision",
-            {"fields": ("decided_by", "decided", "decision_message", "given")},
+            {
+                "fields": (
+                    "decided_by",
+                    "decided",
+                    "heard",
+                    "decision_message",
+                    "given",
+                )
+            },
         ),
     )
 
@@ -94,6 +102,10 @@ class PermissionRequestAdmin(RecordAdmin):
     @admin.display(description="Decided")
     def decided(self, asked: PermissionRequest) -> str:
         return display.ago(asked.decided_at)
+
+    @admin.display(description="Heard by the agent")
+    def heard(self, asked: PermissionRequest) -> str:
+        return display.ago(asked.delivered_at)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)

@@ -133,6 +133,11 @@ class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
     def pending(self) -> Self:
         return self.filter(status=PermissionRequest.Status.PENDING)
 
+    def unheard(self) -> Self:
+        """Return what an agent may still come back to: it has had no answer yet."""
+        withdrawn = PermissionRequest.Status.WITHDRAWN
+        return self.exclude(status=withdrawn).filter(delivered_at=None)
+
     def withdraw(self) -> None:
         """Take back what is asked here: nobody waits for it any more."""
         self.update(status=PermissionRequest.Status.WITHDRAWN, decided_at=Now())
@@ -172,6 +177,9 @@ class PermissionRequest(models.Model):
     decision_message = models.TextField(blank=True)
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the agent heard the answer."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = PermissionRequestQuerySet.as_manager()

@@ -33,12 +33,12 @@ class RuleViewSet(ViewSet):
         responses={200: answers.Rule(many=True)},
     )
     def list(self, request: Request) -> Response:
-        """List rules, the newest first, a page at a time: Link names the next."""
+        """List rules, the newest first: all, or by `limit` and `cursor` a page, as Link says."""
         query = validate_list(request.query_params.dict())
-        limit = query.get("limit", paging.DEFAULT_LIMIT)
-        rules = list(_filtered(query)[: limit + 1])
+        limit = paging.limit_of(query)
+        rules = list(_filtered(query)[: None if limit is None else limit + 1])
         page = rules[:limit]
-        is_last = len(rules) <= limit
+        is_last = len(rules) == len(page)
         headers = None if is_last else {"Link": paging.link(request, str(page[-1].pk))}
         return Response([_shown(rule) for rule in page], headers=headers)
 

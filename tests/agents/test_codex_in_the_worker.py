@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 
 from ledger.models import LedgerEntry
 from tasks import lifecycle
-from tasks.models import PermissionRequest, Status
+from tasks.models import PermissionRequest, Run, Status
 from tasks.models.permission import Answer
 from tests.agents.codex.script import DONE, run
 from tests.agents.test_worker import finished, reread, until, working
@@ -68,28 +68,32 @@ async def test_a_used_up_budget_ends_the_run_before_the_command(serving):
     assert not await PermissionRequest.objects.aexists()
 
 
-async def test_what_an_earlier_run_asked_is_withdrawn_for_the_agent_asks_anew(serving):
+async def test_what_is_asked_again_after_a_restart_is_the_same_question(serving):
     await serving(run("echo hello"), run("echo hello"), DONE)
     async with working():
         task = await execute()
         first = await until(lambda: pending(task), 20)
-    assert (await PermissionRequest.objects.aget(pk=first.pk)).status == "withdrawn"
+    await sync_to_async(first.answer)(Answer(is_allowed=True, by="Ada"))
     async with working():
-        second = await until(lambda: pending(task), 20)
-        assert second.call_id != first.call_id
-        await sync_to_async(second.answer)(Answer(is_allowed=True, by="Ada"))
         done = await finished(task)
     assert done.status == Status.COMPLETED
     assert (await reread(task)).result == "Done."
+    answered = await PermissionRequest.objects.aget()
+    assert answered.call_id != first.call_id
+    assert answered.delivered_at is not None
 
 
-async def test_a_request_whose_worker_was_killed_is_withdrawn_too(serving):
+async def test_a_request_that_is_not_asked_again_is_withdrawn(serving):
     await serving(run("echo hello"), DONE)
 
     @sync_to_async
     def left_behind():
-        run = RunFactory(session__runtime=CODEX, task__assigned_agent=CODEX)
-        return PermissionRequestFactory(run=run)
+        asked = PermissionRequestFactory(
+            run__session__runtime=CODEX, run__task__assigned_agent=CODEX
+        )
+        asked.run.close(Run.Status.LOST)
+        RunFactory(task=asked.task, session=asked.session)
+        return asked
 
     request = await left_behind()
     async with working():

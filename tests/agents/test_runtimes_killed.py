@@ -1,7 +1,10 @@
 """Every runtime in a real server process that is killed in the middle."""
 
+import json
+
 import pytest
 
+from tasks import catalog
 from tests import live
 from tests.agents.drivers import DRIVERS
 from tests.agents.drivers.base import Turn, Use
@@ -45,7 +48,7 @@ def test_a_run_that_waits_and_one_in_a_tool_both_outlive_their_server(driver, si
     live.kill(server)
 
     site.serve()
-    allow(site, waiting)  # given to the new process, which has asked nothing anew
+    allow(site, waiting)
     task = site.wait_for_status(working, "completed", "failed")
     assert (task["status"], task["result"]) == ("completed", "The end.")
     assert started.read_text() == "\n"  # an outcome that is unknown is not tried again
@@ -55,3 +58,36 @@ def test_a_run_that_waits_and_one_in_a_tool_both_outlive_their_server(driver, si
         assert numbers == list(range(1, len(numbers) + 1))
     usages = [e for e in site.follow(working) if e["eventType"] == "usage"]
     assert len(usages) == 2  # each request once
+
+
+@pytest.fixture
+def asking_site(driver, tmp_path):
+    """One whose model asks for a command, and where it does not hear of it, once more."""
+    asks = Turn("First.", uses=(Use("run", command="echo >> done"),))
+    again = [asks] * catalog.runtime(driver.name).is_a_process
+    with (
+        threaded(driver.server(asks, *again, Turn("The end."))) as server,
+        live.site(tmp_path, **driver.environment(server.url)) as running,
+    ):
+        running.model = server
+        yield running
+
+
+def test_an_answer_that_is_given_while_no_worker_is_there_is_heard(driver, asking_site):
+    site = asking_site
+    server = site.serve()
+    task_id = site.execute(title="Waits", assignedAgent=driver.name)
+    site.pending(task_id)
+    live.kill(server)
+    web = site.daphne()
+    allow(site, task_id)
+    live.kill(web)
+    site.serve()
+    task = site.wait_for_status(task_id, "completed", "failed")
+    assert (task["status"], task["result"]) == ("completed", "The end.")
+    assert (site.home / "workspaces" / task_id / "done").read_text() == "\n"
+    asked = [e for e in site.follow(task_id) if e["eventType"] == "permission_request"]
+    assert len(asked) == 1
+    if catalog.runtime(driver.name).is_a_process:
+        requests = [json.dumps(request.body) for request in site.model.requests]
+        assert "have certainly not been carried out" in requests[-1]

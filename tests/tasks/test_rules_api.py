@@ -146,6 +146,13 @@ def test_pages_follow_one_another(api):
     assert seen == [made[:-3:-1], made[2:0:-1], made[:1]]
 
 
+def test_without_a_limit_all_are_listed(api):
+    PermissionRuleFactory.create_batch(101)
+    answer = api.get("/api/permissions")
+    assert (len(answer.json()), "Link" in answer) == (101, False)
+    assert "Link" in api.get("/api/permissions?limit=100")
+
+
 def test_a_revoked_rule_is_gone(api):
     rule = PermissionRuleFactory()
     answer = api.delete(f"/api/permissions/{rule.pk}")

@@ -111,7 +111,9 @@ class AgentRun:
     ) -> ClaudeSDKClient | None:
         """Start the CLI and give it its prompt; None: it cannot read the session."""
         client = ClaudeSDKClient(await in_thread(self._options, confinement))
-        prompt = GOING_ON if self._session.lines else self._assignment.prompt
+        prompt = self._assignment.prompt
+        if self._session.lines:
+            prompt = GOING_ON + self._assignment.reminder
         async with starting:
             try:
                 async with asyncio.timeout(START_SECONDS):

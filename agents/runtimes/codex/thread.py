@@ -45,7 +45,8 @@ class Thread:
             environment=self._home.environment(self._endpoint),
         )
         if is_taken_up and await self._resume():
-            return [text(INTERRUPTED)] if self.rollout.open_calls else []
+            told = INTERRUPTED + self._assignment.reminder
+            return [text(told)] if self.rollout.open_calls else []
         started = await self._open("start", dynamicTools=[ASK_HUMAN_TOOL])
         self.rollout.begin(self._home.folder, started["thread"])
         return [text(self._assignment.prompt)]
