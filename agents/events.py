@@ -56,6 +56,14 @@ class UsageReported:
 
 
 @dataclass(frozen=True)
+class UsageSoFar:
+    """What a request has used that is still being answered: booked only if it breaks off."""
+
+    key: str
+    usage: Usage
+
+
+@dataclass(frozen=True)
 class Retrying:
     """A passing failure of the provider; the request goes out again after `delay` seconds."""
 
@@ -103,4 +111,4 @@ Recorded = (
     | Notice
     | CheckpointReached
 )
-Event = Recorded | Finished
+Event = Recorded | UsageSoFar | Finished

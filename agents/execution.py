@@ -4,10 +4,8 @@ import asyncio
 import enum
 import logging
 import traceback
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 
 from agents import events, runtimes
 from agents.assignments import Job, prepare
@@ -16,6 +14,7 @@ from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
 from ledger import budgets
+from ledger.pricing import dollars
 from tasks import endings
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
@@ -70,13 +69,13 @@ class Execution:
 
     async def _perform(self) -> None:
         self._has_begun = True
-        conclude: Callable[[], None] = self._let_go
+        outcome: Outcome | Parked | None = None
         try:
-            conclude = partial(self._conclude, await self._outcome())
+            outcome = await self._outcome()
         except LeaseLost:
-            self._log_loss()
+            self._stop = Stop.LOST
         finally:
-            await in_database(conclude)
+            await in_database(self._conclude, outcome)
 
     async def _outcome(self) -> Outcome | Parked | None:
         """Perform the run; None means that there is nothing to write any more."""
@@ -110,11 +109,14 @@ class Execution:
 
     def _conclude(self, outcome: Outcome | Parked | None) -> None:
         try:
+            self.recorder.book_broken_off()
             self._write(outcome)
         except LeaseLost:
-            self._log_loss()
+            self._stop = Stop.LOST
         finally:
-            self._let_go()
+            if self._stop is Stop.LOST:
+                log.info("Run %s is no longer ours: stopped.", self.run.pk)
+            self.run.let_go(self.run.worker)
 
     def _write(self, outcome: Outcome | Parked | None) -> None:
         if isinstance(outcome, Parked):
@@ -125,12 +127,6 @@ class Execution:
         elif self._stop is Stop.HANDED_OVER:
             endings.hand_over(self.run)
 
-    def _let_go(self) -> None:
-        self.run.let_go(self.run.worker)
-
-    def _log_loss(self) -> None:
-        log.info("Run %s is no longer ours: stopped.", self.run.pk)
-
     async def _work(self) -> str:
         job, gate = await in_database(self._begin)
         self.gate = gate
@@ -140,7 +136,10 @@ class Execution:
             async for event in performance:
                 if isinstance(event, events.Finished):
                     return event.text  # it is written with the end of the run
-                await in_database(self._record, event, job)
+                if isinstance(event, events.UsageSoFar | events.UsageReported):
+                    self.recorder.hold(event)
+                if not isinstance(event, events.UsageSoFar):
+                    await in_database(self._record, event, job)
         raise RuntimeFailed("The agent stopped without a result.")
 
     def _begin(self) -> tuple[Job, Gate]:
@@ -156,7 +155,7 @@ class Execution:
                 self.run.task_id, run_id=self.run.pk, task_limit_microdollars=limit
             ):
                 raise BudgetUsedUp(
-                    f"The budget is used up (${limit / 1_000_000:.2f} for this task, or one that"
+                    f"The budget is used up (${dollars(limit)} for this task, or one that"
                     " it shares). Raise maxBudgetUsd or the budget, then resume."
                 )
 

@@ -179,7 +179,8 @@ class Gate:
             return None
         PermissionRequest.objects.filter(pk=request_id).update(delivered_at=Now())
         if request.status == Status.DENIED:
-            return Decision(False, call.tool_input, request.decision_message)
+            message = request.decision_message
+            return Decision(False, call.tool_input, message, by_person=True)
         decided: dict[str, Any] = request.decided_input or {}
         if decided == request.tool_input:
             return self._permit(request, call)  # as the model wrote it, to the letter
@@ -197,7 +198,11 @@ class Gate:
             self._log_overruled(request, denied.message)
             return denied
         return Decision(
-            True, call.tool_input, request.decision_message, action=call.action
+            True,
+            call.tool_input,
+            request.decision_message,
+            action=call.action,
+            by_person=True,
         )
 
     def _log_overruled(self, request: PermissionRequest, reason: str) -> None:

@@ -1,6 +1,7 @@
 """The one door from a runtime to the database: every event becomes rows, in one transaction."""
 
 import re
+from contextlib import suppress
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -53,6 +54,7 @@ class Recorder:
         self.task_id: UUID = run.task_id
         self.session_id: UUID = run.session_id
         self.runtime = run.runtime
+        self._in_hand: dict[str, events.UsageReported] = {}
 
     def record(self, event: events.Recorded) -> None:
         match event:
@@ -64,6 +66,16 @@ class Recorder:
                 self._keep(event)
             case _:
                 self.append(_entry(event))
+
+    def hold(self, event: events.UsageSoFar | events.UsageReported) -> None:
+        """Remember it until it is booked, without the database: mostly the whole follows."""
+        self._in_hand[event.key] = events.UsageReported(event.key, event.usage)
+
+    def book_broken_off(self) -> None:
+        """Book what was used by requests that were not answered to their end."""
+        for event in list(self._in_hand.values()):
+            with suppress(LeaseLost):  # it is booked, and only not told in the log
+                self._book(event)
 
     def append(self, *entries: NewEntry) -> None:
         fit = [
@@ -84,6 +96,7 @@ class Recorder:
             runtime=self.runtime,
             project_id=task.project_id if task else None,
         )
+        self._in_hand.pop(event.key, None)
         self.append(_usage_entry(event, entry.cost_microdollars))
 
     def _keep(self, event: events.CheckpointReached) -> None:

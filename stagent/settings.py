@@ -242,13 +242,12 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "tasks.models.Status.values",
         "RunStatus": "tasks.answers.RUN_STATUSES",
         "NotificationStatus": "tasks.answers.NOTIFICATION_STATUSES",
+        "Effect": "tasks.answers.EFFECTS",
+        "RuleScope": "tasks.answers.RULE_SCOPES",
+        "BudgetScope": "ledger.models.Scope.values",
     },
     # What it cannot tell by itself is told by hand: it would warn at every request.
     "DISABLE_ERRORS_AND_WARNINGS": True,
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}
-    },
-    "SECURITY": [{"bearer": []}],
     "SERVE_PERMISSIONS": ["tasks.authentication.IsOpenOrAuthenticated"],
 }
 

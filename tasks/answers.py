@@ -21,6 +21,8 @@ Answer = drf.Serializer[Any]
 # Named in the settings, so that the description names them too.
 RUN_STATUSES = Run.Status.values
 NOTIFICATION_STATUSES = PermissionRequest.Status.values
+EFFECTS = PermissionRule.Effect.values
+RULE_SCOPES = PermissionRule.Scope.values
 
 
 def _text(**options: Any) -> drf.CharField:
@@ -226,8 +228,8 @@ class Rule(Answer):
 
     id = _text()
     pattern = _text()
-    effect = _enum(*PermissionRule.Effect.values)
-    scope = _enum("task", "project", "everywhere")
+    effect = _enum(*EFFECTS)
+    scope = _enum(*RULE_SCOPES)
     taskId = drf.UUIDField(allow_null=True)
     projectId = _maybe_text()
     createdBy = _maybe_text()

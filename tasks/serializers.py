@@ -25,7 +25,12 @@ def _priority(**kwargs: Any) -> zod.Integer:
 
 
 def _max_turns() -> zod.Integer:
-    return zod.Integer(required=False, min_value=1, max_value=1000)
+    return zod.Integer(
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="Requests to the model; a resume may make as many again.",
+    )
 
 
 def _max_budget() -> zod.Number:

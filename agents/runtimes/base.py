@@ -75,6 +75,17 @@ class Decision:
     message: str = ""
     # What was allowed, in the words of rules. Empty: nobody held it against rules.
     action: str = ""
+    by_person: bool = False  # not by a rule, nor by what the input turned out to be
+
+    @property
+    def told(self) -> str:
+        """What the agent is to hear of it beside what comes of the call; mostly nothing."""
+        if not self.by_person:
+            return "" if self.is_allowed else self.message
+        verb = "allowed" if self.is_allowed else "denied"
+        if self.message:
+            return f"The user {verb} this: {self.message}"
+        return "" if self.is_allowed else "The user denied this."
 
     def permits(self, call: ToolCall) -> bool:
         """Tell whether this is, and still would be, what was allowed: links may change."""

@@ -30,6 +30,8 @@ from agents.runtimes.conversation import Conversation, PendingCall
 from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
 from agents.tools import Toolbox, ToolFailed, ToolRefused, ToolSchema
 
+Step = str | events.UsageSoFar | Turn
+
 PARTIAL_TEXT_SECONDS = 0.1
 INTERRUPTED = (
     "This call was interrupted and its outcome is unknown: it may or may not have been"
@@ -122,7 +124,7 @@ class AgentLoop:
         limit = self._assignment.max_turns
         if self._requests >= limit:
             raise RuntimeFailed(
-                f"The turn limit of {limit} is reached. Raise maxTurns and resume."
+                f"The turn limit of {limit} is reached. Resume for as many more."
             )
         self._requests += 1
         answer = self._answer()
@@ -151,13 +153,16 @@ class AgentLoop:
             yield events.Retrying(f"{failure.reason}; next try in {delay:.0f} s", delay)
             await asyncio.sleep(delay)
 
-    async def _stream(self) -> AsyncGenerator[events.PartialText | Turn, None]:
+    async def _stream(self) -> AsyncGenerator[Event | Turn, None]:
         text = shown = ""
         shown_at = float("-inf")
         deadline = asyncio.get_running_loop().time() + self._policy.turn
         stream = self._wire.stream_turn(self._conversation.history)
         async with aclosing(stream):
             while not isinstance(step := await self._next(stream, deadline), Turn):
+                if isinstance(step, events.UsageSoFar):
+                    yield step
+                    continue
                 text += step
                 if (
                     text != shown
@@ -167,9 +172,7 @@ class AgentLoop:
                     yield events.PartialText(text)
             yield step
 
-    async def _next(
-        self, stream: AsyncGenerator[str | Turn, None], deadline: float
-    ) -> str | Turn:
+    async def _next(self, stream: AsyncGenerator[Step, None], deadline: float) -> Step:
         # Not round the whole stream: it would interrupt whoever consumes our events.
         try:
             async with asyncio.timeout_at(deadline):
@@ -243,12 +246,13 @@ class AgentLoop:
                     call.output = (
                         f"The user changed the input to {permitted.tool_input}.\n"
                     )
+                if decision.told:
+                    call.output += f"{decision.told}\n"
                 return permitted
         except ToolRefused as refused:
             call.end(str(refused), is_error=True)
             return None
-        reason = f": {decision.message}" if decision.message else "."
-        call.end(f"The user denied this{reason}", is_error=True)
+        call.end(decision.told, is_error=True)
         return None
 
     def _prepare(self, call: PendingCall, tool_input: JSON | None) -> ToolCall:

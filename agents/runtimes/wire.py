@@ -65,8 +65,12 @@ class Wire(Protocol):
     name: str  # of the format of its items: a history is of one format
     notice: str  # what a person should know before the first request; mostly nothing
 
-    def stream_turn(self, history: list[JSON]) -> AsyncGenerator[str | Turn, None]:
+    def stream_turn(
+        self, history: list[JSON]
+    ) -> AsyncGenerator[str | events.UsageSoFar | Turn, None]:
         """Yield text as it comes ("" for anything else), and at the end the turn.
+
+        And what it has used so far, where the provider tells that at the start.
 
         Raise TurnFailed where another try may help, RuntimeFailed where none will.
         """

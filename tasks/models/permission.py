@@ -256,7 +256,8 @@ class PermissionRequest(models.Model):
 
     def _log(self, answer: Answer) -> None:
         verb = "Allowed" if answer.is_allowed else "Denied"
-        edited = " with edited input" if answer.edited_input else ""
+        is_edited = answer.edited_input not in (None, self.tool_input)
+        edited = " with edited input" if is_edited else ""
         note = f": {answer.message}" if answer.message else ""
         data = {
             "notificationId": self.pk,

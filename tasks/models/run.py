@@ -187,9 +187,13 @@ class Run(models.Model):
         _let_go(run_id=self.pk, worker=worker)
 
     def request_cancel(self) -> bool:
-        """Ask the worker that performs this run to stop it. It confirms by finishing."""
+        """Ask the worker that performs this run to stop it. It confirms by finishing.
+
+        False if there is none to ask: nobody performs it, or whoever did let its lease expire.
+        """
         running = Run.objects.filter(pk=self.pk, status=self.Status.RUNNING)
-        return bool(running.update(cancel_requested_at=Now()))
+        held = running.exclude(lease_expires_at__lte=Now())
+        return bool(held.update(cancel_requested_at=Now()))
 
     def close(
         self, status: "Run.Status", *, error: str = "", traceback: str = ""

@@ -11,6 +11,7 @@ from rest_framework.viewsets import ViewSet
 
 from ledger.models import Budget, LedgerEntry, Scope
 from tasks import answers, catalog
+from tasks.bodies import json_body
 from tasks.models import Project
 from tasks.models.log import to_text
 from tasks.responses import Response
@@ -36,7 +37,7 @@ class BudgetViewSet(ViewSet):
     @extend_schema(request=CreateBudget, responses={201: answers.Budget})
     def create(self, request: Request) -> Response:
         """Set a limit on everything, one runtime or one project, a day or a month."""
-        data = validate_create(request.data)
+        data = validate_create(json_body(request))
         scope, scope_id = data["scope"], data.get("scopeId", "")
         _check_scope(scope, scope_id)
         try:
@@ -61,7 +62,7 @@ class BudgetViewSet(ViewSet):
     def partial_update(self, request: Request, budget_id: str) -> Response:
         """Change the limit, or switch the budget on or off."""
         pk = _parse(budget_id)
-        changes = _changes(validate_update(request.data))
+        changes = _changes(validate_update(json_body(request)))
         if changes:
             Budget.objects.filter(pk=pk).update(**changes)
         return Response(_one(pk))

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from tasks import answers, catalog, paging, patterns
 from tasks.authentication import actor
+from tasks.bodies import json_body
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
 from tasks.models.permission import Answer
@@ -31,7 +32,7 @@ class RespondView(APIView):
     def post(self, request: Request, task_id: str) -> Response:
         """Allow or deny a pending permission request; the first answer wins."""
         task = get_task(task_id)
-        data = validate_respond(request.data)
+        data = validate_respond(json_body(request))
         asked = PermissionRequest.objects.filter(
             pk=data["notificationId"], task=task
         ).first()

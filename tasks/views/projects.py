@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from tasks import answers, paging
+from tasks.bodies import json_body
 from tasks.models import Project
 from tasks.models.log import to_text
 from tasks.responses import Response
@@ -42,7 +43,7 @@ class ProjectViewSet(ViewSet):
     @extend_schema(request=CreateProject, responses={201: answers.Project})
     def create(self, request: Request) -> Response:
         """Create a project, under an id of the client's choice if it gives one."""
-        data = validate_create(request.data)
+        data = validate_create(json_body(request))
         try:
             with transaction.atomic():
                 project = Project.objects.create(**data)
@@ -59,7 +60,7 @@ class ProjectViewSet(ViewSet):
     @extend_schema(request=UpdateProject, responses={200: answers.Project})
     def partial_update(self, request: Request, project_id: str) -> Response:
         get_project(project_id)
-        data = validate_update(request.data)
+        data = validate_update(json_body(request))
         if data:
             project = Project.objects.filter(pk=project_id)
             project.update(updated_at=timezone.now(), **data)

@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 
 from tasks import answers, paging
 from tasks.authentication import actor
+from tasks.bodies import json_body
 from tasks.models import PermissionRule, Project, Task
 from tasks.models.log import to_text
 from tasks.responses import Response
@@ -45,7 +46,7 @@ class RuleViewSet(ViewSet):
     @extend_schema(request=CreateRule, responses={201: answers.Rule})
     def create(self, request: Request) -> Response:
         """Allow or deny what matches a pattern, for a task, a project or everywhere."""
-        data = validate_create(request.data)
+        data = validate_create(json_body(request))
         rule = PermissionRule(
             pattern=data["pattern"],
             effect=data["effect"],

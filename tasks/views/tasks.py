@@ -14,6 +14,7 @@ from rest_framework.viewsets import ViewSet
 
 from tasks import answers, lifecycle, paging, provenance, representation
 from tasks.authentication import actor
+from tasks.bodies import json_body
 from tasks.content_type import content_type_of
 from tasks.models import Document, Status, Task
 from tasks.models.task import change, fetch, insert
@@ -77,7 +78,7 @@ class TaskViewSet(ViewSet):
     @extend_schema(request=CreateTask, responses={201: answers.Task})
     def create(self, request: Request) -> Response:
         """Create a task. It starts as planned."""
-        data = validate_create(request.data)
+        data = validate_create(json_body(request))
         check_references(data)
         check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
         documents = documents_of(data.get("documentIds", []))
@@ -99,7 +100,7 @@ class TaskViewSet(ViewSet):
     def partial_update(self, request: Request, task_id: str) -> Response:
         """Change fields; a status moves by the transition table and starts no agent."""
         pk = parse_id(task_id)
-        data = validate_update(request.data)
+        data = validate_update(json_body(request))
         if {
             "status",
             "documentIds",

@@ -67,18 +67,25 @@ class Person:
     """Decides on every call, and remembers what was asked."""
 
     def __init__(
-        self, *, denies: str = "", edits: dict | None = None, may: bool = True
+        self,
+        *,
+        denies: str = "",
+        edits: dict | None = None,
+        may: bool = True,
+        remarks: str = "",
     ) -> None:
         self.asked: list[ToolCall] = []
         self._denies = denies
         self._edits = edits
         self._may = may
+        self._remarks = remarks
 
     async def __call__(self, call: ToolCall) -> Decision:
         self.asked.append(call)
         if self._denies or not self._may:
-            return Decision(False, call.tool_input, self._denies)
-        return Decision(True, {**call.tool_input, **(self._edits or {})})
+            return Decision(False, call.tool_input, self._denies, by_person=True)
+        given = {**call.tool_input, **(self._edits or {})}
+        return Decision(True, given, self._remarks, by_person=True)
 
 
 def _may_stop(event: Event) -> bool:

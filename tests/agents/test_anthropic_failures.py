@@ -127,7 +127,7 @@ async def test_what_a_broken_answer_used_is_booked(runtime, tmp_path):
         1,
     )
     assert whole.key == "msg_2"
-    assert kinds(events)[1:3] == ["UsageReported", "Retrying"]
+    assert kinds(events)[2:4] == ["UsageReported", "Retrying"]
 
 
 async def test_a_server_that_is_not_there_is_tried_again(tmp_path, monkeypatch):

@@ -43,9 +43,11 @@ async def test_a_tool_is_allowed_run_and_its_answer_goes_to_the_model(
         performance = Performance(runtime)
         events = await performance.run(assignment(tmp_path))
     assert kinds(events) == [
-        *("PartialText", "UsageReported", "AssistantText", "CheckpointReached"),
+        *("UsageSoFar", "PartialText", "UsageReported", "AssistantText"),
+        "CheckpointReached",
         *("CheckpointReached", "ToolUse", "ToolResult", "CheckpointReached"),
         *(
+            "UsageSoFar",
             "PartialText",
             "UsageReported",
             "AssistantText",
@@ -227,7 +229,7 @@ async def test_the_turn_limit_ends_a_run_and_a_resume_goes_on(runtime, tmp_path)
         await performance.run(assignment(tmp_path, max_turns=2))
         assert (
             performance.failure
-            == "The turn limit of 2 is reached. Raise maxTurns and resume."
+            == "The turn limit of 2 is reached. Resume for as many more."
         )
         resumed = assignment(tmp_path, max_turns=2, checkpoint=performance.checkpoint)
         assert (await performance.run(resumed))[-1] == Finished("Done.")
@@ -237,8 +239,8 @@ async def test_who_counts_the_cost_can_stop_before_any_tool(runtime, tmp_path):
     call = Call("run", {"command": "touch ran"})
     async with serving(Reply(calls=[call])) as server:
         performance = Performance(runtime)
-        events = await performance.run(assignment(tmp_path), until=2)
-    assert kinds(events) == ["UsageReported", "CheckpointReached"]
+        events = await performance.run(assignment(tmp_path), until=3)
+    assert kinds(events) == ["UsageSoFar", "UsageReported", "CheckpointReached"]
     assert events[-1].will_continue
     assert not (tmp_path / "ran").exists()
     assert len(server.requests) == 1

@@ -137,6 +137,20 @@ async def test_a_denied_call_does_not_run_and_the_model_hears_why(
     assert seen[-1] == events.Finished("All right.")
 
 
+async def test_what_is_said_to_an_allowed_call_reaches_the_model(
+    runtime, serving, tmp_path
+):
+    fails = Use("run", command="false")
+    async with serving(
+        Turn(uses=(WRITE,)), Turn(uses=(fails,)), Turn("Done.")
+    ) as server:
+        performance = Performance(runtime, Person(remarks="and then stop"))
+        await performance.run(assignment(tmp_path))
+    assert (tmp_path / "a.txt").exists()
+    told = "The user allowed this: and then stop"
+    assert [str(request.body).count(told) for request in server.requests] == [0, 1, 2]
+
+
 async def test_what_a_person_made_of_a_call_is_what_runs(
     driver, runtime, serving, tmp_path
 ):
@@ -257,7 +271,7 @@ async def test_the_turn_limit_ends_a_run(runtime, serving, tmp_path):
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path, max_turns=2))
     assert performance.failure == (
-        "The turn limit of 2 is reached. Raise maxTurns and resume."
+        "The turn limit of 2 is reached. Resume for as many more."
     )
     assert len(server.requests) == 2
 

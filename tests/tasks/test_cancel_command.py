@@ -5,15 +5,9 @@ import sys
 
 import pytest
 
-from tasks.models import (
-    Run,
-    Status,
-)
-from tests.factories import (
-    ProjectFactory,
-    RunFactory,
-    TaskFactory,
-)
+from tasks.management.commands import cancel
+from tasks.models import Run, Status, Task
+from tests.factories import ProjectFactory, RunFactory, TaskFactory
 from tests.tasks.commands import Terminal, manage, status_of
 
 pytestmark = pytest.mark.django_db
@@ -51,13 +45,31 @@ def test_all_that_run_or_wait_to_run_are_cancelled():
     ]
 
 
-def test_cancelling_all_is_refused_where_nobody_can_be_asked(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+def test_a_script_is_not_asked(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     task = TaskFactory(status=Status.QUEUED)
     result = manage("cancel", "--all")
-    assert result.code == 2
-    assert "--yes" in result.err
-    assert status_of(task) == "queued"
+    assert result.code == 0
+    assert status_of(task) == "cancelled"
+
+
+def test_it_waits_until_the_worker_has_confirmed(monkeypatch):
+    task = RunFactory(status=Run.Status.RUNNING).task
+
+    def confirm(seconds):
+        Task.objects.filter(pk=task.pk).update(status=Status.CANCELLED, live_run=None)
+
+    monkeypatch.setattr(cancel.time, "sleep", confirm)
+    (shown,) = manage("cancel", task.pk, "--json").json
+    assert shown["status"] == "cancelled"
+
+
+def test_it_says_so_where_no_worker_confirms(monkeypatch):
+    monkeypatch.setattr(cancel, "WAIT_SECONDS", 0)
+    task = RunFactory(status=Run.Status.RUNNING).task
+    assert manage("cancel", task.pk).lines == [
+        f"Asked to stop: {task.pk} “{task.title}”"
+    ]
 
 
 @pytest.mark.parametrize(

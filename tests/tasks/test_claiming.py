@@ -223,3 +223,10 @@ def test_an_expired_run_whose_task_was_deleted_is_passed_over():
     run = expired()
     run.task.delete()
     assert not endings.lose(run)
+
+
+def test_a_cancel_does_not_wait_for_a_worker_whose_lease_expired():
+    run = expired()
+    lifecycle.cancel(run.task, by="a test")
+    run.refresh_from_db()
+    assert (run.task.status, run.status) == (Status.CANCELLED, Run.Status.CANCELLED)

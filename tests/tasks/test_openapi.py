@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from drf_spectacular.checks import schema_check
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tasks.authentication import forget_open
@@ -220,3 +221,7 @@ def test_errors(check, settings):
     settings.STAGENT_REQUIRE_AUTH = True
     forget_open()
     check("get", "/api/tasks", status=401)
+
+
+def test_the_check_of_a_deployment_has_nothing_to_say_of_it():
+    assert schema_check(None) == []

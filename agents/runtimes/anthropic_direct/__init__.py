@@ -14,7 +14,7 @@ import anthropic
 import httpx2
 
 from agents import embedded
-from agents.events import JSON
+from agents.events import JSON, UsageSoFar
 from agents.runtimes.anthropic_direct.answer import Answer
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
@@ -113,7 +113,7 @@ class MessagesWire:
 
     async def stream_turn(
         self, history: list[JSON]
-    ) -> AsyncGenerator[str | Turn, None]:
+    ) -> AsyncGenerator[str | UsageSoFar | Turn, None]:
         answer = Answer(self._endpoint.provider, self._endpoint.model)
         try:
             async with await self._client.messages.create(
@@ -121,6 +121,8 @@ class MessagesWire:
             ) as stream:
                 async for event in stream:
                     yield answer.take(event)
+                    if event.type == "message_start":
+                        yield answer.so_far()
         except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:

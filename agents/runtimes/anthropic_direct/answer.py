@@ -87,6 +87,9 @@ class Answer:
             stop=STOPS.get(self._stop, Stop.UNKNOWN),
         )
 
+    def so_far(self) -> events.UsageSoFar:
+        return events.UsageSoFar(self._request_id, self._usage())
+
     def spent(self) -> events.UsageReported | None:
         """Return what was used so far, once that is known."""
         if not self._request_id:

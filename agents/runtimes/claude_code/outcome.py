@@ -33,7 +33,7 @@ def failure_of(
     reason = result.terminal_reason or ""
     if reason == "max_turns" or result.subtype == "error_max_turns":
         return RuntimeFailed(
-            f"The turn limit of {max_turns} is reached. Raise maxTurns and resume."
+            f"The turn limit of {max_turns} is reached. Resume for as many more."
         )
     if not result.is_error:
         return None

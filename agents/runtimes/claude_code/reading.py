@@ -91,6 +91,8 @@ class Reader:
                     yield self._booked(agent)
                 self._requests[agent] = _Request(event["message"])
                 self._streams.add(self._requests[agent].id)
+                request = self._requests[agent]
+                yield events.UsageSoFar(request.id, self._used(request))
                 if agent is None:
                     self._partial = ""
                     self.answered.clear()
@@ -113,12 +115,15 @@ class Reader:
 
     def _booked(self, agent: str | None) -> Event:
         request = self._requests.pop(agent)
-        used = usage.of_messages(
-            request.counts, provider=self._provider, model=request.model or self._model
-        )
+        used = self._used(request)
         self._seen.update({kind: getattr(used, kind) for kind in COUNTS})
         self._seen["cache_write_tokens"] += used.cache_write_1h_tokens
         return events.UsageReported(request.id, used)
+
+    def _used(self, request: "_Request") -> Usage:
+        return usage.of_messages(
+            request.counts, provider=self._provider, model=request.model or self._model
+        )
 
     def _rest(self, result: ResultMessage) -> Iterator[Event]:
         """Book what helper agents used: their requests do not stream, the totals have them.

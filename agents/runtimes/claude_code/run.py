@@ -56,6 +56,7 @@ class AgentRun:
         # it has read, and then neither answers nor interrupts get through.
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._asking = 0
+        self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
         session.report_to(self._events.put_nowait)
@@ -154,6 +155,7 @@ class AgentRun:
             # Answers "ask" to every call: else the CLI lets some pass by its own rules.
             "PreToolUse": [cli.for_every_tool(self._ask_always)],
             "PostToolUse": [cli.for_every_tool(self._let_be_booked)],
+            "PostToolUseFailure": [cli.for_every_tool(self._let_be_booked)],
         }
         options.stderr = self._heard
         return options
@@ -216,10 +218,18 @@ class AgentRun:
             }
         }
 
-    async def _let_be_booked(self, *hook: Any) -> Any:
-        """Let all so far be written down, and the budget be checked, before it goes on."""
+    async def _let_be_booked(self, used: Any, call_id: str | None, context: Any) -> Any:
+        """Let all so far be written down, and the budget be checked, before it goes on.
+
+        And pass on what was said to a call when it was allowed.
+        """
         await self._events.join()
-        return {}
+        if not (aside := self._asides.pop(call_id or "", "")):
+            return {}
+        event = used["hook_event_name"]
+        return {
+            "hookSpecificOutput": {"hookEventName": event, "additionalContext": aside}
+        }
 
     async def _may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
         # The CLI asks before it tells what the request cost.
@@ -233,8 +243,7 @@ class AgentRun:
         finally:
             self._asking -= 1
         if not decision.is_allowed:
-            reason = f": {decision.message}" if decision.message else "."
-            return PermissionResultDeny(message=f"The user denied this{reason}")
+            return PermissionResultDeny(message=decision.told)
         permitted = calls.as_call(
             self._workspace, call_id, tool_name, decision.tool_input
         )
@@ -242,6 +251,7 @@ class AgentRun:
             return PermissionResultDeny(
                 message=f"This is no longer what was allowed: {permitted.message}"
             )
+        self._asides[call_id] = decision.told
         self._events.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
         )

@@ -65,6 +65,7 @@ class Reply:
     said: JSON
     is_allowed: bool = False
     reason: str = ""  # of a denial, for the model
+    aside: str = ""  # with what was allowed, for the model
     calls: Sequence[ToolCall] = ()
 
 
@@ -104,7 +105,9 @@ def reply_to(
     if denied or edited:
         said = {"decision": "decline"}
         return Reply("result", said, reason=reason, calls=calls)
-    return Reply("result", {"decision": "accept"}, is_allowed=True, calls=calls)
+    aside = "\n".join(filter(None, (one.told for one in decisions)))
+    said = {"decision": "accept"}
+    return Reply("result", said, is_allowed=True, aside=aside, calls=calls)
 
 
 def summary(calls: Sequence[ToolCall]) -> tuple[JSON, str]:

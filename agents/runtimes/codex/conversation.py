@@ -204,7 +204,7 @@ class Conversation:
         limit = self._assignment.max_turns
         if self._thread.rollout.requests >= limit:
             raise RuntimeFailed(
-                f"The turn limit of {limit} is reached. Raise maxTurns and resume."
+                f"The turn limit of {limit} is reached. Resume for as many more."
             )
 
     def _results(self) -> Iterator[Event]:
@@ -250,12 +250,12 @@ class Conversation:
     ) -> AsyncGenerator[Event, None]:
         for event in self._consequence(question, reply):
             yield event
-        if reply.reason:
+        told = f"This was denied: {reply.reason}" if reply.reason else reply.aside
+        if told:
             # Before the answer, which has no room for it: the model reads both together.
-            reason = text(f"This was denied: {reply.reason}")
             with suppress(CallRefused):
                 await self._thread.call(
-                    "turn/steer", expectedTurnId=self._turn["id"], input=[reason]
+                    "turn/steer", expectedTurnId=self._turn["id"], input=[text(told)]
                 )
         self._thread.server.answer(question.request_id, reply.said, how=reply.how)
 

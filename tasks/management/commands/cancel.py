@@ -1,4 +1,6 @@
 import sys
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -8,6 +10,9 @@ from tasks.management.command import AdministratorCommand, actor
 from tasks.management.finding import find_project
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import Status, Task
+from tasks.streams import WAIT_SECONDS
+
+GLANCE_SECONDS = 0.05
 
 
 class Command(AdministratorCommand):
@@ -36,8 +41,8 @@ class Command(AdministratorCommand):
         parser.add_argument(
             "--yes",
             action="store_true",
-            help="do not ask whether --all or --project is meant; needed where there is no"
-            " terminal to ask on",
+            help="do not ask whether --all or --project is meant; where there is no terminal"
+            " to ask on, nobody is asked",
         )
         parser.add_argument(
             "--json",
@@ -64,12 +69,14 @@ class Command(AdministratorCommand):
 
         def act(task: Task) -> None:
             lifecycle.cancel(task, by=actor())
-            if not json:
-                self.stdout.write(_said(task))
 
         attempts = self.each(ids, act)
+        cancelled = [one.task for one in attempts if one.task]
+        _let_confirm(cancelled)
         if json:
             self.write_json([attempt.as_json() for attempt in attempts])
+        else:
+            self.stdout.writelines(map(_said, cancelled))
         errors = [attempt.error for attempt in attempts if attempt.error]
         self.settle(errors, among=len(ids))
 
@@ -81,25 +88,27 @@ class Command(AdministratorCommand):
         ids = [str(pk) for pk in tasks.values_list("pk", flat=True)]
         if not ids:
             self.hint("No task is running or queued: there is nothing to cancel.")
-        elif not yes:
+        elif not yes and sys.stdin.isatty():
             self._make_sure(len(ids))
         return ids
 
     def _make_sure(self, count: int) -> None:
         tasks = "1 task" if count == 1 else f"{count} tasks"
-        if not sys.stdin.isatty():
-            raise Error(
-                f"This would cancel {tasks}, and there is no terminal to ask on:"
-                " add --yes.",
-                ExitCode.USAGE,
-            )
         self.stderr.write(f"Cancel {tasks}? [y/N] ", str, ending="")
         self.stderr.flush()
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise Error("Nothing was cancelled.", ExitCode.REFUSED)
 
 
+def _let_confirm(tasks: Iterable[Task]) -> None:
+    """Give the workers as long as the API does to confirm that they have stopped."""
+    named = Task.objects.filter(pk__in=[task.pk for task in tasks])
+    until = time.monotonic() + WAIT_SECONDS
+    while named.filter(status=Status.RUNNING).exists() and time.monotonic() < until:
+        time.sleep(GLANCE_SECONDS)
+
+
 def _said(task: Task) -> str:
     task.refresh_from_db(fields=["status"])
     verb = "Cancelled" if task.status == Status.CANCELLED else "Asked to stop"
-    return f"{verb}: {task.pk} “{one_line(task.title)}”"
+    return f"{verb}: {task.pk} “{one_line(task.title)}”\n"
