@@ -5,6 +5,7 @@ import json
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 
 from tasks import doorbell, streams
 from tasks.models import EventType, LogEntry, NewEntry, Status, Task
@@ -21,8 +22,9 @@ def log(task, *messages):
 
 @sync_to_async
 def end(task):
-    Task.objects.filter(pk=task.pk).update(status=Status.COMPLETED)
-    LogEntry.objects.append(task.pk, NewEntry(EventType.RESULT, "Completed."))
+    with transaction.atomic():  # as every end is: else readers may miss its entry
+        Task.objects.filter(pk=task.pk).update(status=Status.COMPLETED)
+        LogEntry.objects.append(task.pk, NewEntry(EventType.RESULT, "Completed."))
     doorbell.ring_readers(task.pk, [])
 
 
