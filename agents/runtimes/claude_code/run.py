@@ -96,6 +96,9 @@ class AgentRun:
                 self._events.task_done()
         finally:
             await to_the_end(self._stopped(client, reading, confinement))
+        await in_thread(
+            self._session.catch_up, _config(confinement), self._workspace.root
+        )
         for event in self._left():
             yield event
         try:
@@ -141,8 +144,7 @@ class AgentRun:
             confinement, self._endpoint, retries=self._policy.tries - 1
         )
         if self._session.lines:
-            config = Path(confinement.scratch) / "config"
-            self._session.lay_down(config, self._workspace.root)
+            self._session.lay_down(_config(confinement), self._workspace.root)
         options = cli.options(
             self._assignment,
             self._endpoint,
@@ -307,3 +309,8 @@ class AgentRun:
         if failure:
             raise failure
         return self._result.result or ""
+
+
+def _config(confinement: sandbox.Confinement) -> Path:
+    """Return the CLI's own folder, which is gone with the run."""
+    return Path(confinement.scratch) / "config"

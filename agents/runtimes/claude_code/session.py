@@ -7,7 +7,8 @@ folder that only this run has.
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,10 +66,19 @@ class KeptSession:
 
     def lay_down(self, config: Path, workspace: str) -> None:
         """Write the transcript where the CLI will look for it."""
+        file = self._file(config, workspace)
+        file.parent.mkdir(parents=True)
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in self.lines))
+
+    def catch_up(self, config: Path, workspace: str) -> None:
+        """Keep what the CLI wrote down at its end: the SDK no longer listens then."""
+        with suppress(FileNotFoundError):
+            text = self._file(config, workspace).read_text(errors="replace")
+            self._keep(filter(None, map(_line, text.splitlines())))
+
+    def _file(self, config: Path, workspace: str) -> Path:
         folder = config / "projects" / project_key_for_directory(workspace)
-        folder.mkdir(parents=True)
-        text = "".join(f"{json.dumps(line)}\n" for line in self.lines)
-        (folder / f"{self.id}.jsonl").write_text(text)
+        return folder / f"{self.id}.jsonl"
 
     def report_to(self, emit: Callable[[CheckpointReached], None]) -> None:
         self._emit = emit
@@ -93,6 +103,9 @@ class KeptSession:
         """
         if key.get("subpath"):
             return
+        self._keep(entries)
+
+    def _keep(self, entries: Iterable[JSON]) -> None:
         new = [dict(entry) for entry in entries if self._is_new(entry)]
         self.lines += new
         if new:
@@ -108,3 +121,12 @@ class KeptSession:
         is_new = str(identity) not in self._known
         self._known.add(str(identity))
         return is_new
+
+
+def _line(text: str) -> JSON | None:
+    """Read a line that has an identity; of the others it is not known which are new."""
+    try:
+        line = json.loads(text)
+    except ValueError:  # of a process that was killed while it wrote
+        return None
+    return line if isinstance(line, dict) and line.get("uuid") else None

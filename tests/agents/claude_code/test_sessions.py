@@ -1,6 +1,7 @@
 """The agent's session is in our database alone, and goes on wherever it is taken up."""
 
 import asyncio
+import json
 import os
 import signal
 
@@ -11,6 +12,7 @@ from agents import sandbox
 from agents.events import CheckpointReached, Finished, Notice, ToolUse, UsageReported
 from agents.runtimes.base import Checkpoint
 from agents.runtimes.claude_code.options import CLI
+from agents.runtimes.claude_code.session import KeptSession
 from tests.agents.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply
 
@@ -124,3 +126,25 @@ async def test_a_resume_books_no_request_twice(runtime, serving, tmp_path):
         await performance.run(resumed)
     keys = [event.key for event in performance.of(UsageReported)]
     assert len(keys) == len(set(keys)) == 2
+
+
+def test_what_was_only_written_down_at_the_end_is_kept_too(tmp_path):
+    known, new = {"uuid": "1", "type": "user"}, {"uuid": "2", "type": "assistant"}
+    session, told = KeptSession(), []
+    session.lines, session._known = [known], {"1"}
+    session.lay_down(tmp_path, "/workspace")
+    (file,) = tmp_path.rglob("*.jsonl")
+    with file.open("a") as lines:
+        # The last but one has no identity, the last is torn.
+        lines.write(f'{json.dumps(new)}\n{{"type": "mode"}}\n{{"uuid": "3", "ty')
+    session.report_to(told.append)
+    session.catch_up(tmp_path, "/workspace")
+    session.catch_up(tmp_path, "/workspace")
+    assert [checkpoint.items for checkpoint in told] == [[new]]
+    assert session.lines == [known, new]
+
+
+def test_there_is_nothing_to_catch_up_with_where_it_never_wrote(tmp_path):
+    session = KeptSession()
+    session.catch_up(tmp_path, "/workspace")
+    assert session.lines == []
