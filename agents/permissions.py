@@ -13,15 +13,15 @@ from agents.recorder import Recorder, storable
 from agents.runtimes.base import JSON, Decision, ToolCall
 from agents.tools.base import ToolRefused
 from tasks.catalog import Profile
+from tasks.exceptions import LeaseLost
 from tasks.models import (
     EventType,
     NewEntry,
     PermissionRequest,
     PermissionRule,
-    Run,
     Task,
 )
-from tasks.models.permission import digest_of
+from tasks.models.permission import PermissionRequestQuerySet, digest_of
 from tasks.patterns import covers, denies
 from tasks.readable import readable
 
@@ -66,15 +66,22 @@ class Gate:
                 await rung.wait()
         except asyncio.CancelledError:
             if not self.is_stopping:  # the agent took its question back
-                await in_database(self._withdraw, request_id)
+                await in_database(self._take_back, request_id)
             raise
         finally:
             self._waiting[request_id] -= 1
             self._waiting += Counter()  # drops what nobody waits for any more
 
-    def _withdraw(self, request_id: str) -> None:
-        """Withdraw a request that is still pending: nobody is left to hear an answer."""
-        PermissionRequest.objects.filter(pk=request_id).pending().withdraw()
+    def _of_this_run(self, request_id: str) -> PermissionRequestQuerySet:
+        """Match a request that is still this run's: a late worker finds none."""
+        mine = PermissionRequest.objects.filter(run_id=self.recorder.run_id)
+        return mine.filter(pk=request_id)
+
+    def _take_back(self, request_id: str) -> None:
+        """Withdraw a request, or let its answer lapse: nobody is left to hear it."""
+        request = self._of_this_run(request_id)
+        if not request.pending().withdraw():
+            request.unheard().update(delivered_at=Now())
 
     def _decide_or_request(self, call: ToolCall) -> tuple[Decision | None, str]:
         asked = self._asked_before(call)
@@ -82,13 +89,13 @@ class Gate:
             return self._answer(asked.pk, call), asked.pk
         # Before a pending request too: a rule may have been made since.
         if decision := self._by_rule(call):
-            if asked:
-                self._withdraw(asked.pk)
+            if asked and not self._of_this_run(asked.pk).pending().withdraw():
+                return self._answer(asked.pk, call), asked.pk  # with that rule
             return decision, ""
         return None, asked.pk if asked else self._request(call)
 
     def _asked_before(self, call: ToolCall) -> PermissionRequest | None:
-        """Find the request for this call.
+        """Find the request for this call, and make it one of this run.
 
         Some agents ask the same anew after a restart. An answer that none has heard, or
         that is still to come, is then for the new call.
@@ -98,21 +105,19 @@ class Gate:
             tool_name=call.tool_name,
             input_digest=_digest(call),
         )
-        if asked := alike.filter(call_id=call.call_id).first():
-            self._take_over(asked, call)
-            return asked
-        left = alike.unheard().exclude(run__status=Run.Status.RUNNING)
-        oldest = left.order_by("created_at")
-        return next((one for one in oldest if self._take_over(one, call)), None)
-
-    def _take_over(self, asked: PermissionRequest, call: ToolCall) -> bool:
-        """Make an earlier run's request one of this run; False if another call was quicker."""
-        # By columns of its own row: of a join, the slower one would not see the change.
-        as_read = PermissionRequest.objects.filter(
-            pk=asked.pk, run_id=asked.run_id, call_id=asked.call_id
-        )
-        taken = as_read.update(run_id=self.recorder.run_id, call_id=call.call_id)
-        return bool(taken)
+        if not alike.exists():  # as mostly: then without the task's row
+            return None
+        with transaction.atomic():
+            self.recorder.hold_task()
+            left = alike.unheard().exclude(run_id=self.recorder.run_id)
+            asked = (
+                alike.filter(call_id=call.call_id).first()
+                or left.order_by("created_at").first()
+            )
+            if asked:
+                asked.run_id, asked.call_id = self.recorder.run_id, call.call_id
+                asked.save(update_fields=["run_id", "call_id"])
+        return asked
 
     def _by_rule(self, call: ToolCall) -> Decision | None:
         rules = self._rules()
@@ -166,9 +171,12 @@ class Gate:
                 {**data, "notificationId": request.pk},
             )
             self.recorder.append(entry)  # which takes the task's row
-            # The agent asks for something else now than before a restart.
+            # The agent asks for something else now than before a restart: what was asked
+            # then is withdrawn, and an answer that it did not hear lapses.
             asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
-            asked.pending().exclude(run_id=self.recorder.run_id).withdraw()
+            left = asked.exclude(run_id=self.recorder.run_id)
+            left.pending().withdraw()
+            left.unheard().update(delivered_at=Now())
         return request.pk
 
     def _answer(self, request_id: str, call: ToolCall) -> Decision | None:
@@ -177,7 +185,8 @@ class Gate:
             return Decision(False, call.tool_input, "The request was withdrawn.")
         if request.status == Status.PENDING:
             return None
-        PermissionRequest.objects.filter(pk=request_id).update(delivered_at=Now())
+        if not self._of_this_run(request_id).update(delivered_at=Now()):
+            raise LeaseLost(f"Run {self.recorder.run_id} is no longer live.")
         if request.status == Status.DENIED:
             message = request.decision_message
             return Decision(False, call.tool_input, message, by_person=True)

@@ -1,7 +1,7 @@
 """The one door from a runtime to the database: every event becomes rows, in one transaction."""
 
+import logging
 import re
-from contextlib import suppress
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -20,6 +20,9 @@ from tasks.readable import readable
 # What no database takes as text: NUL, and halves of characters.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SHOWN_OUTPUT = 2_000
+MAX_KEY = 255  # characters
+
+log = logging.getLogger(__name__)
 
 
 _held = Prepared(
@@ -74,8 +77,13 @@ class Recorder:
     def book_broken_off(self) -> None:
         """Book what was used by requests that were not answered to their end."""
         for event in list(self._in_hand.values()):
-            with suppress(LeaseLost):  # it is booked, and only not told in the log
+            # Whatever is wrong with a count, the run must come to its end.
+            try:
                 self._book(event)
+            except LeaseLost:
+                pass  # it is booked, and only not told in the log
+            except Exception:
+                log.exception("Of run %s %s is not booked", self.run_id, event)
 
     def append(self, *entries: NewEntry) -> None:
         fit = [
@@ -91,7 +99,7 @@ class Recorder:
         entry = LedgerEntry.objects.record(
             task_id=self.task_id,
             run_id=self.run_id,
-            key=event.key,
+            key=storable(event.key)[:MAX_KEY],
             usage=event.usage,
             runtime=self.runtime,
             project_id=task.project_id if task else None,
@@ -99,11 +107,14 @@ class Recorder:
         self._in_hand.pop(event.key, None)
         self.append(_usage_entry(event, entry.cost_microdollars))
 
+    def hold_task(self) -> None:
+        """Lock the task's row in the caller's transaction, or raise LeaseLost."""
+        if _held.first(task_id=self.task_id, run_id=self.run_id) is None:
+            raise LeaseLost(f"Run {self.run_id} is no longer live.")
+
     def _keep(self, event: events.CheckpointReached) -> None:
         with transaction.atomic():
-            # The fence, and the lock under which items get their positions.
-            if _held.first(task_id=self.task_id, run_id=self.run_id) is None:
-                raise LeaseLost(f"Run {self.run_id} is no longer live.")
+            self.hold_task()  # under which items get their positions
             session.keep(self.session_id, event.state, event.items)
 
 

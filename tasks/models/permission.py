@@ -138,9 +138,10 @@ class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
         withdrawn = PermissionRequest.Status.WITHDRAWN
         return self.exclude(status=withdrawn).filter(delivered_at=None)
 
-    def withdraw(self) -> None:
-        """Take back what is asked here: nobody waits for it any more."""
-        self.update(status=PermissionRequest.Status.WITHDRAWN, decided_at=Now())
+    def withdraw(self) -> int:
+        """Take back what is asked here, as nobody waits for it any more; return how many."""
+        withdrawn = PermissionRequest.Status.WITHDRAWN
+        return self.update(status=withdrawn, decided_at=Now())
 
 
 class PermissionRequest(models.Model):

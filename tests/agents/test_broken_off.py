@@ -5,11 +5,15 @@ import asyncio
 import pytest
 from asgiref.sync import sync_to_async
 
+from agents.events import UsageReported
+from agents.execution import Execution
 from ledger.models import LedgerEntry
+from ledger.pricing import Usage
 from tasks import lifecycle
-from tasks.models import LogEntry, Status
+from tasks.endings import Outcome
+from tasks.models import LogEntry, Run, Status
 from tests.agents.test_worker import until, working
-from tests.factories import TaskFactory
+from tests.factories import RunFactory, TaskFactory
 from tests.servers.anthropic import MessagesServer, Reply
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,3 +72,17 @@ async def test_of_a_run_that_is_handed_over(answering):
     assert (await booked(worker)).input_tokens > 0
     told = LogEntry.objects.filter(task=task, event_type="usage")
     assert await told.acount() == 1
+
+
+async def test_a_count_that_no_database_takes_keeps_no_run_from_its_end(caplog):
+    run = await sync_to_async(RunFactory)(status=Run.Status.RUNNING)
+    execution = Execution(run)
+    for key, count in (("bad", "many"), ("good\ud800", 7)):
+        usage = Usage(provider="anthropic", model="m", input_tokens=count)
+        execution.recorder.hold(UsageReported(key, usage))
+    outcome = Outcome(Status.FAILED, "It failed.")
+    await sync_to_async(execution._conclude)(outcome)
+    await run.task.arefresh_from_db()
+    assert run.task.status == Status.FAILED
+    assert (await LedgerEntry.objects.aget()).input_tokens == 7
+    assert "is not booked" in caplog.text

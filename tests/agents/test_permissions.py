@@ -338,6 +338,53 @@ async def test_another_question_withdraws_what_was_left(gate, successor):
     assert [one.status async for one in statuses] == ["withdrawn", "pending"]
 
 
+async def test_an_answer_that_was_not_heard_lapses_with_another_question(
+    gate, successor
+):
+    await stopped(gate, await asked(gate, call_of(1)))
+    await answer()
+    later = gate_of(await successor())
+    await asked_and_answered(later, call_of(2, "make test"))
+    again = await asked_and_answered(later, call_of(3), is_allowed=False)
+    assert not again.is_allowed
+
+
+async def test_a_late_worker_hears_no_answer_to_what_another_run_took_over(
+    gate, successor
+):
+    late = await asked(gate, call_of(1))
+    later = gate_of(await successor())
+    asking = await asked(later, call_of(1))
+    await answer()
+    gate.ring()
+    with pytest.raises(LeaseLost):
+        await late
+    later.ring()
+    assert (await asking).is_allowed
+
+
+async def test_a_late_worker_withdraws_nothing_of_another_run(gate, successor):
+    late = await asked(gate, call_of(1))
+    later = gate_of(await successor())
+    asking = await asked(later, call_of(2))
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+    await answer()
+    later.ring()
+    assert (await asking).is_allowed
+
+
+async def test_an_answer_to_what_the_agent_took_back_lapses(gate, successor):
+    asking = await asked(gate, call_of(1))
+    await answer()
+    asking.cancel()  # before it looks
+    await asyncio.gather(asking, return_exceptions=True)
+    later = gate_of(await successor())
+    assert not (
+        await asked_and_answered(later, call_of(2), is_allowed=False)
+    ).is_allowed
+
+
 async def test_a_question_that_the_agent_takes_back_is_withdrawn(gate):
     asking = await asked(gate, call_of(1))
     asking.cancel()

@@ -56,6 +56,7 @@ class AgentRun:
         # it has read, and then neither answers nor interrupts get through.
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._asking = 0
+        self._is_stopping = False
         self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
@@ -225,6 +226,8 @@ class AgentRun:
 
         And pass on what was said to a call when it was allowed.
         """
+        if self._is_stopping:  # nobody takes events any more
+            return {}
         await self._events.join()
         if not (aside := self._asides.pop(call_id or "", "")):
             return {}
@@ -270,6 +273,7 @@ class AgentRun:
         confinement: sandbox.Confinement,
     ) -> None:
         """End the CLI and all it started, within five seconds."""
+        self._is_stopping = True
         if not reading.done():
             with suppress(ClaudeSDKError, TimeoutError):
                 async with asyncio.timeout(INTERRUPT_SECONDS):

@@ -109,6 +109,12 @@ def _let_confirm(tasks: Iterable[Task]) -> None:
 
 
 def _said(task: Task) -> str:
-    task.refresh_from_db(fields=["status"])
-    verb = "Cancelled" if task.status == Status.CANCELLED else "Asked to stop"
+    status = Task.objects.filter(pk=task.pk).values_list("status", flat=True).first()
+    match status:
+        case Status.CANCELLED:
+            verb = "Cancelled"
+        case Status.RUNNING:
+            verb = "Asked to stop"
+        case _:  # or was deleted
+            verb = "Ended meanwhile"
     return f"{verb}: {task.pk} “{one_line(task.title)}”\n"
