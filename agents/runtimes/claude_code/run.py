@@ -9,20 +9,19 @@ from typing import Any
 from claude_agent_sdk import (
     ClaudeSDKClient,
     ClaudeSDKError,
-    PermissionResultAllow,
-    PermissionResultDeny,
     ProcessError,
     ResultMessage,
     SystemMessage,
 )
 
 from agents import events, sandbox
-from agents.events import JSON, Event
+from agents.events import Event
 from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
-from agents.runtimes.claude_code import calls, outcome
 from agents.runtimes.claude_code import options as cli
+from agents.runtimes.claude_code import outcome
+from agents.runtimes.claude_code.desk import Desk
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
 from agents.runtimes.wire import RetryPolicy
@@ -46,7 +45,6 @@ class AgentRun:
         policy: RetryPolicy,
     ) -> None:
         self._assignment = assignment
-        self._ask = ask
         self._endpoint = endpoint
         self._session = session
         self._policy = policy
@@ -55,9 +53,7 @@ class AgentRun:
         # Read by us alone, and never full: the SDK stops reading when nobody takes what
         # it has read, and then neither answers nor interrupts get through.
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._asking = 0
-        self._is_stopping = False
-        self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
+        self._desk = Desk(ask, self._workspace, self._reader, self._events)
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
         session.report_to(self._events.put_nowait)
@@ -153,13 +149,8 @@ class AgentRun:
             launcher=cli.write_launcher(confinement, list(variables)),
             variables=variables,
         )
-        options.can_use_tool = self._may_use
-        options.hooks = {
-            # Answers "ask" to every call: else the CLI lets some pass by its own rules.
-            "PreToolUse": [cli.for_every_tool(self._ask_always)],
-            "PostToolUse": [cli.for_every_tool(self._let_be_booked)],
-            "PostToolUseFailure": [cli.for_every_tool(self._let_be_booked)],
-        }
+        options.can_use_tool = self._desk.may_use
+        options.hooks = self._desk.hooks
         options.stderr = self._heard
         return options
 
@@ -200,7 +191,7 @@ class AgentRun:
                     return None
             finally:
                 getting.cancel()
-            if not self._asking:
+            if not self._desk.is_asking:
                 raise RuntimeFailed(
                     f"Claude Code said nothing for {SILENCE_SECONDS:,} s. Resume to try again."
                 )
@@ -209,60 +200,6 @@ class AgentRun:
         """Return what came while it was stopped, and what broke off unbooked."""
         left = [self._events.get_nowait() for _ in range(self._events.qsize())]
         return [*left, *self._reader.unfinished()]
-
-    # --- Permission --------------------------------------------------------------------
-
-    async def _ask_always(self, *hook: Any) -> Any:
-        return {
-            "hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": "ask",
-                "permissionDecisionReason": "Stagent decides",
-            }
-        }
-
-    async def _let_be_booked(self, used: Any, call_id: str | None, context: Any) -> Any:
-        """Let all so far be written down, and the budget be checked, before it goes on.
-
-        And pass on what was said to a call when it was allowed.
-        """
-        if self._is_stopping:  # nobody takes events any more
-            return {}
-        await self._events.join()
-        if not (aside := self._asides.pop(call_id or "", "")):
-            return {}
-        event = used["hook_event_name"]
-        return {
-            "hookSpecificOutput": {"hookEventName": event, "additionalContext": aside}
-        }
-
-    async def _may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
-        # The CLI asks before it tells what the request cost.
-        await self._reader.answered.wait()
-        await self._events.join()
-        call_id = context.tool_use_id or ""
-        call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
-        self._asking += 1
-        try:
-            decision = await self._ask(call)
-        finally:
-            self._asking -= 1
-        if not decision.is_allowed:
-            return PermissionResultDeny(message=decision.told)
-        permitted = calls.as_call(
-            self._workspace, call_id, tool_name, decision.tool_input
-        )
-        if not decision.permits(permitted):
-            return PermissionResultDeny(
-                message=f"This is no longer what was allowed: {permitted.message}"
-            )
-        self._asides[call_id] = decision.told
-        self._events.put_nowait(
-            events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
-        )
-        # The file itself: a link may be changed until the tool opens it.
-        runs = calls.resolved(self._workspace, tool_name, permitted.tool_input)
-        return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
 
     # --- Stopping ----------------------------------------------------------------------
 
@@ -273,7 +210,7 @@ class AgentRun:
         confinement: sandbox.Confinement,
     ) -> None:
         """End the CLI and all it started, within five seconds."""
-        self._is_stopping = True
+        self._desk.is_closed = True
         if not reading.done():
             with suppress(ClaudeSDKError, TimeoutError):
                 async with asyncio.timeout(INTERRUPT_SECONDS):

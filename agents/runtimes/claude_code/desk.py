@@ -1,0 +1,96 @@
+"""What the CLI asks while it works: may it use a tool, and may it go on after that."""
+
+import asyncio
+from typing import Any
+
+from claude_agent_sdk import PermissionResultAllow, PermissionResultDeny
+
+from agents import events
+from agents.events import JSON, Event
+from agents.runtimes.base import AskPermission
+from agents.runtimes.claude_code import calls
+from agents.runtimes.claude_code.options import for_every_tool
+from agents.runtimes.claude_code.reading import Reader
+from agents.workspace import Workspace
+
+
+class Desk:
+    def __init__(
+        self,
+        ask: AskPermission,
+        workspace: Workspace,
+        reader: Reader,
+        told: asyncio.Queue[Event],  # what is to be written down first
+    ) -> None:
+        self.is_closed = False  # nobody takes events any more
+        self._ask = ask
+        self._workspace = workspace
+        self._reader = reader
+        self._told = told
+        self._asking = 0
+        self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
+
+    @property
+    def is_asking(self) -> bool:
+        return self._asking > 0
+
+    @property
+    def hooks(self) -> Any:
+        return {
+            # Answers "ask" to every call: else the CLI lets some pass by its own rules.
+            "PreToolUse": [for_every_tool(self._ask_always)],
+            "PostToolUse": [for_every_tool(self._let_be_booked)],
+            "PostToolUseFailure": [for_every_tool(self._let_be_booked)],
+        }
+
+    async def may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
+        # The CLI asks before it tells what the request cost.
+        await self._reader.answered.wait()
+        await self._told.join()
+        call_id = context.tool_use_id or ""
+        call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
+        self._asking += 1
+        try:
+            decision = await self._ask(call)
+        finally:
+            self._asking -= 1
+        if not decision.is_allowed:
+            return PermissionResultDeny(message=decision.told)
+        permitted = calls.as_call(
+            self._workspace, call_id, tool_name, decision.tool_input
+        )
+        if not decision.permits(permitted):
+            return PermissionResultDeny(
+                message=f"This is no longer what was allowed: {permitted.message}"
+            )
+        self._asides[call_id] = decision.told
+        self._told.put_nowait(
+            events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
+        )
+        # The file itself: a link may be changed until the tool opens it.
+        runs = calls.resolved(self._workspace, tool_name, permitted.tool_input)
+        return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
+
+    async def _ask_always(self, *hook: Any) -> Any:
+        return _output(
+            "PreToolUse",
+            permissionDecision="ask",
+            permissionDecisionReason="Stagent decides",
+        )
+
+    async def _let_be_booked(self, used: Any, call_id: str | None, context: Any) -> Any:
+        """Let all so far be written down, and the budget be checked, before it goes on.
+
+        And pass on what was said to a call when it was allowed.
+        """
+        if self.is_closed:
+            return {}
+        await self._told.join()
+        aside = self._asides.pop(call_id or "", "")
+        return (
+            _output(used["hook_event_name"], additionalContext=aside) if aside else {}
+        )
+
+
+def _output(event: str, **said: str) -> JSON:
+    return {"hookSpecificOutput": {"hookEventName": event, **said}}
