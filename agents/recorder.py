@@ -5,6 +5,7 @@ import re
 from typing import Any, assert_never
 from uuid import UUID
 
+from django import db
 from django.db import transaction
 
 from agents import events
@@ -21,6 +22,8 @@ from tasks.readable import readable
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SHOWN_OUTPUT = 2_000
 MAX_KEY = 255  # characters
+# What comes of counts and names that a provider made up, and no database takes.
+UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +80,11 @@ class Recorder:
     def book_broken_off(self) -> None:
         """Book what was used by requests that were not answered to their end."""
         for event in list(self._in_hand.values()):
-            # Whatever is wrong with a count, the run must come to its end.
             try:
                 self._book(event)
             except LeaseLost:
                 pass  # it is booked, and only not told in the log
-            except Exception:
+            except UNBOOKABLE:  # the run must come to its end all the same
                 log.exception("Of run %s %s is not booked", self.run_id, event)
 
     def append(self, *entries: NewEntry) -> None:

@@ -21,11 +21,12 @@ from django import db
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 
-from agents import checks, leftovers, runtimes, sandbox
+from agents import leftovers, runtimes, sandbox
 from agents.database import for_leases, in_database
 from agents.execution import Execution, Stop
 from agents.news import news_of
 from agents.suspects import Suspects
+from agents.warm_up import warm_up
 from tasks import catalog, doorbell, endings
 from tasks.exceptions import LeaseLost
 from tasks.models import Run
@@ -89,7 +90,7 @@ class Worker(ChannelsWorker):
                 )
             ),
             self._spawn(self._listen()),
-            self._spawn(_warm_up()),
+            self._spawn(warm_up()),
         ]
         log.info(
             "Worker %s performs up to %d runs at once.", self.name, self.concurrency
@@ -285,15 +286,6 @@ class Worker(ChannelsWorker):
 def _at_once(limit: int) -> int:
     """Return how many runs to claim in a transaction: a power of two, and not for long."""
     return min(MOST_AT_ONCE, 1 << limit.bit_length() - 1)
-
-
-async def _warm_up() -> None:
-    """Find out what this machine lacks, and import the default runtime, which takes a second."""
-    for problem in await asyncio.to_thread(checks.check_machine, None):
-        log.warning("%s %s", problem.msg, problem.hint)
-    default = await in_database(catalog.default_runtime)
-    if default and default.readiness().is_ready:
-        await asyncio.to_thread(runtimes.runtime, default.name)
 
 
 async def _end(chores: list[asyncio.Task[None]]) -> None:

@@ -9,14 +9,10 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import connection
 
-from agents.permissions import Gate
-from agents.recorder import Recorder
 from agents.runtimes.base import ToolCall
 from agents.tools import Toolbox
-from tasks.catalog import Profile
-from tasks.exceptions import LeaseLost
 from tasks.models import LogEntry, PermissionRequest, PermissionRule, Run
-from tasks.models.permission import Answer
+from tests.agents.gates import answer, asked_and_answered, gate_of
 from tests.factories import PermissionRuleFactory, RunFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,11 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def run(db):
     return RunFactory(status=Run.Status.RUNNING)
-
-
-def gate_of(run, **profile):
-    given = {"id": "p", "name": "P", "description": "", "instructions": ""}
-    return Gate(Recorder(run), Profile(**given | profile))
 
 
 @pytest.fixture
@@ -44,25 +35,6 @@ def toolbox(tmp_path):
 
 def command(toolbox, line):
     return toolbox.prepare("call-1", "run", {"command": line})
-
-
-@sync_to_async
-def answer(*, is_allowed=True, **fields):
-    PermissionRequest.objects.pending().get().answer(
-        Answer(is_allowed, by="ada", **fields)
-    )
-
-
-async def asked_and_answered(gate, call, **fields):
-    """Ask; once a person is asked, let them answer."""
-    asking = asyncio.create_task(gate.ask(call))
-    async with asyncio.timeout(10):
-        while not gate.waiting_for:
-            await asyncio.sleep(0.01)
-            assert not asking.done(), await asking
-    await answer(**fields)
-    gate.ring()
-    return await asking
 
 
 async def test_what_no_rule_covers_a_person_decides(gate, toolbox):
@@ -232,168 +204,3 @@ def migrated_rules(db):
     migration = import_module("tasks.migrations.0005_allow_reads_by_a_rule")
     with connection.schema_editor() as editor:
         migration.add_rule(apps, editor)
-
-
-# --- What an agent asks anew after a restart ----------------------------------------------
-
-
-@pytest.fixture
-def successor(run):
-    """A run that goes on in the session of `run`, which its worker has left."""
-
-    @sync_to_async
-    def make():
-        Run.objects.filter(pk=run.pk).update(status=Run.Status.HANDED_OVER)
-        return RunFactory(
-            task=run.task,
-            session=run.session,
-            attempt=run.attempt + 1,
-            status=Run.Status.RUNNING,
-        )
-
-    return make
-
-
-def call_of(number, line="make"):
-    action = f"run:{line}"
-    return ToolCall(f"call-{number}", "Bash", {"command": line}, action, line)
-
-
-async def asked(gate, call):
-    """Ask, and return the question once a person is asked."""
-    asking = asyncio.create_task(gate.ask(call))
-    async with asyncio.timeout(10):
-        while not gate.waiting_for:
-            await asyncio.sleep(0.01)
-            assert not asking.done(), await asking
-    return asking
-
-
-async def stopped(gate, asking):
-    gate.is_stopping = True
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-
-
-async def test_an_answer_that_no_agent_heard_is_for_the_same_question(
-    gate, run, successor
-):
-    await stopped(gate, await asked(gate, call_of(1)))
-    await answer(message="Go on.")
-    later = gate_of(await successor())
-    decision = await later.ask(call_of(2))
-    assert (decision.is_allowed, decision.message) == (True, "Go on.")
-
-
-async def test_a_question_that_still_waits_is_taken_over(gate, successor):
-    await stopped(gate, await asked(gate, call_of(1)))
-    later = gate_of(await successor())
-    asking = await asked(later, call_of(2))
-    await answer()  # the only one
-    later.ring()
-    assert (await asking).is_allowed
-
-
-async def test_an_answer_is_for_one_call(gate, successor):
-    assert (await asked_and_answered(gate, call_of(1))).is_allowed
-    again = await asked_and_answered(
-        gate_of(await successor()), call_of(2), is_allowed=False
-    )
-    assert not again.is_allowed
-    assert await PermissionRequest.objects.acount() == 2
-
-
-async def test_of_two_like_questions_each_takes_an_answer_of_its_own(gate, successor):
-    both = [asyncio.create_task(gate.ask(call_of(number))) for number in (1, 2)]
-    async with asyncio.timeout(10):
-        while len(gate.waiting_for) < 2:
-            await asyncio.sleep(0.01)
-    for asking in both:
-        await stopped(gate, asking)
-    later = gate_of(await successor())
-    again = [asyncio.create_task(later.ask(call_of(number))) for number in (3, 4)]
-    async with asyncio.timeout(10):
-        while len(later.waiting_for) < 2:
-            await asyncio.sleep(0.01)
-    assert await PermissionRequest.objects.acount() == 2
-    for asking in again:
-        await stopped(later, asking)
-
-
-async def test_a_run_that_is_gone_takes_nothing_over(gate, successor):
-    live = await successor()
-    asking = await asked(gate_of(live), call_of(1))
-    with pytest.raises(LeaseLost):
-        await gate.ask(call_of(2))
-    request = await PermissionRequest.objects.aget()
-    assert (request.run_id, request.status) == (live.pk, "pending")
-    asking.cancel()
-
-
-async def test_another_question_withdraws_what_was_left(gate, successor):
-    await stopped(gate, await asked(gate, call_of(1)))
-    later = gate_of(await successor())
-    await stopped(later, await asked(later, call_of(2, "make test")))
-    statuses = PermissionRequest.objects.order_by("created_at")
-    assert [one.status async for one in statuses] == ["withdrawn", "pending"]
-
-
-async def test_an_answer_that_was_not_heard_lapses_with_another_question(
-    gate, successor
-):
-    await stopped(gate, await asked(gate, call_of(1)))
-    await answer()
-    later = gate_of(await successor())
-    await asked_and_answered(later, call_of(2, "make test"))
-    again = await asked_and_answered(later, call_of(3), is_allowed=False)
-    assert not again.is_allowed
-
-
-async def test_a_late_worker_hears_no_answer_to_what_another_run_took_over(
-    gate, successor
-):
-    late = await asked(gate, call_of(1))
-    later = gate_of(await successor())
-    asking = await asked(later, call_of(1))
-    await answer()
-    gate.ring()
-    with pytest.raises(LeaseLost):
-        await late
-    later.ring()
-    assert (await asking).is_allowed
-
-
-async def test_a_late_worker_withdraws_nothing_of_another_run(gate, successor):
-    late = await asked(gate, call_of(1))
-    later = gate_of(await successor())
-    asking = await asked(later, call_of(2))
-    late.cancel()
-    await asyncio.gather(late, return_exceptions=True)
-    await answer()
-    later.ring()
-    assert (await asking).is_allowed
-
-
-async def test_an_answer_to_what_the_agent_took_back_lapses(gate, successor):
-    asking = await asked(gate, call_of(1))
-    await answer()
-    asking.cancel()  # before it looks
-    await asyncio.gather(asking, return_exceptions=True)
-    later = gate_of(await successor())
-    assert not (
-        await asked_and_answered(later, call_of(2), is_allowed=False)
-    ).is_allowed
-
-
-async def test_a_question_that_the_agent_takes_back_is_withdrawn(gate):
-    asking = await asked(gate, call_of(1))
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-    assert (await PermissionRequest.objects.aget()).status == "withdrawn"
-
-
-async def test_a_rule_made_since_withdraws_the_question(gate, successor):
-    await stopped(gate, await asked(gate, call_of(1)))
-    await sync_to_async(PermissionRuleFactory)(pattern="run:make")
-    assert (await gate_of(await successor()).ask(call_of(2))).is_allowed
-    assert (await PermissionRequest.objects.aget()).status == "withdrawn"

@@ -93,9 +93,8 @@ class AgentRun:
                 self._events.task_done()
         finally:
             await to_the_end(self._stopped(client, reading, confinement))
-        await in_thread(
-            self._session.catch_up, _config(confinement), self._workspace.root
-        )
+        config, workspace = _config(confinement), self._workspace.root
+        self._session.keep(await in_thread(self._session.written, config, workspace))
         for event in self._left():
             yield event
         try:

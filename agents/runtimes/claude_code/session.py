@@ -7,8 +7,7 @@ folder that only this run has.
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -70,11 +69,13 @@ class KeptSession:
         file.parent.mkdir(parents=True)
         file.write_text("".join(f"{json.dumps(line)}\n" for line in self.lines))
 
-    def catch_up(self, config: Path, workspace: str) -> None:
-        """Keep what the CLI wrote down at its end: the SDK no longer listens then."""
-        with suppress(FileNotFoundError):
+    def written(self, config: Path, workspace: str) -> list[JSON]:
+        """Read what the CLI wrote down: at its end the SDK no longer listens."""
+        try:
             text = self._file(config, workspace).read_text(errors="replace")
-            self._keep(filter(None, map(_line, text.splitlines())))
+        except FileNotFoundError:
+            return []
+        return [line for line in map(_line, text.splitlines()) if line]
 
     def _file(self, config: Path, workspace: str) -> Path:
         folder = config / "projects" / project_key_for_directory(workspace)
@@ -103,9 +104,10 @@ class KeptSession:
         """
         if key.get("subpath"):
             return
-        self._keep(entries)
+        self.keep(entries)
 
-    def _keep(self, entries: Iterable[JSON]) -> None:
+    def keep(self, entries: list[Any]) -> None:
+        """Make a checkpoint of what is new."""
         new = [dict(entry) for entry in entries if self._is_new(entry)]
         self.lines += new
         if new:

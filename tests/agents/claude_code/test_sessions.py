@@ -138,13 +138,11 @@ def test_what_was_only_written_down_at_the_end_is_kept_too(tmp_path):
         # The last but one has no identity, the last is torn.
         lines.write(f'{json.dumps(new)}\n{{"type": "mode"}}\n{{"uuid": "3", "ty')
     session.report_to(told.append)
-    session.catch_up(tmp_path, "/workspace")
-    session.catch_up(tmp_path, "/workspace")
+    for _ in range(2):
+        session.keep(session.written(tmp_path, "/workspace"))
     assert [checkpoint.items for checkpoint in told] == [[new]]
     assert session.lines == [known, new]
 
 
-def test_there_is_nothing_to_catch_up_with_where_it_never_wrote(tmp_path):
-    session = KeptSession()
-    session.catch_up(tmp_path, "/workspace")
-    assert session.lines == []
+def test_nothing_is_read_where_it_never_wrote(tmp_path):
+    assert KeptSession().written(tmp_path, "/workspace") == []
