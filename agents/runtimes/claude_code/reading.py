@@ -73,11 +73,6 @@ class Reader:
             case RateLimitEvent() if message.rate_limit_info.status == "rejected":
                 self.opens_at = message.rate_limit_info.resets_at
 
-    def unfinished(self) -> Iterator[Event]:
-        """Tell what requests used that never came to their end."""
-        for agent in list(self._requests):
-            yield self._booked(agent)
-
     def _began(self, data: JSON) -> Iterator[Event]:
         if (model := data.get("model")) and model != self._model:
             yield events.Notice(f"{self._model} is served by {model}.")

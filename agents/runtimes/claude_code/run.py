@@ -95,8 +95,8 @@ class AgentRun:
             await to_the_end(self._stopped(client, reading, confinement))
         config, workspace = _config(confinement), self._workspace.root
         self._session.keep(await in_thread(self._session.written, config, workspace))
-        for event in self._left():
-            yield event
+        while not self._events.empty():  # what came while it was stopped
+            yield self._events.get_nowait()
         try:
             await reading
         except ProcessError as error:
@@ -194,11 +194,6 @@ class AgentRun:
                 raise RuntimeFailed(
                     f"Claude Code said nothing for {SILENCE_SECONDS:,} s. Resume to try again."
                 )
-
-    def _left(self) -> list[Event]:
-        """Return what came while it was stopped, and what broke off unbooked."""
-        left = [self._events.get_nowait() for _ in range(self._events.qsize())]
-        return [*left, *self._reader.unfinished()]
 
     # --- Stopping ----------------------------------------------------------------------
 
