@@ -71,7 +71,7 @@ async def show(task: Task, say: Say) -> None:
         return
     say(f"Task {task.pk}: {task.title}\n")
     async for event in follow_log(task.pk, 0):
-        for line in event.decode().splitlines():
+        for line in event.decode().split("\n"):
             if line.startswith("data: ") and not event.startswith(b"event: partial"):
                 say(_line(orjson.loads(line[len("data: ") :])))
     shown = await sync_to_async(representation.of)(task.pk)

@@ -28,6 +28,7 @@ from django_eventstream.views import Listener, get_listener_manager
 from tasks import lasting_connections
 from tasks.doorbell import log_channel
 from tasks.hop import database_threads
+from tasks.json_lines import on_one_line
 from tasks.models import LogEntry, Task
 from tasks.models.log import entry_json
 from tasks.models.task import FINAL
@@ -130,7 +131,8 @@ class Follower:
 
 def _partial(text: str) -> bytes:
     # A named event: `onmessage` sees only what is in the log.
-    return b"event: partial\ndata: " + orjson.dumps({"text": text}) + b"\n\n"
+    data = on_one_line(orjson.dumps({"text": text}).decode())
+    return f"event: partial\ndata: {data}\n\n".encode()
 
 
 class Inbox:

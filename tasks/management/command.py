@@ -22,6 +22,7 @@ from django.db.utils import OperationalError, ProgrammingError
 from ledger.budgets import BudgetExceeded
 from tasks import representation
 from tasks.exceptions import AlreadyAnswered, Refused
+from tasks.json_lines import on_one_line
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
 from tasks.management.output import MEANINGS, Error, ExitCode, log_line
@@ -196,7 +197,7 @@ class AdministratorCommand(BaseCommand):
                 line = log_line(entry, self.style)
                 text = f"{tag} {line}" if is_tagged else line
             elif is_tagged:
-                text = orjson.dumps({"taskId": tag, **entry}).decode()
+                text = on_one_line(orjson.dumps({"taskId": tag, **entry}).decode())
             self.stdout.write(text)
             self.stdout.flush()
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ledger.prepared import PreparedInsert, PreparedUpdate
 from tasks import doorbell
 from tasks.exceptions import LeaseLost
+from tasks.json_lines import on_one_line
 from tasks.models.task import Task
 
 JSON = dict[str, Any]
@@ -177,4 +178,5 @@ def entry_json(
         "sequence": sequence,
         **data,
     }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return on_one_line(text)

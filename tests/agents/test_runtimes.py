@@ -79,6 +79,16 @@ async def test_what_the_agent_says_is_the_result(runtime, serving, tmp_path):
     assert seen[-1] == events.Finished("Hello.")
 
 
+async def test_line_ends_of_unicode_are_text_to_every_protocol(
+    runtime, serving, tmp_path
+):
+    said = "one\x85two\u2028three\u2029four"
+    async with serving(Turn(said)):
+        performance = Performance(runtime)
+        seen = await performance.run(assignment(tmp_path, said))
+    assert seen[-1] == events.Finished(said), performance.failure
+
+
 async def test_the_profile_and_the_task_reach_the_model(runtime, serving, tmp_path):
     async with serving(Turn("Hello.")) as server:
         await Performance(runtime).run(

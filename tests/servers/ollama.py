@@ -2,7 +2,14 @@
 
 import json
 
-from tests.servers.scripted import JSON, Reply, Request, ScriptedServer, pieces
+from tests.servers.scripted import (
+    JSON,
+    Reply,
+    Request,
+    ScriptedServer,
+    json_line,
+    pieces,
+)
 
 
 class ChatServer(ScriptedServer):
@@ -36,7 +43,7 @@ class ChatServer(ScriptedServer):
         return self.error_body(error)
 
     def framed(self, event: JSON) -> str:
-        return json.dumps(event) + "\n"
+        return json_line(event) + "\n"
 
     def events(self, request: Request, reply: Reply) -> list[JSON]:
         number = len(self.requests)

@@ -118,7 +118,7 @@ class ScriptedServer(ABC):
         return {"type": "error", **self.error_body(error)}
 
     def framed(self, event: JSON) -> str:
-        return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+        return f"event: {event['type']}\ndata: {json_line(event)}\n\n"
 
     garbage = "event: message_stop\ndata: {nonsense\n\n"
 
@@ -204,6 +204,16 @@ class ScriptedServer(ABC):
             await reader.read()
         self.hung_up.set()
         raise ConnectionResetError
+
+
+def json_line(value: JSON) -> str:
+    """Write JSON as real servers do: with no escapes that JSON does not ask for."""
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # a lone half of a character
+        return json.dumps(value)
+    return line
 
 
 def pieces(text: str) -> list[str]:

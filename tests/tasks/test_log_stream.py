@@ -65,6 +65,27 @@ async def test_a_late_reader_gets_the_log_from_its_start(task):
     assert await Reader(task).rest() == [(1, "one"), (2, "two"), (3, "Completed.")]
 
 
+async def test_an_event_is_the_same_lines_to_readers_that_split_as_unicode_does(task):
+    said = "one\x85two\u2028three\u2029four"
+    await log(task, said)
+    await end(task)
+    assert await Reader(task).rest() == [(1, said), (2, "Completed.")]
+
+
+async def test_unfinished_text_is_one_line_too(task):
+    reader = Reader(task)
+    said = "one\x85two\u2028three\u2029four"
+    events = aiter(reader.stream)
+    await anext(events)
+    waiting = asyncio.create_task(anext(events))
+    await asyncio.sleep(0)
+    await sync_to_async(doorbell.show_partial)(task.pk, said)
+    name, data = (await waiting).decode().splitlines()[:2]
+    assert name == "event: partial"
+    assert json.loads(data.removeprefix("data: ")) == {"text": said}
+    await reader.stream.aclose()
+
+
 async def test_a_reader_that_comes_back_gets_what_it_has_not_seen(task):
     await log(task, "one", "two")
     await end(task)

@@ -47,6 +47,12 @@ def test_a_log_as_json_is_what_the_api_streams():
     ]
 
 
+def test_an_entry_is_one_line_to_readers_that_split_as_unicode_does():
+    entry = LogEntryFactory(message="one\x85two\u2028three\u2029four")
+    [line] = manage("logs", entry.task.pk, "--json").lines
+    assert json.loads(line)["message"] == entry.message
+
+
 def test_a_question_in_the_log_comes_with_the_way_to_answer():
     entry = LogEntryFactory(
         event_type="permission_request", data={"notificationId": "0199a3c4-7d21"}

@@ -75,7 +75,7 @@ class KeptSession:
             text = self._file(config, workspace).read_text(errors="replace")
         except FileNotFoundError:
             return []
-        return [line for line in map(_line, text.splitlines()) if line]
+        return [line for line in map(_line, text.split("\n")) if line]
 
     def _file(self, config: Path, workspace: str) -> Path:
         folder = config / "projects" / project_key_for_directory(workspace)

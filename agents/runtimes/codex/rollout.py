@@ -153,7 +153,7 @@ class Rollout:
             return []
         whole = added[: added.rfind(b"\n") + 1]
         self._read += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        return [json.loads(line) for line in whole.split(b"\n")[:-1]]
 
     def _take(self, line: JSON, news: News) -> None:
         payload = line["payload"]

@@ -6,6 +6,7 @@ OLLAMA_HOST, the name that Ollama's own tools use, OLLAMA_MODEL and OLLAMA_CONTE
 
 import json
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import httpx2
 
@@ -13,6 +14,7 @@ from agents.events import JSON
 from agents.runtimes import failures
 from agents.runtimes.base import RuntimeFailed
 from agents.runtimes.direct import DirectRuntime
+from agents.runtimes.lines import lines_of
 from agents.runtimes.ollama.answer import Answer
 from agents.runtimes.ollama.endpoint import OllamaEndpoint
 from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
@@ -96,9 +98,11 @@ class ChatWire:
             ) as response:
                 if response.status_code != 200:
                     raise self._refused(await response.aread(), response)
-                async for line in response.aiter_lines():
-                    if line.strip():
-                        yield answer.take(self._read(line, response))
+                lines = lines_of(response.aiter_bytes())
+                async with aclosing(lines):
+                    async for line in lines:
+                        if line.strip():
+                            yield answer.take(self._read(line, response))
         except (httpx2.HTTPError, ValueError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:
@@ -125,12 +129,12 @@ class ChatWire:
             request["tools"] = self._tools
         return request
 
-    def _read(self, line: str, response: httpx2.Response) -> JSON:
+    def _read(self, line: bytes, response: httpx2.Response) -> JSON:
         value = json.loads(line)
         if not isinstance(value, dict):
-            raise ValueError(f"no object: {line[:100]}")
+            raise ValueError(f"no object: {line[:100]!r}")
         if "error" in value:
-            raise self._refused(line.encode(), response)
+            raise self._refused(line, response)
         return value
 
     def _refused(

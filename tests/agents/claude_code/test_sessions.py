@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import uuid
 
 import psutil
 import pytest
@@ -27,6 +28,17 @@ async def test_the_session_is_known_before_the_process_is(runtime, serving, tmp_
         assert server.requests == []
     assert isinstance(seen[0], CheckpointReached)
     assert seen[0].state["session_id"]
+
+
+def test_a_line_of_the_transcript_ends_at_a_line_feed_alone(tmp_path):
+    session = KeptSession()
+    line = {"uuid": str(uuid.uuid4()), "text": "one\x85two\u2028three\u2029four"}
+    session.lines = [line]
+    session.lay_down(tmp_path, "/workspace")
+    [file] = tmp_path.rglob("*.jsonl")
+    # As the CLI writes it, which escapes nothing that JSON allows.
+    file.write_text(json.dumps(line, ensure_ascii=False) + "\n")
+    assert session.written(tmp_path, "/workspace") == [line]
 
 
 async def test_a_session_goes_on_under_its_id_with_what_was_said(
