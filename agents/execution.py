@@ -14,7 +14,6 @@ from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
 from ledger import budgets
-from ledger.pricing import dollars
 from tasks import endings
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
@@ -151,13 +150,10 @@ class Execution:
         # Between a turn that is safely written down and the request for the next one.
         if isinstance(event, events.CheckpointReached) and event.will_continue:
             limit = job.budget_microdollars
-            if budgets.is_used_up(
+            if exceeded := budgets.exceeded_by(
                 self.run.task_id, run_id=self.run.pk, task_limit_microdollars=limit
             ):
-                raise BudgetUsedUp(
-                    f"The budget is used up (${dollars(limit)} for this task, or one that"
-                    " it shares). Raise maxBudgetUsd or the budget, then resume."
-                )
+                raise BudgetUsedUp(f"{exceeded} Then resume.")
 
 
 def _storable(outcome: Outcome) -> Outcome:

@@ -20,7 +20,11 @@ from ledger.pricing import dollars
 
 
 class BudgetExceeded(Exception):
-    """There is no money left. The message is for people."""
+    """There is no money left. The message is for people, and names what binds.
+
+    `retry_after_seconds` is None where no time helps: not a window's end is waited for,
+    but a person who raises a limit, or tasks that run.
+    """
 
     def __init__(self, message: str, *, retry_after_seconds: int | None = None) -> None:
         super().__init__(message)
@@ -42,10 +46,7 @@ def reserve(
     """
     remaining = task_limit_microdollars - _spent_by(task_id)
     if remaining <= 0:
-        raise BudgetExceeded(
-            f"This task has used up its own budget of {dollars(task_limit_microdollars)} USD:"
-            " raise maxBudgetUsd to go on."
-        )
+        raise _own_is_used_up(task_limit_microdollars)
     applying: dict[str, Any] = {"runtime": runtime, "project_id": project_id or ""}
     # Only for its locks. What was committed while we waited for them is seen by the next
     # statement, which reads spend and reservations at one moment: a booking moves money
@@ -69,25 +70,29 @@ def release(task_id: UUID) -> None:
     _release(task_id=task_id)
 
 
-def is_used_up(task_id: UUID, *, run_id: UUID, task_limit_microdollars: int) -> bool:
-    """Tell if the task's run must stop. Ask after each booking.
+def exceeded_by(
+    task_id: UUID, *, run_id: UUID, task_limit_microdollars: int
+) -> BudgetExceeded | None:
+    """Return why the task's run must stop, None if it may go on. Ask after each booking.
 
     Where its reservation is used up and its budgets have room again, reserve more.
     """
     if _spent_by(task_id) >= task_limit_microdollars:
-        return True
+        return _own_is_used_up(task_limit_microdollars)
     reservation = Reservation.objects.filter(task_id=task_id, run_id=run_id).first()
     if reservation is None:  # the run was ended meanwhile, as it will notice
-        return False
+        return None
     if reservation.amount_microdollars == 0:
-        return not _can_reserve_again(reservation, task_limit_microdollars)
+        return _reserve_again(reservation, task_limit_microdollars)
     # Where there is something left, only a limit that was lowered since can stop it.
-    used_up = _used_up_query.first(
-        runtime=reservation.runtime,
-        project_id=reservation.project_id,
-        **Period.windows(timezone.now()),
-    )
-    return used_up is not None
+    applying = {
+        "runtime": reservation.runtime,
+        "project_id": reservation.project_id,
+    }
+    now = timezone.now()
+    if _used_up_query.first(**applying, **Period.windows(now)) is None:
+        return None
+    return _exceeded(_budgets(**applying, except_task=task_id, now=now), now)
 
 
 # Compiled once: each start and each turn of each run asks.
@@ -136,26 +141,27 @@ def _spent_by(task_id: UUID) -> int:
 
 def _amounts_left(*, runtime: str, project_id: str, except_task: UUID) -> list[int]:
     """Return what each budget has left, or raise BudgetExceeded for the last to reset."""
-    budgets = Budget.objects.applying_to(runtime=runtime, project_id=project_id)
     now = timezone.now()
-    all_left = list(budgets.with_spent(now=now).with_reserved(except_task=except_task))
-    used_up = [budget for budget in all_left if budget.left_microdollars <= 0]
-    if used_up:
-        raise _exceeded(max(used_up, key=lambda budget: budget.resets_at(now)), now)
-    return [budget.left_microdollars for budget in all_left]
-
-
-def _exceeded(budget: Budget, now: datetime) -> BudgetExceeded:
-    resets_at = budget.resets_at(now)
-    return BudgetExceeded(
-        f"The {budget} is used up ({dollars(budget.spent_microdollars)} USD spent,"
-        f" {dollars(budget.reserved_microdollars)} USD reserved by tasks that run),"
-        f" resets at {resets_at:%Y-%m-%d %H:%M} UTC.",
-        retry_after_seconds=math.ceil((resets_at - now).total_seconds()),
+    applying = _budgets(
+        runtime=runtime, project_id=project_id, except_task=except_task, now=now
     )
+    if exceeded := _exceeded(applying, now):
+        raise exceeded
+    return [budget.left_microdollars for budget in applying]
 
 
-def _can_reserve_again(reservation: Reservation, task_limit_microdollars: int) -> bool:
+def _budgets(
+    *, runtime: str, project_id: str, except_task: UUID, now: datetime
+) -> list[Budget]:
+    """Read the budgets that apply, with what is spent of them and what others hold."""
+    applying = Budget.objects.applying_to(runtime=runtime, project_id=project_id)
+    return list(applying.with_spent(now=now).with_reserved(except_task=except_task))
+
+
+def _reserve_again(
+    reservation: Reservation, task_limit_microdollars: int
+) -> BudgetExceeded | None:
+    """Reserve what the budgets have room for, or return why there is none."""
     # Locked, so that whoever ends the run meanwhile waits and releases what is reserved
     # here; who was first left no row.
     held = Reservation.objects.select_for_update().filter(
@@ -164,7 +170,7 @@ def _can_reserve_again(reservation: Reservation, task_limit_microdollars: int) -
     try:
         with transaction.atomic():
             if not held.exists():
-                return False
+                return None
             reserve(
                 task_id=reservation.task_id,
                 run_id=reservation.run_id,
@@ -172,6 +178,44 @@ def _can_reserve_again(reservation: Reservation, task_limit_microdollars: int) -
                 project_id=reservation.project_id,
                 task_limit_microdollars=task_limit_microdollars,
             )
-    except BudgetExceeded:
-        return False
-    return True
+    except BudgetExceeded as exceeded:
+        return exceeded
+    return None
+
+
+# --- What binds, in words ---------------------------------------------------------------
+
+
+def _own_is_used_up(limit_microdollars: int) -> BudgetExceeded:
+    return BudgetExceeded(
+        f"This task has used up its own budget of {dollars(limit_microdollars)} USD:"
+        " raise maxBudgetUsd to go on."
+    )
+
+
+def _exceeded(budgets: list[Budget], now: datetime) -> BudgetExceeded | None:
+    """Name the budget that binds for longest: what is spent binds until its window ends."""
+    if spent := [budget for budget in budgets if budget.is_spent]:
+        return _spent(max(spent, key=lambda budget: budget.resets_at(now)), now)
+    held = [budget for budget in budgets if budget.left_microdollars <= 0]
+    return (
+        _held(min(held, key=lambda budget: budget.left_microdollars)) if held else None
+    )
+
+
+def _spent(budget: Budget, now: datetime) -> BudgetExceeded:
+    resets_at = budget.resets_at(now)
+    return BudgetExceeded(
+        f"The {budget} is used up ({dollars(budget.spent_microdollars)} USD spent),"
+        f" resets at {resets_at:%Y-%m-%d %H:%M} UTC.",
+        retry_after_seconds=math.ceil((resets_at - now).total_seconds()),
+    )
+
+
+def _held(budget: Budget) -> BudgetExceeded:
+    return BudgetExceeded(
+        f"Running tasks hold what is left of the {budget}:"
+        f" {dollars(budget.reserved_microdollars)} USD are reserved for them, and"
+        f" {dollars(budget.spent_microdollars)} USD spent. Try again when one of them has"
+        " ended, or raise the budget."
+    )

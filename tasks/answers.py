@@ -76,7 +76,9 @@ BAD_REQUEST = OpenApiResponse(
 )
 CONFLICT = OpenApiResponse(Error, "Already responded.")
 BUDGET_EXCEEDED = OpenApiResponse(
-    Error, "A budget is used up; Retry-After tells when its window ends."
+    Error,
+    "A budget is used up: Retry-After tells when its window ends. Without it, waiting does"
+    " not help by itself: running tasks hold the rest of a budget, or the task's own is spent.",
 )
 LINK = OpenApiParameter(
     "Link",

@@ -225,6 +225,11 @@ class Budget(models.Model):
             - self.reserved_microdollars
         )
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether all of it is spent, so that not even the end of running tasks helps."""
+        return self.spent_microdollars >= self.limit_microdollars
+
     def resets_at(self, now: datetime | None = None) -> datetime:
         return Period(self.period).resets_at(now or timezone.now())
 

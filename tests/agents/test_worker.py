@@ -248,7 +248,10 @@ async def test_a_used_up_budget_stops_the_run_before_its_next_request():
     said = await messages(task)
     assert task.status == Status.FAILED
     assert "the next request" not in said
-    assert "budget is used up" in said[-1]
+    assert said[-1] == (
+        "This task has used up its own budget of 2.00 USD: raise maxBudgetUsd to go on."
+        " Then resume."
+    )
 
 
 async def test_the_last_turn_counts_even_when_it_used_up_the_budget():

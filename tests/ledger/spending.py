@@ -38,4 +38,8 @@ def reserved(task_id):
 
 
 def is_used_up(task_id, *, limit=2 * USD):
-    return budgets.is_used_up(task_id, run_id=task_id, task_limit_microdollars=limit)
+    return exceeded_by(task_id, limit=limit) is not None
+
+
+def exceeded_by(task_id, *, limit=2 * USD):
+    return budgets.exceeded_by(task_id, run_id=task_id, task_limit_microdollars=limit)

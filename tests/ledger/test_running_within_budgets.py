@@ -13,7 +13,14 @@ from tests.ledger.factories import (
     USD,
     BudgetFactory,
 )
-from tests.ledger.spending import is_used_up, reserve, reserved, spend
+from tests.ledger.spending import (
+    RUNTIME,
+    exceeded_by,
+    is_used_up,
+    reserve,
+    reserved,
+    spend,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +126,55 @@ def test_tasks_that_run_and_start_at_once_overstep_by_one_request_each_at_most()
     assert not Reservation.objects.exists()
 
 
+def test_who_stops_is_told_that_its_own_limit_binds():
+    BudgetFactory(limit_microdollars=9 * USD)
+    task_id = uuid4()
+    reserve(task_id)
+    spend(task_id, 2 * USD)
+    assert str(exceeded_by(task_id)) == (
+        "This task has used up its own budget of 2.00 USD: raise maxBudgetUsd to go on."
+    )
+
+
+def test_who_stops_is_told_which_budget_was_spent_and_when_it_resets():
+    BudgetFactory(limit_microdollars=9 * USD)
+    budget = BudgetFactory(
+        limit_microdollars=USD, scope=Scope.RUNTIME, scope_id=RUNTIME
+    )
+    task_id = uuid4()
+    reserve(task_id)
+    spend(task_id, USD)
+    exceeded = exceeded_by(task_id)
+    assert str(exceeded).startswith(f"The {budget} is used up (1.00 USD spent), resets")
+    assert exceeded.retry_after_seconds > 0
+
+
+def test_who_stops_at_a_limit_that_was_lowered_is_told_which():
+    budget = BudgetFactory(limit_microdollars=3 * USD)
+    task_id = uuid4()
+    reserve(task_id)
+    spend(task_id, 600_000)
+    Budget.objects.filter(pk=budget.pk).update(limit_microdollars=500_000)
+    assert str(exceeded_by(task_id)).startswith(
+        "The daily budget of 0.50 USD is used up"
+    )
+
+
+def test_who_stops_is_told_that_others_hold_the_rest():
+    BudgetFactory(limit_microdollars=3 * USD)
+    first, second = uuid4(), uuid4()
+    reserve(first)
+    reserve(second)
+    spend(second, USD)
+    exceeded = exceeded_by(second)
+    assert str(exceeded) == (
+        "Running tasks hold what is left of the daily budget of 3.00 USD: 2.00 USD are"
+        " reserved for them, and 1.00 USD spent. Try again when one of them has ended, or"
+        " raise the budget."
+    )
+    assert exceeded.retry_after_seconds is None
+
+
 def test_asking_whether_to_go_on_takes_three_queries(django_assert_num_queries):
     BudgetFactory()
     task_id = uuid4()
@@ -134,7 +190,7 @@ def test_a_run_that_was_ended_meanwhile_reserves_nothing_again():
     Reservation.objects.update(amount_microdollars=0)
     as_it_was_read = Reservation.objects.get()
     budgets.release(task_id)
-    assert not budgets._can_reserve_again(as_it_was_read, 2 * USD)
+    assert budgets._reserve_again(as_it_was_read, 2 * USD) is None
     assert not Reservation.objects.exists()
 
 

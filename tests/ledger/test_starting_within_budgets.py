@@ -76,7 +76,20 @@ def test_the_smallest_of_many_budgets_counts():
 def test_what_other_tasks_reserved_is_not_left():
     BudgetFactory(limit_microdollars=3 * USD)
     assert [reserve(), reserve()] == [2 * USD, USD]
-    with pytest.raises(BudgetExceeded, match=r"3.00 USD reserved by tasks that run"):
+    with pytest.raises(
+        BudgetExceeded, match=r"Running tasks hold .* 3.00 USD"
+    ) as raised:
+        reserve()
+    assert raised.value.retry_after_seconds is None
+    assert "reset" not in raised.value.message
+
+
+def test_what_is_spent_binds_longer_than_what_is_held():
+    BudgetFactory(limit_microdollars=USD, period=Period.DAILY)
+    BudgetFactory(limit_microdollars=USD, scope=Scope.RUNTIME, scope_id=RUNTIME)
+    spend(uuid4(), USD, runtime="ollama")
+    ReservationFactory(amount_microdollars=USD)
+    with pytest.raises(BudgetExceeded, match=r"budget of 1.00 USD is used up"):
         reserve()
 
 

@@ -190,6 +190,12 @@ def test_what_runs_has_reserved_the_budget_of_what_wants_to_run(api):
     BudgetFactory(limit_microdollars=2 * USD)
     first, second = TaskFactory.create_batch(2, status="queued")
     assert api.post(url(first, "/execute")).status_code == 202
-    assert api.post(url(second, "/execute")).status_code == 429
+    answer = api.post(url(second, "/execute"))
+    assert answer.status_code == 429
+    assert answer.json()["error"].startswith(
+        "Running tasks hold what is left of the daily budget of 2.00 USD: 2.00 USD are"
+    )
+    assert "reset" not in answer.json()["error"]
+    assert "Retry-After" not in answer  # no window's end gives it back
     assert api.post(url(first, "/cancel")).status_code == 200
     assert api.post(url(second, "/execute")).status_code == 202
