@@ -58,12 +58,12 @@ class Confinement:
     ) -> list[str]:
         """Return what a command line starts with to run confined.
 
-        `programs` are files or folders that it needs from what is hidden; `last_word` is the
-        signal that it gets when the worker is gone: TERM, if it ends its own children then.
+        `programs` are files or folders that it needs from what is hidden, by their real paths;
+        `last_word` is the signal that it gets when the worker is gone: TERM, if it ends its
+        own children then.
         """
         if bubblewrap := find_bubblewrap():
-            shown = [part for path in programs for part in ("--ro-bind", path, path)]
-            return [bubblewrap, *_machine(), *shown, *self._own_folders(), "--"]
+            return self._in_bubblewrap(bubblewrap, programs)
         if setpriv := shutil.which("setpriv"):
             # Ends it with the worker, or rather with the thread that started it.
             return [setpriv, "--pdeathsig", last_word, "--"]
@@ -94,10 +94,14 @@ class Confinement:
     def kill(self, pid: int | None = None) -> None:
         kill_marked(self.marker, pid)
 
-    def _own_folders(self) -> list[str]:
+    def _in_bubblewrap(self, bubblewrap: str, programs: Sequence[str]) -> list[str]:
         return [
+            *(bubblewrap, *_machine()),
             *("--bind", self.scratch, "/tmp"),  # noqa: S108
             *("--bind", self.workspace, self.workspace, "--chdir", self.workspace),
+            # Last: one beneath /tmp would be hidden again by the command's own.
+            *(part for path in programs for part in ("--ro-bind", path, path)),
+            "--",
         ]
 
 

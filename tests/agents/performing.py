@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agents.events import CheckpointReached, Event
@@ -86,6 +87,19 @@ class Person:
             return Decision(False, call.tool_input, self._denies, by_person=True)
         given = {**call.tool_input, **(self._edits or {})}
         return Decision(True, given, self._remarks, by_person=True)
+
+
+class Onlooker(Person):
+    """Allows every call, and reads all command lines of the machine meanwhile, as `ps` does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.command_lines = ""
+
+    async def __call__(self, call: ToolCall) -> Decision:
+        for process in psutil.process_iter(["cmdline"]):
+            self.command_lines += "\n" + " ".join(process.info["cmdline"] or [])
+        return await super().__call__(call)
 
 
 def _may_stop(event: Event) -> bool:

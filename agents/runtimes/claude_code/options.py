@@ -1,15 +1,8 @@
-"""How the CLI is started: nothing of the machine or the workspace configures it.
-
-The SDK would hand it the worker's whole environment, which holds keys and passwords. So it
-is started by a script that clears it, in the confinement that commands have too.
-"""
+"""What the CLI is given: nothing of the machine or the workspace configures it."""
 
 import os
-import shlex
-from pathlib import Path
 from typing import Any
 
-import claude_agent_sdk
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
 from agents import embedded, sandbox
@@ -18,7 +11,6 @@ from agents.runtimes.base import Assignment
 from agents.runtimes.claude_code.calls import TOOLS
 from agents.runtimes.claude_code.session import KeptSession
 
-CLI = Path(claude_agent_sdk.__file__).with_name("_bundled") / "claude"
 API_TIMEOUT_MS = 120_000
 # One result of Edit holds the whole file.
 MAX_LINE_BYTES = 64 * 2**20
@@ -42,6 +34,8 @@ NETWORK = (
     "SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
 )
+# What the SDK adds to them.
+OF_THE_SDK = ("PWD", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION")
 # A permission is waited for as long as it takes; a hook otherwise has ten minutes.
 HOOK_SECONDS = 7 * 86_400.0
 # Its file tools take absolute paths only, and refuse those outside of the folder.
@@ -73,22 +67,6 @@ def environment(
         "ANTHROPIC_BASE_URL": endpoint.url,
         **given,
     }
-
-
-def write_launcher(confinement: sandbox.Confinement, names: list[str]) -> str:
-    """Write the script that starts the CLI with the variables `names` and no others."""
-    path = Path(confinement.scratch) / "claude"
-    passed = [
-        *names,
-        *("PWD", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION"),
-    ]
-    # By reference: a key does not stand in the script.
-    variables = " ".join(f'{name}="${name}"' for name in passed)
-    start = confinement.launcher(programs=[str(CLI)], last_word="TERM")
-    launcher = shlex.join(start)
-    path.write_text(f'#!/bin/sh\nexec env -i {variables} {launcher} {CLI} "$@"\n')
-    path.chmod(0o700)
-    return str(path)
 
 
 def options(

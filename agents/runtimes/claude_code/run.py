@@ -19,6 +19,7 @@ from agents.events import Event
 from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.desk import Desk
@@ -145,7 +146,7 @@ class AgentRun:
             self._assignment,
             self._endpoint,
             self._session,
-            launcher=cli.write_launcher(confinement, list(variables)),
+            launcher=write_launcher(confinement, [*variables, *cli.OF_THE_SDK]),
             variables=variables,
         )
         options.can_use_tool = self._desk.may_use

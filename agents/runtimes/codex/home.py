@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from codex_cli_bin import bundled_codex_path, bundled_path_dir
+from codex_cli_bin import bundled_codex_path
 
 from agents import sandbox
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
@@ -82,7 +82,7 @@ class Home:
         names = {*HANDED_ON, *(name.lower() for name in HANDED_ON)}
         return {
             **{name: os.environ[name] for name in names if name in os.environ},
-            "PATH": f"{bundled_path_dir()}:{os.environ.get('PATH', os.defpath)}",
+            "PATH": os.pathsep.join(_program_folders()),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "HOME": str(self.folder),
             "CODEX_HOME": str(self.folder),
@@ -159,6 +159,19 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
         str(home.workspace): "write",
     }
     return access.items()
+
+
+def _program_folders() -> list[str]:
+    """List where programs are looked for: Codex's own first.
+
+    Of bubblewraps it takes the first one, and before 0.9 (Debian 12 has 0.8) that cannot
+    start Codex's helper by the name that it goes by: every command would fail.
+    """
+    package = bundled_codex_path().parents[1]
+    return [
+        *(str(package / name) for name in ("codex-resources", "codex-path")),
+        os.environ.get("PATH", os.defpath),
+    ]
 
 
 def _outermost(folders: set[str]) -> list[str]:

@@ -2,16 +2,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agents.runtimes import claude_cli
 from agents.runtimes.claude_code import ClaudeCode
-from agents.runtimes.claude_code.options import CLI
 from agents.runtimes.wire import RetryPolicy
 from tests.servers.anthropic import MessagesServer
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _binary():
-    if not CLI.exists():
-        pytest.skip(f"The SDK of this platform carries no binary: {CLI} is missing.")
+    try:
+        claude_cli.program()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

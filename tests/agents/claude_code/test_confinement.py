@@ -3,13 +3,18 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import psutil
 import pytest
 
 from agents import sandbox
 from agents.events import Finished, ToolResult
-from tests.agents.performing import Performance, Person, assignment
+from agents.runtimes import claude_cli
+from tests.agents.performing import Onlooker, Performance, Person, assignment
 from tests.servers.anthropic import Call, Reply
 
 
@@ -33,6 +38,52 @@ async def test_commands_see_nothing_of_the_workers_environment(
     assert "HOME" in seen
     assert "secret" not in output(performance)
     assert f"HOME={os.environ['HOME']}" not in output(performance)
+
+
+async def test_no_command_line_holds_the_key(runtime, serving, tmp_path):
+    onlooker = Onlooker()
+    async with serving(bash("true"), Reply("Done.")):
+        await Performance(runtime, onlooker).run(assignment(tmp_path))
+    assert str(claude_cli.program()) in onlooker.command_lines
+    assert "sk-test" not in onlooker.command_lines
+
+
+def test_what_the_launcher_runs_before_the_program_holds_no_key_either(scratch):
+    launcher = claude_cli.write_launcher(scratch, ["ANTHROPIC_API_KEY"])
+    traced = subprocess.run(
+        ["sh", "-x", launcher, "--version"],
+        env={"ANTHROPIC_API_KEY": "sk-test"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "exec" in traced.stderr
+    assert "sk-test" not in traced.stderr
+
+
+def test_the_program_starts_where_it_lies_beneath_tmp_and_behind_a_link(
+    scratch, monkeypatch
+):
+    """`/tmp` of a confined program is its own: it lies in that one, too."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        package = Path(folder, "real", "claude_agent_sdk")
+        (package / "_bundled").mkdir(parents=True)
+        (package / "__init__.py").touch()
+        program = package / "_bundled" / "claude"
+        program.write_text("#!/bin/sh\necho started\n")
+        program.chmod(0o755)
+        (Path(folder) / "link").symlink_to("real")
+        monkeypatch.delitem(sys.modules, "claude_agent_sdk")
+        monkeypatch.syspath_prepend(f"{folder}/link")
+        launcher = claude_cli.write_launcher(scratch, [])
+        assert subprocess.check_output([launcher], text=True) == "started\n"
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    confinement = sandbox.confine(str(tmp_path))
+    yield confinement
+    confinement.end(None)
 
 
 async def test_what_lies_in_the_workspace_configures_nothing(

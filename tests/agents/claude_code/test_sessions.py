@@ -11,8 +11,8 @@ import pytest
 
 from agents import sandbox
 from agents.events import CheckpointReached, Finished, Notice, ToolUse, UsageReported
+from agents.runtimes import claude_cli
 from agents.runtimes.base import Checkpoint
-from agents.runtimes.claude_code.options import CLI
 from agents.runtimes.claude_code.session import KeptSession
 from tests.agents.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply
@@ -124,7 +124,9 @@ async def test_a_killed_cli_fails_the_run_and_a_resume_goes_on(
 def _clis(folder):
     for process, _ in sandbox._marked():
         try:
-            if process.exe() == str(CLI.resolve()) and process.cwd() == str(folder):
+            if process.exe() == str(claude_cli.program()) and process.cwd() == str(
+                folder
+            ):
                 yield process.pid
         except psutil.Error:
             continue

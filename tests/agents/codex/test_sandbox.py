@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from codex_cli_bin import bundled_codex_path
 
 from agents.events import ToolResult
 from tests.agents.codex.script import DONE, change, outputs, run
+from tests.agents.performing import Onlooker
 
 
 @pytest.fixture
@@ -38,6 +40,12 @@ async def test_commands_see_neither_the_key_nor_the_workers_environment(
     performance = await play(run(look), DONE)
     assert "STAGENT_RUN=" in outputs(performance)[0]
     assert "sk-test" not in outputs(performance)[0]
+
+
+async def test_no_command_line_holds_the_key(play):
+    performance = await play(run("true"), DONE, ask=Onlooker())
+    assert str(bundled_codex_path()) in performance.ask.command_lines
+    assert "sk-test" not in performance.ask.command_lines
 
 
 async def test_commands_see_none_of_our_data_but_the_workspace(
