@@ -10,7 +10,9 @@ from tasks.answers import BAD_REQUEST, Error
 
 UNAUTHORIZED = OpenApiResponse(Error, "A token or a login is needed.")
 FORBIDDEN = OpenApiResponse(
-    Error, "From a web page of another site, or without CSRF token."
+    Error,
+    "The user lacks the right that this needs; or the request is from a web page of another"
+    " site, or without CSRF token.",
 )
 NOT_FOUND = OpenApiResponse(Error, "There is no such thing.")
 TOO_LARGE = OpenApiResponse(Error, "The body is too large.")

@@ -141,6 +141,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "stagent.formats"
 LOGIN_REDIRECT_URL = "/admin/"
+AUTHENTICATION_BACKENDS = ["tasks.rights.RightsBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
@@ -229,7 +230,7 @@ REST_FRAMEWORK = {
         "tasks.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tasks.authentication.IsOpenOrAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["tasks.rights.HasRight"],
     "DEFAULT_SCHEMA_CLASS": "stagent.openapi.Schema",
 }
 SPECTACULAR_SETTINGS = {
@@ -248,7 +249,7 @@ SPECTACULAR_SETTINGS = {
     },
     # What it cannot tell by itself is told by hand: it would warn at every request.
     "DISABLE_ERRORS_AND_WARNINGS": True,
-    "SERVE_PERMISSIONS": ["tasks.authentication.IsOpenOrAuthenticated"],
+    "SERVE_PERMISSIONS": ["tasks.rights.HasRight"],
 }
 
 # --- Logging ---------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""Who may use the API: everybody on loopback while no token is issued, else who can show one."""
+"""Who uses the API: everybody on loopback while no token is issued, else who can show one.
+
+What they may do is in `tasks.rights`.
+"""
 
 import time
 from functools import lru_cache
@@ -8,8 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from tasks.models import ApiToken
@@ -37,15 +39,6 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
-
-
-class IsOpenOrAuthenticated(BasePermission):
-    def has_permission(self, request: Request, view: object) -> bool:
-        if request.user and request.user.is_authenticated:
-            return True
-        if not is_open(request._request):
-            raise NotAuthenticated(f"This server needs a login. {HOW}")
-        return True
 
 
 def is_open(request: HttpRequest) -> bool:
@@ -98,6 +91,6 @@ def actor(request: Request) -> str:
     if not (request.user and request.user.is_authenticated):
         return "api"
     name = str(request.user.get_username())
-    if isinstance(request.auth, ApiToken):
+    if isinstance(request.auth, ApiToken) and request.auth.name != name:
         name = f"{name} ({request.auth.name})"
     return name[:MAX_ACTOR_LENGTH]

@@ -21,15 +21,28 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class ForSuperusers(Admin):
+    """What gives rights: who could change it could have any right, so it takes a superuser."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
 @admin.register(User)
-class UserAdmin(StockUserAdmin, Admin):  # type: ignore[misc, type-arg]
+class UserAdmin(StockUserAdmin, ForSuperusers):  # type: ignore[misc, type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(StockGroupAdmin, Admin):  # type: ignore[misc]
+class GroupAdmin(StockGroupAdmin, ForSuperusers):  # type: ignore[misc]
     pass
 
 

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from tasks import patterns
+from tasks import patterns, rights
 from tasks.admin import display
 from tasks.admin.base import RecordAdmin
 from tasks.admin.task_page import RequestCard
@@ -19,7 +19,6 @@ from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
 
-MAY_ANSWER = "tasks.change_task"
 PENDING = PermissionRequest.Status.PENDING
 _PENDING_FIRST = Case(When(status=PENDING, then=Value(0)), default=Value(1))
 
@@ -63,7 +62,7 @@ class PermissionRequestAdmin(RecordAdmin):
         return self.fieldsets[:1] if obj and obj.status == PENDING else self.fieldsets
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(MAY_ANSWER)
+        return request.user.has_perm(rights.DECIDE)
 
     @admin.display(description="Asked")
     def what(self, asked: PermissionRequest) -> SafeString:
@@ -178,6 +177,8 @@ class PermissionRequestAdmin(RecordAdmin):
         except ValidationError as error:
             self.message_user(request, error.messages[0], messages.ERROR)
         else:
+            if answer.always_allow and not request.user.has_perm(rights.MAKE_RULES):
+                raise PermissionDenied
             self._answer(request, asked, answer)
         if request.POST.get("next") == "task":
             return HttpResponseRedirect(display.page_of(asked.task))
@@ -189,7 +190,6 @@ class PermissionRequestAdmin(RecordAdmin):
         asked = kwargs.get("obj")
         if asked and asked.status == PENDING:
             context["card"] = RequestCard.of(asked)
-            context["may_change"] = self.has_answer_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
 

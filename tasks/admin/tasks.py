@@ -19,7 +19,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from tasks import lifecycle
+from tasks import lifecycle, rights
 from tasks.admin import display, task_page, verbs
 from tasks.admin.base import LongListAdmin, profile_name, runtime_title
 from tasks.admin.task_form import TaskForm
@@ -172,6 +172,11 @@ class TaskAdmin(LongListAdmin):
             first,
             *((name, {**how, "classes": ["collapse"]}) for name, how in others),
         )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let nobody give an agent what they may not see themselves."""
+        may_see = rights.may(request.user, rights.VIEW_DOCUMENTS)
+        return self.readonly_fields if may_see else ("documents",)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from tasks import answers, catalog, paging, patterns
+from tasks import answers, catalog, paging, patterns, rights
 from tasks.authentication import actor
 from tasks.bodies import json_body
 from tasks.models import PermissionRequest
@@ -30,9 +30,14 @@ class RespondView(APIView):
         request=Respond, responses={200: answers.Success, 409: answers.CONFLICT}
     )
     def post(self, request: Request, task_id: str) -> Response:
-        """Allow or deny a pending permission request; the first answer wins."""
+        """Allow or deny a pending permission request; the first answer wins.
+
+        `alwaysAllow` makes a rule, and needs the right to make rules.
+        """
         task = get_task(task_id)
         data = validate_respond(json_body(request))
+        if data["behavior"] == "allow" and data.get("alwaysAllow"):
+            rights.require(request, rights.MAKE_RULES)
         asked = PermissionRequest.objects.filter(
             pk=data["notificationId"], task=task
         ).first()

@@ -7,9 +7,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from tasks import answers, paging
+from tasks import answers, paging, rights
 from tasks.bodies import json_body
-from tasks.models import Project
+from tasks.models import PermissionRule, Project
 from tasks.models.log import to_text
 from tasks.responses import Response
 from tasks.serializers import CreateProject, ListQuery, UpdateProject
@@ -68,8 +68,11 @@ class ProjectViewSet(ViewSet):
 
     @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, project_id: str) -> Response:
-        """Remove a project; its tasks and documents stay, without a project."""
-        get_project(project_id).delete()
+        """Remove a project; its tasks and documents stay, its permission rules do not."""
+        project = get_project(project_id)
+        if PermissionRule.objects.filter(project=project).exists():
+            rights.require(request, rights.DELETE_RULES)
+        project.delete()
         return Response({"success": True})
 
 

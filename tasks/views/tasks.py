@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from tasks import answers, lifecycle, paging, provenance, representation
+from tasks import answers, lifecycle, paging, provenance, representation, rights
 from tasks.authentication import actor
 from tasks.bodies import json_body
 from tasks.content_type import content_type_of
@@ -79,6 +79,7 @@ class TaskViewSet(ViewSet):
     def create(self, request: Request) -> Response:
         """Create a task. It starts as planned."""
         data = validate_create(json_body(request))
+        _check_rights(request, data)
         check_references(data)
         check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
         documents = documents_of(data.get("documentIds", []))
@@ -101,6 +102,7 @@ class TaskViewSet(ViewSet):
         """Change fields; a status moves by the transition table and starts no agent."""
         pk = parse_id(task_id)
         data = validate_update(json_body(request))
+        _check_rights(request, data)
         if {
             "status",
             "documentIds",
@@ -219,6 +221,12 @@ class TaskViewSet(ViewSet):
     def siblings(self, request: Request, task_id: str) -> Response:
         """List the other tasks of the same workflow run."""
         return Response(provenance.siblings(get_task(task_id)))
+
+
+def _check_rights(request: Request, data: JSON) -> None:
+    """Raise PermissionDenied where a task would show its agent what its author may not see."""
+    if data.get("documentIds"):
+        rights.require(request, rights.VIEW_DOCUMENTS)
 
 
 def _filters(query: JSON) -> JSON:

@@ -31,7 +31,7 @@ ROUTES = [
 
 
 def issue(**fields):
-    fields.setdefault("user", UserFactory())
+    fields.setdefault("user", SuperuserFactory())
     _, text = ApiToken.objects.issue(name="ci", **fields)
     authentication.forget_open()
     return text
@@ -101,7 +101,7 @@ def test_nothing_is_written_without_a_login(api, settings, close):
 @pytest.mark.parametrize("close", CLOSINGS)
 def test_a_token_opens(api, settings, close):
     close(settings)
-    text = issue(user=UserFactory(username="mia"))
+    text = issue(user=SuperuserFactory(username="mia"))
     answer = api.post("/api/tasks", {"title": "x"}, **bearer(text))
     assert answer.status_code == 201
     path = f"/api/tasks/{answer.json()['id']}/provenance"
@@ -193,7 +193,7 @@ def test_only_the_digest_of_a_token_is_kept(api):
 
 
 def test_the_longest_names_fit(api):
-    user = UserFactory(username="u" * 150)
+    user = SuperuserFactory(username="u" * 150)
     _, text = ApiToken.objects.issue(name="t" * 100, user=user)
     answer = api.post("/api/tasks", {"title": "x"}, **bearer(text))
     assert answer.status_code == 201

@@ -97,15 +97,37 @@ def test_an_answer_goes_back_to_the_page_it_came_from(admin_client):
     assert admin_client.post(url, {"decision": "deny"}).url == reverse(f"admin:{LIST}")
 
 
-def test_answering_needs_the_permission_to_change_tasks(client):
-    login_operator(client, "view_permissionrequest")
+@pytest.mark.parametrize("rights", [(), ("change_task",)])
+def test_answering_needs_the_right_to_decide(client, rights):
+    login_operator(client, "view_permissionrequest", "view_task", *rights)
     asked = PermissionRequestFactory()
     url = reverse("admin:tasks_permissionrequest_answer", args=[asked.pk])
     assert client.post(url, {"decision": "allow"}).status_code == 403
     assert url not in page(client, LIST)
+    assert url not in page(client, PAGE, asked.pk)
+    assert url not in page(client, TASK, asked.task_id)
     select(client, "permissionrequest", "allow_selected", asked)
     asked.refresh_from_db()
     assert asked.status == "pending"
+
+
+def test_allowing_always_needs_the_right_to_make_rules(client):
+    login_operator(
+        client, "view_permissionrequest", "change_permissionrequest", "view_task"
+    )
+    asked = PermissionRequestFactory()
+    url = reverse("admin:tasks_permissionrequest_answer", args=[asked.pk])
+    form = {"decision": "always", "pattern": asked.action}
+    assert client.post(url, form).status_code == 403
+    asked.refresh_from_db()
+    assert asked.status == "pending"
+    assert not PermissionRule.objects.exists()
+    for name, pk in ((PAGE, asked.pk), (TASK, asked.task_id)):
+        text = page(client, name, pk)
+        assert 'value="allow"' in text
+        assert 'value="always"' not in text
+    answer(client, asked, "allow")
+    assert asked.status == "allowed"
 
 
 def test_an_answer_is_no_link_and_needs_a_request(admin_client):

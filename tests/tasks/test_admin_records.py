@@ -5,10 +5,11 @@ from html import unescape
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from tasks.models import ApiToken, Document, Project
+from tasks.models import ApiToken, Document, Project, Task
 from tests.factories import (
     ApiTokenFactory,
     DocumentFactory,
@@ -238,3 +239,26 @@ def test_users_and_groups_have_pages(admin_client, model):
     for view in ("changelist", "add"):
         url = reverse(f"admin:auth_{model}_{view}")
         assert admin_client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["user", "group"])
+def test_who_is_no_superuser_gives_no_rights(client, model):
+    """Who may change users could make themselves a superuser, or take one's password."""
+    verbs = ("add", "change", "delete", "view")
+    user = login_operator(client, *(f"{verb}_{model}" for verb in verbs))
+    group = Group.objects.create(name="A group")
+    pk = {"user": user.pk, "group": group.pk}[model]
+    form = {"username": user.username, "name": "x", "is_superuser": "on"}
+    for view, args in (("add", []), ("change", [pk]), ("delete", [pk])):
+        url = reverse(f"admin:auth_{model}_{view}", args=args)
+        assert client.post(url, form).status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[user.pk])
+    assert client.get(password).status_code == 403
+    assert page(client, f"auth_{model}_change", pk)
+
+
+def test_who_may_not_see_documents_gives_none_to_an_agent(client):
+    login_operator(client, "add_task", "view_task", "change_task")
+    form = {"title": "x", "priority": 2, "documents": [DocumentFactory().pk]}
+    client.post(reverse("admin:tasks_task_add"), form)
+    assert not Task.objects.get().documents.exists()

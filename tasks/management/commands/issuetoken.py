@@ -2,14 +2,16 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, User
 from django.core.management.base import CommandParser
+from django.db import transaction
 from django.utils import timezone
 
 from tasks.management.command import AdministratorCommand
 from tasks.management.output import Error, ExitCode
 from tasks.models import ApiToken
+from tasks.roles import OPERATOR, ROLES
 
 MAX_NAME = 100
 MAX_DAYS = 36_500
@@ -17,19 +19,28 @@ MAX_DAYS = 36_500
 
 class Command(AdministratorCommand):
     help = (
-        "Make a bearer token for the REST API and print it; only its digest is kept. Once"
-        " there is a token, no request gets in without one or a login."
+        "Make a bearer token for the REST API and print it; only its digest is kept. What it"
+        " may do is what its user may: a user of its own, called NAME and in one of the groups"
+        " Viewer, Operator and Administrator, or the one of --user. Once there is a token, no"
+        " request gets in without one or a login."
     )
-    example = "TOKEN=$(manage.py issuetoken ci --expires-in-days 90)"
+    example = "TOKEN=$(manage.py issuetoken ci --role operator --expires-in-days 90)"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "name", metavar="NAME", type=_name, help="what uses it: ci, dashboard"
         )
-        parser.add_argument(
+        who = parser.add_mutually_exclusive_group()
+        who.add_argument(
+            "--role",
+            choices=[role.lower() for role in ROLES],
+            help="what it may do: read; also run tasks and answer permission requests; also"
+            " make rules, budgets and tokens (default: operator)",
+        )
+        who.add_argument(
             "--user",
             metavar="USERNAME",
-            help="who acts with it (default: the first superuser)",
+            help="who acts with it, with all the rights of that user",
         )
         parser.add_argument(
             "--expires-in-days", type=_days, metavar="N", help="default: never"
@@ -39,15 +50,19 @@ class Command(AdministratorCommand):
         self,
         *args: Any,
         name: str,
+        role: str | None,
         user: str | None,
         expires_in_days: int | None,
         **options: Any,
     ) -> None:
-        owner = _named(user) if user is not None else _first_superuser()
         expires_at = None
         if expires_in_days is not None:
             expires_at = timezone.now() + timedelta(days=expires_in_days)
-        _, text = ApiToken.objects.issue(name=name, user=owner, expires_at=expires_at)
+        with transaction.atomic():
+            owner = _named(user) if user is not None else _own(name, role)
+            _, text = ApiToken.objects.issue(
+                name=name, user=owner, expires_at=expires_at
+            )
         self.stdout.write(text)
         until = (
             f"expires at {expires_at:%Y-%m-%d %H:%M} UTC"
@@ -55,34 +70,60 @@ class Command(AdministratorCommand):
             else "never expires"
         )
         self.hint(
-            f"Token “{name}” of {owner.get_username()}, {until}. It is shown only now; send it"
-            " as “Authorization: Bearer TOKEN”. Every request now needs a token or a login."
+            f"Token “{name}” of {_described(owner)}, {until}. It is shown only now; send it as"
+            " “Authorization: Bearer TOKEN”. Every request now needs a token or a login."
         )
 
 
-def _named(username: str) -> AbstractBaseUser:
-    users = get_user_model().objects
-    owner = users.filter(**{get_user_model().USERNAME_FIELD: username}).first()
+def _own(name: str, role: str | None) -> User:
+    """Return the user that is there for the tokens of this name alone, made if need be."""
+    owner, is_new = User.objects.get_or_create(
+        username=name, defaults={"password": make_password(None)}
+    )
+    if owner.has_usable_password() or owner.is_staff or owner.is_superuser:
+        raise Error(
+            f"“{name}” is a user who logs in. To make a token for them: --user {name}",
+            ExitCode.USAGE,
+        )
+    if not owner.is_active:
+        raise _inactive(name)
+    if is_new or role is not None:
+        owner.groups.set([_group(role or OPERATOR)])
+    return owner
+
+
+def _group(role: str) -> Group:
+    name = role.capitalize()
+    group = Group.objects.filter(name=name).first()
+    if group is None:
+        raise Error(
+            f"There is no group {name} any more: make it in the admin, or name a user with"
+            " --user.",
+            ExitCode.REFUSED,
+        )
+    return group
+
+
+def _described(owner: User) -> str:
+    if owner.is_superuser:
+        return f"{owner.username}, who may do everything"
+    groups = ", ".join(owner.groups.order_by("name").values_list("name", flat=True))
+    return f"{owner.username} ({groups or 'in no group'})"
+
+
+def _named(username: str) -> User:
+    owner = User.objects.filter(username=username).first()
     if owner is None:
         raise Error(f"There is no user “{username}”.", ExitCode.USAGE)
     if not owner.is_active:
-        raise Error(
-            f"The user “{username}” is not active: no token would work.",
-            ExitCode.REFUSED,
-        )
+        raise _inactive(username)
     return owner
 
 
-def _first_superuser() -> AbstractBaseUser:
-    supers = get_user_model().objects.filter(is_superuser=True, is_active=True)
-    owner = supers.order_by("pk").first()
-    if owner is None:
-        raise Error(
-            "There is no superuser yet: make one with `manage.py createsuperuser`, or name"
-            " a user with --user.",
-            ExitCode.USAGE,
-        )
-    return owner
+def _inactive(username: str) -> Error:
+    return Error(
+        f"The user “{username}” is not active: no token would work.", ExitCode.REFUSED
+    )
 
 
 def _name(text: str) -> str:
