@@ -27,7 +27,8 @@ PATH_KINDS = frozenset({"read", "write"})
 BENEATH = "/**"
 
 MAX_LENGTH = 2_000
-MAX_ASTERISKS = 4  # more take long to match
+MAX_WILDCARDS = 16  # more take long against a command of very many words
+MAX_NAME = 4_096  # characters of a path that is looked into: none is longer
 
 
 def validate(pattern: str, *, is_allow: bool = True) -> None:
@@ -39,8 +40,8 @@ def validate(pattern: str, *, is_allow: bool = True) -> None:
         )
     if colon and not rest.strip():
         raise ValidationError("Say what after the colon, or leave the colon out.")
-    if pattern.count("*") > MAX_ASTERISKS:
-        raise ValidationError(f"A pattern has at most {MAX_ASTERISKS} asterisks.")
+    if pattern.count("*") + pattern.count("?") > MAX_WILDCARDS:
+        raise ValidationError(f"A pattern has at most {MAX_WILDCARDS} wildcards.")
     if len(pattern) > MAX_LENGTH:
         raise ValidationError(f"A pattern has at most {MAX_LENGTH} characters.")
     if not is_plain(pattern):
@@ -106,7 +107,7 @@ def denies(pattern: str, action: str) -> bool:
         return run_rules.denies_command(wanted, rest)
     if kind == "fetch":
         return addresses.denies_address(wanted, rest)
-    return _denies_name(_folded(wanted), _folded(rest))
+    return len(rest) > MAX_NAME or _denies_name(_folded(wanted), _folded(rest))
 
 
 def pattern_for(action: str) -> str | None:
@@ -126,7 +127,7 @@ def _covers_path(wanted: str, path: str, *, dots: bool) -> bool:
         return True
     if path != folder and not wanted.endswith("**"):
         return False  # a `*` stops at the next folder
-    return globs.compiled(wanted, dots=dots).fullmatch(path) is not None
+    return globs.parsed(wanted).matches_path(path, dots=dots)
 
 
 def _is_resolved(path: str) -> bool:
@@ -136,7 +137,7 @@ def _is_resolved(path: str) -> bool:
 
 def _denies_name(wanted: str, name: str) -> bool:
     """Tell whether the glob matches, or something beneath the folder that is gone through."""
-    if globs.compiled(wanted).fullmatch(name):
+    if globs.parsed(wanted).matches_path(name):
         return True
     if not name.endswith(BENEATH):
         return False

@@ -119,7 +119,7 @@ def is_known(words: Sequence[str]) -> bool:
 def name_of(word: str) -> str:
     """Name a program whatever its folder, version and case: /usr/bin/Python3.11 is python."""
     name = word.rpartition("/")[2].casefold().removesuffix(".exe")
-    plain = re.sub(r"[-.0-9]+$", "", name)
+    plain = name.rstrip("-.0123456789")
     return plain if name not in _names() and plain in _names() else name
 
 

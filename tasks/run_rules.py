@@ -10,16 +10,18 @@ put together from variables, or read from a script.
 
 import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase, translate
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
+from tasks.globs import Glob, has_wildcard, parsed, parts_of
 from tasks.programs import is_known, name_of, refusal
 from tasks.shell import Piece, Word, parse, simple_command
 
+MAX_NAME = 255  # of a program: no file has a longer one
 ANY_MORE = (Piece("*", is_quoted=False),)  # at the end of a rule: any further words
 
 _SEPARATORS = re.compile(r"[\s;&|<>(){}\[\]=`$!,:@%]+")
+_SET = re.compile(r"\[!?\]?[^\]\s]*\]")
 # What bash takes out of a word: quotes, escapes, and variables that are empty.
 _EMPTY = re.compile(r"\\\n|['\"\\]|\$\{[^}]{0,99}\}|\$[@*#?\w]|\$\(\)|``")
 
@@ -92,20 +94,15 @@ def _split(wanted: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
 def _matches(glob: Word, word: str) -> bool:
     if not _is_written(glob) and ".." in word.split("/"):
         return False  # of "tests/*", "tests/../../x" is none
-    return _regex(glob).fullmatch(word) is not None
+    return _glob(glob).matches_word(word)
 
 
 @lru_cache(maxsize=1_000)
-def _regex(glob: Word) -> re.Pattern[str]:
-    special = r"([*?\[])", r"[\1]"  # as fnmatch escapes
-    return re.compile(
-        translate(
-            "".join(
-                re.sub(*special, piece.text) if piece.is_quoted else piece.text
-                for piece in glob
-            )
-        )
+def _glob(word: Word) -> Glob:
+    parts = (
+        [piece.text] if piece.is_quoted else parts_of(piece.text) for piece in word
     )
+    return Glob.of(chain.from_iterable(parts))
 
 
 def _is_written(glob: Word) -> bool:
@@ -129,7 +126,9 @@ def _texts(words: Sequence[Word]) -> list[str]:
 
 @lru_cache(maxsize=1_000)
 def _deny_words(rule: str) -> tuple[str, ...]:
-    return tuple(word.casefold() for word in _EMPTY.sub("", rule).split())
+    """Read the rule; any character will do for a set of them, such as [a-z]."""
+    words = _EMPTY.sub("", _SET.sub("?", rule)).split()
+    return tuple(word.casefold() for word in words)
 
 
 def _starts_like(words: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -139,7 +138,7 @@ def _starts_like(words: Sequence[str], wanted: Sequence[str]) -> bool:
     return (
         _same_program(wanted[0], words[0])
         and len(operands) >= len(wanted_operands)
-        and all(map(fnmatchcase, operands, wanted_operands))
+        and all(map(_is_like, operands, wanted_operands))
         and _has_options(rest, wanted)
     )
 
@@ -150,13 +149,19 @@ def _operands(words: Sequence[str]) -> list[str]:
 
 def _has_options(words: Sequence[str], wanted: Sequence[str]) -> bool:
     """Tell whether all options of the rule are there; -r -f and -fr are -rf."""
-    letters = {letter for word in words if _is_short(word) for letter in word}
+    given = {word for word in words if word.startswith("-")}
+    letters = {letter for word in given if _is_short(word) for letter in word}
     return all(
-        any(fnmatchcase(word, option) for word in words)
+        option in given
         or (_is_short(option) and letters.issuperset(option))
+        or (has_wildcard(option) and any(_is_like(word, option) for word in given))
         for option in wanted
         if option.startswith("-")
     )
+
+
+def _is_like(word: str, wanted: str) -> bool:
+    return parsed(wanted).matches_word(word)
 
 
 def _is_short(word: str) -> bool:
@@ -180,7 +185,7 @@ def _occurs(wanted: Sequence[str], tokens: list[str]) -> bool:
     rest = list(left)
     left = iter(rest)
     return _has_options(rest, wanted) and all(
-        any(fnmatchcase(word, operand) for word in left)
+        any(_is_like(word, operand) for word in left)
         for operand in _operands(wanted[1:])
     )
 
@@ -188,7 +193,8 @@ def _occurs(wanted: Sequence[str], tokens: list[str]) -> bool:
 def _same_program(wanted: str, token: str) -> bool:
     """Tell whether a word may be the program: by its path, version or a glob as well."""
     name = token.casefold().rpartition("/")[2]
-    if fnmatchcase(name, wanted) or name_of(token) == name_of(wanted):
+    if _is_like(name, wanted) or name_of(token) == name_of(wanted):
         return True
-    is_glob = re.search(r"[*?]", name) and re.search(r"\w", name)
-    return is_glob is not None and fnmatchcase(wanted, name)
+    if len(wanted) > MAX_NAME or not (has_wildcard(name) and re.search(r"\w", name)):
+        return False
+    return Glob.of(parts_of(name)).matches_word(wanted)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import sys
 
@@ -30,10 +29,9 @@ MAX_PATTERN_CHARACTERS = 1_000
 def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
     located = workspace.locate(tool_input.get("path", ""))
     pattern = tool_input["pattern"]
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ToolRefused(f"{pattern!r} is no regular expression: {error}") from error
+    _require_usable(pattern, "regular expression", pattern)
+    if glob := tool_input.get("glob"):
+        _require_usable(searcher.expression_of(glob), "glob", glob)
     message = f"Searching for '{readable(pattern)}' in {shown_path(located)}"
     is_folder = os.path.isdir(workspace.root + located)
     # For rules: a folder is read with all that lies beneath it.
@@ -41,12 +39,19 @@ def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
     return Plan("read", target, message)
 
 
+def _require_usable(expression: str, kind: str, written: str) -> None:
+    try:
+        searcher.compiled(expression)
+    except ValueError as error:
+        raise ToolRefused(f"{written!r} is no {kind}: {error}") from error
+
+
 async def _search(workspace: Workspace, target: str, tool_input: JSON) -> str:
     located = target.removesuffix(BENEATH)
     handle = await in_thread(_open, workspace, target)
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", searcher.__file__),
+            *(sys.executable, "-I", searcher.__file__),
             _arguments(handle, located, tool_input),
             pass_fds=[handle],
             stdin=asyncio.subprocess.DEVNULL,
@@ -105,7 +110,7 @@ SEARCH = Tool(
     schema(
         "search",
         "Search the text files of the workspace, line by line, for a regular expression "
-        "(Python's syntax). Answers lines as path:number: text.",
+        "(RE2's syntax: no lookarounds and back-references). Answers lines as path:number: text.",
         {
             "pattern": {
                 "type": "string",

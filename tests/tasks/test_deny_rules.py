@@ -211,6 +211,42 @@ def test_a_host_is_denied_however_it_is_written(address):
     assert denies("fetch:https://evil.example/**", f"fetch:{address}")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/a",
+        "/Admin/a%20b",
+        "/%61dmin/a",
+        "/%2561dmin/a",
+        "/docs/..;/admin/a",
+        "/docs/%252e%252e/admin/a",
+        "/docs/%25252e%25252e/admin/a",
+        "/docs/%u002e%u002e/admin/a",
+        "/docs/%c0%ae%c0%ae/admin/a",
+        "/docs/\uff0e\uff0e/admin/a",
+        "//admin/a",
+        "/a b/%2e%2e/admin/a",
+        "/" + "a" * 4_000,
+    ],
+)
+def test_a_path_of_a_host_is_denied_however_it_is_written(path):
+    assert denies("fetch:https://x.org/admin/**", f"fetch:https://x.org{path}")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs/a%20b", "/docs/admin/a", "/B%C3%BCcher"])
+def test_other_paths_of_a_host_are_not_denied(path):
+    assert not denies("fetch:https://x.org/admin/**", f"fetch:https://x.org{path}")
+
+
+def test_a_denied_path_may_be_written_with_codes_too():
+    assert denies("fetch:https://x.org/a%20b/**", "fetch:https://x.org/a%20b/c")
+
+
+def test_a_set_in_a_denied_command_stands_for_any_character():
+    assert denies("run:rm [a-c]*", "run:rm abc")
+    assert not denies("run:rm [a-c]*", "run:ls abc")
+
+
 def test_other_hosts_are_not_denied():
     for address in ("https://good.example/", "https://evil.example.org/"):
         assert not denies("fetch:https://evil.example/**", f"fetch:{address}")
