@@ -40,6 +40,19 @@ class ToolUse:
 
 
 @dataclass(frozen=True)
+class ToolNotRun:
+    """The agent called for a tool, and it was not run: it was denied, or makes no sense.
+
+    The reason is in the ToolResult that follows.
+    """
+
+    call_id: str
+    tool_name: str
+    tool_input: JSON | None  # None: what the model sent is no JSON object
+    message: str  # a sentence for people: what it would have been
+
+
+@dataclass(frozen=True)
 class ToolResult:
     call_id: str
     tool_name: str
@@ -105,6 +118,7 @@ Recorded = (
     | AssistantText
     | Thinking
     | ToolUse
+    | ToolNotRun
     | ToolResult
     | UsageReported
     | Retrying

@@ -145,6 +145,7 @@ def _entry(
     event: events.AssistantText
     | events.Thinking
     | events.ToolUse
+    | events.ToolNotRun
     | events.ToolResult
     | events.Retrying
     | events.Notice,
@@ -158,6 +159,10 @@ def _entry(
             return NewEntry(
                 EventType.TOOL_USE, readable(event.message), _tool_use(event)
             )
+        case events.ToolNotRun():
+            message = f"Not run: {readable(event.message)}"
+            data = {**_tool_use(event), "isRun": False}
+            return NewEntry(EventType.TOOL_USE, message, data)
         case events.ToolResult():
             return NewEntry(
                 EventType.TOOL_RESULT, _shortened(event.output), _tool_result(event)
@@ -170,7 +175,7 @@ def _entry(
             assert_never(event)
 
 
-def _tool_use(event: events.ToolUse) -> dict[str, Any]:
+def _tool_use(event: events.ToolUse | events.ToolNotRun) -> dict[str, Any]:
     return {
         "toolName": event.tool_name,
         "toolInput": event.tool_input,

@@ -18,25 +18,17 @@ from itertools import count
 import httpx2
 
 from agents import events
-from agents.events import JSON, Event
-from agents.runtimes.base import (
-    AskPermission,
-    Assignment,
-    RuntimeFailed,
-    ToolCall,
-)
+from agents.events import Event
+from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.connections import Connections
-from agents.runtimes.conversation import Conversation, PendingCall
+from agents.runtimes.conversation import Conversation
+from agents.runtimes.tool_calls import ToolCalls, not_run
 from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
-from agents.tools import Toolbox, ToolFailed, ToolRefused, ToolSchema
+from agents.tools import Toolbox, ToolSchema
 
 Step = str | events.UsageSoFar | Turn
 
 PARTIAL_TEXT_SECONDS = 0.1
-INTERRUPTED = (
-    "This call was interrupted and its outcome is unknown: it may or may not have been"
-    " carried out. Look before you repeat it."
-)
 
 
 class DirectRuntime(ABC):
@@ -90,12 +82,11 @@ class AgentLoop:
         policy: RetryPolicy,
     ) -> None:
         self._wire = wire
-        self._toolbox = toolbox
         self._assignment = assignment
-        self._ask = ask
         self._policy = policy
         self._requests = 0
         self._conversation, self._notice = self._take_up()
+        self._calls = ToolCalls(toolbox, ask, self._conversation)
 
     async def run(self) -> AsyncGenerator[Event, None]:
         for notice in filter(None, (self._wire.notice, self._notice)):
@@ -194,6 +185,9 @@ class AgentLoop:
         if notice := _about_the_end(turn):
             yield events.Notice(notice)
         self._conversation.add_turn(turn)
+        for call in self._conversation.pending:
+            if call.status == "done":  # with the turn that was cut
+                yield from not_run(call)
         is_final = self._conversation.phase == "done"
         yield self._conversation.checkpoint(will_continue=not is_final)
 
@@ -204,7 +198,7 @@ class AgentLoop:
         for call in calls:
             if call.status == "done":
                 continue
-            settling = self._settle(call)
+            settling = self._calls.settle(call)
             async with aclosing(settling):
                 async for event in settling:
                     yield event
@@ -216,56 +210,6 @@ class AgentLoop:
         ]
         self._conversation.add_results(self._wire.result_items(results))
         yield self._conversation.checkpoint(will_continue=True)
-
-    async def _settle(self, call: PendingCall) -> AsyncGenerator[Event, None]:
-        if call.status == "running":
-            call.end(INTERRUPTED, is_error=True)
-        elif permitted := await self._permitted(call):
-            call.status = "running"
-            yield self._conversation.checkpoint(will_continue=False)
-            yield events.ToolUse(
-                call.call_id, call.tool_name, permitted.tool_input, permitted.message
-            )
-            await self._execute(call, permitted)
-        yield events.ToolResult(
-            call.call_id, call.tool_name, call.output, call.is_error
-        )
-
-    async def _permitted(self, call: PendingCall) -> ToolCall | None:
-        """Return what may run, or end the call with the reason why nothing may."""
-        try:
-            asked = self._prepare(call, call.tool_input)
-            decision = await self._ask(asked)
-            if decision.is_allowed:
-                permitted = self._prepare(call, decision.tool_input)
-                if decision.action not in {"", permitted.action}:
-                    raise ToolRefused(
-                        f"This is no longer what was allowed: {permitted.message}"
-                    )
-                if permitted.tool_input != asked.tool_input:
-                    call.output = (
-                        f"The user changed the input to {permitted.tool_input}.\n"
-                    )
-                if decision.told:
-                    call.output += f"{decision.told}\n"
-                return permitted
-        except ToolRefused as refused:
-            call.end(str(refused), is_error=True)
-            return None
-        call.end(decision.told, is_error=True)
-        return None
-
-    def _prepare(self, call: PendingCall, tool_input: JSON | None) -> ToolCall:
-        if tool_input is None:
-            raise ToolRefused(f"The input of {call.tool_name} must be a JSON object.")
-        return self._toolbox.prepare(call.call_id, call.tool_name, tool_input)
-
-    async def _execute(self, call: PendingCall, permitted: ToolCall) -> None:
-        note = call.output
-        try:
-            call.end(note + await self._toolbox.execute(permitted), is_error=False)
-        except (ToolFailed, ToolRefused) as error:
-            call.end(f"{note}{error}", is_error=True)
 
 
 def _refuse_useless(turn: Turn) -> None:

@@ -98,6 +98,7 @@ async def _use_tool(
         )
     else:
         text = f"denied: {decision.message}"
+        yield events.ToolNotRun(call.call_id, kind, call.tool_input, call.message)
         yield events.ToolResult(call.call_id, kind, text, is_error=True)
 
 

@@ -14,7 +14,7 @@ from agents.events import (
 )
 from agents.runtimes.base import Checkpoint
 from agents.runtimes.conversation import Conversation
-from agents.runtimes.direct import INTERRUPTED
+from agents.runtimes.tool_calls import INTERRUPTED
 from tests.agents.performing import (
     Performance,
     Person,

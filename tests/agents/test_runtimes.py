@@ -12,6 +12,7 @@ from tests.agents.drivers.base import PASSING, PERMANENT, Tokens, Turn, Use
 from tests.agents.performing import Performance, Person, assignment
 
 WRITE = Use("write", path="a.txt", content="hello")
+NONSENSE = Use("nonsense", content="17")
 # Of a length of its own, to be found among the processes of other tests.
 SLEEP = f"sleep 60.{os.getpid()}"
 SLOW = Use("run", command=f"echo >> started; {SLEEP}; echo >> ended")
@@ -144,6 +145,35 @@ async def test_a_denied_call_does_not_run_and_the_model_hears_why(
     assert "not in this folder" in str(server.requests[-1].body)
     assert of(seen, events.ToolUse) == []
     assert of(seen, events.ToolResult)[0].is_error
+    assert seen[-1] == events.Finished("All right.")
+
+
+@pytest.mark.parametrize(
+    ("use", "input_said"),
+    [(WRITE, "hello"), (Use("run", command="rm -rf important"), "rm -rf important")],
+)
+async def test_a_denied_call_tells_what_was_denied(
+    runtime, serving, tmp_path, use, input_said
+):
+    async with serving(Turn(uses=(use,)), Turn("All right.")):
+        performance = Performance(runtime, Person(denies="not here"))
+        seen = await performance.run(assignment(tmp_path))
+    [not_run], [result] = of(seen, events.ToolNotRun), of(seen, events.ToolResult)
+    assert input_said in str(not_run.tool_input)
+    assert (use.path or use.command) in not_run.message
+    assert (not_run.call_id, not_run.tool_name) == (result.call_id, result.tool_name)
+    assert "not here" in result.output
+
+
+async def test_a_call_that_makes_no_sense_tells_what_it_was(runtime, serving, tmp_path):
+    async with serving(Turn(uses=(NONSENSE,)), Turn("All right.")):
+        performance = Performance(runtime)
+        seen = await performance.run(assignment(tmp_path))
+    [result] = of(seen, events.ToolResult)
+    calls = of(seen, events.ToolNotRun) or of(seen, events.ToolUse)
+    assert [call.call_id for call in calls] == [result.call_id]
+    assert "17" in str(calls[0].tool_input)
+    assert performance.ask.asked == []
     assert seen[-1] == events.Finished("All right.")
 
 

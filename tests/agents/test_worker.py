@@ -239,6 +239,19 @@ async def test_usage_is_booked_once_however_often_it_is_told():
     assert await Reservation.objects.acount() == 0
 
 
+async def test_a_call_that_a_rule_denies_is_in_the_log_with_its_input():
+    await PermissionRule.objects.acreate(pattern="write:/a.txt", effect="deny")
+    async with working():
+        task = await finished(await execute("ask: write:/a.txt", "finish: done"))
+    entries = task.log.filter(event_type__startswith="tool_").order_by("sequence")
+    use, result = [entry async for entry in entries]
+    assert (use.event_type, use.message) == ("tool_use", "Not run: Using write:/a.txt")
+    assert use.data["toolInput"] == {"target": "/a.txt"}
+    assert use.data["isRun"] is False
+    assert (result.event_type, result.data["isError"]) == ("tool_result", True)
+    assert "The rule write:/a.txt denies this." in result.message
+
+
 async def test_a_used_up_budget_stops_the_run_before_its_next_request():
     spend = "use: input=1000000 output=0"  # three dollars
     async with working():

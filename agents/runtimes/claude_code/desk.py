@@ -7,7 +7,7 @@ from claude_agent_sdk import PermissionResultAllow, PermissionResultDeny
 
 from agents import events
 from agents.events import JSON, Event
-from agents.runtimes.base import AskPermission
+from agents.runtimes.base import AskPermission, ToolCall
 from agents.runtimes.claude_code import calls
 from agents.runtimes.claude_code.options import for_every_tool
 from agents.runtimes.claude_code.reading import Reader
@@ -55,21 +55,31 @@ class Desk:
         finally:
             self._asking -= 1
         if not decision.is_allowed:
-            return PermissionResultDeny(message=decision.told)
+            return self._denied(call, decision.told)
         permitted = calls.as_call(
             self._workspace, call_id, tool_name, decision.tool_input
         )
         if not decision.permits(permitted):
-            return PermissionResultDeny(
-                message=f"This is no longer what was allowed: {permitted.message}"
+            return self._denied(
+                call, f"This is no longer what was allowed: {permitted.message}"
             )
         self._asides[call_id] = decision.told
+        self._reader.is_told(call_id)
         self._told.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
         )
         # The file itself: a link may be changed until the tool opens it.
         runs = calls.resolved(self._workspace, tool_name, permitted.tool_input)
         return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
+
+    def _denied(self, call: ToolCall, reason: str) -> PermissionResultDeny:
+        self._reader.is_told(call.call_id)
+        self._told.put_nowait(
+            events.ToolNotRun(
+                call.call_id, call.tool_name, call.tool_input, call.message
+            )
+        )
+        return PermissionResultDeny(message=reason)
 
     async def _ask_always(self, *hook: Any) -> Any:
         return _output(

@@ -25,6 +25,7 @@ from agents.runtimes.claude_code.session import KeptSession
 from agents.runtimes.direct import PARTIAL_TEXT_SECONDS
 from agents.tools.base import clipped
 from ledger.pricing import Usage
+from tasks.readable import readable
 
 # Of a request, and the CLI's names for the totals.
 COUNTS = {
@@ -46,7 +47,8 @@ class Reader:
         self._requests: dict[str | None, _Request] = {}  # by the agent that makes them
         self._streams: set[str] = set()  # the ids of their answers
         self._seen: Counter[str] = Counter()  # tokens of those requests, by kind
-        self._tools: dict[str, str] = {}
+        self._calls: dict[str, ToolUseBlock] = {}
+        self._told: set[str] = set()  # the ids of calls that the log has
         self._partial = ""
         self._shown_at = float("-inf")
         # Whether what the agent itself asked last is answered and told: calls come before.
@@ -55,6 +57,10 @@ class Reader:
         self.text = ""  # what the agent said last
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
+
+    def is_told(self, call_id: str) -> None:
+        """Take note that the log says of a call whether it is run."""
+        self._told.add(call_id)
 
     def read(self, message: Any) -> Iterator[Event]:
         match message:
@@ -144,7 +150,7 @@ class Reader:
         for block in message.content:
             match block:
                 case ToolUseBlock():
-                    self._tools[block.id] = block.name
+                    self._calls[block.id] = block
                 case TextBlock() if message.model != SYNTHETIC and block.text.strip():
                     if message.parent_tool_use_id is None:
                         self.text = block.text
@@ -174,9 +180,13 @@ class Reader:
     def _answered(self, blocks: list[Any]) -> Iterator[Event]:
         for block in blocks:
             if isinstance(block, ToolResultBlock):
+                call = self._calls.get(block.tool_use_id)
+                if call and call.id not in self._told:  # refused before we were asked
+                    message = f"Using {readable(call.name)}"
+                    yield events.ToolNotRun(call.id, call.name, call.input, message)
                 yield events.ToolResult(
                     block.tool_use_id,
-                    self._tools.get(block.tool_use_id, ""),
+                    call.name if call else "",
                     clipped(_output(block.content)),
                     bool(block.is_error),
                 )

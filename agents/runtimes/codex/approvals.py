@@ -110,8 +110,14 @@ def reply_to(
     return Reply("result", said, is_allowed=True, aside=aside, calls=calls)
 
 
-def summary(calls: Sequence[ToolCall]) -> tuple[JSON, str]:
+def tool_of(question: Question, calls: Sequence[ToolCall]) -> str:
+    return calls[0].tool_name if calls else question.method
+
+
+def summary(question: Question, calls: Sequence[ToolCall]) -> tuple[JSON, str]:
     """Return the input of calls that are one for the model, and a sentence for people."""
+    if not calls:  # what this client does not do
+        return question.params, f"Using {readable(question.method)}"
     if len(calls) == 1:
         return calls[0].tool_input, calls[0].message
     message = "; ".join(call.message for call in calls)

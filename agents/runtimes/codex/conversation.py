@@ -260,16 +260,13 @@ class Conversation:
         self._thread.server.answer(question.request_id, reply.said, how=reply.how)
 
     def _consequence(self, question: Question, reply: Reply) -> Iterator[Event]:
-        if not reply.calls:
-            return
-        first = reply.calls[0]
+        tool_name = approvals.tool_of(question, reply.calls)
+        tool_input, message = approvals.summary(question, reply.calls)
         if reply.is_allowed:
-            self._items.begun(question.item_id, question.call_id, first.tool_name)
-            tool_input, message = approvals.summary(reply.calls)
-            yield events.ToolUse(question.call_id, first.tool_name, tool_input, message)
-        else:
-            self._items.ended(question.item_id)
-            said = f"Denied: {reply.reason}" if reply.reason else "Denied."
-            yield events.ToolResult(
-                question.call_id, first.tool_name, said, is_error=True
-            )
+            self._items.begun(question.item_id, question.call_id, tool_name)
+            yield events.ToolUse(question.call_id, tool_name, tool_input, message)
+            return
+        self._items.ended(question.item_id)
+        said = f"Denied: {reply.reason}" if reply.reason else "Denied."
+        yield events.ToolNotRun(question.call_id, tool_name, tool_input, message)
+        yield events.ToolResult(question.call_id, tool_name, said, is_error=True)

@@ -26,9 +26,12 @@ PASSING: tuple[Fault, ...] = ("overload", "server error", "cut", "ends")
 
 @dataclass(frozen=True)
 class Use:
-    """A tool call: `write` of a file, `run` of a command, `list` of the workspace."""
+    """A tool call: `write` of a file, `run` of a command, `list` of the workspace.
 
-    tool: Literal["write", "run", "list"]
+    Or `nonsense`: `run` with an input that has only the content, and no command.
+    """
+
+    tool: Literal["write", "run", "list", "nonsense"]
     path: str = ""
     content: str = ""
     command: str = ""

@@ -23,6 +23,8 @@ class ClaudeCodeDriver(DirectDriver):
                 return Call("Write", {"file_path": use.path, "content": use.content})
             case "run":
                 return Call("Bash", {"command": use.command})
+            case "nonsense":
+                return Call("Bash", {"what": use.content})
         return Call("Glob", {"pattern": "*"})
 
 

@@ -104,6 +104,8 @@ class DirectDriver:
                 return Call("write", {"path": use.path, "content": use.content})
             case "run":
                 return Call("run", {"command": use.command})
+            case "nonsense":
+                return Call("run", {"what": use.content})
         return Call("list")
 
 
