@@ -7,9 +7,11 @@ import traceback
 from contextlib import aclosing
 from dataclasses import replace
 
+from django import db
+
 from agents import events, runtimes
 from agents.assignments import Job, prepare
-from agents.database import in_database
+from agents.database import until_written
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
@@ -21,6 +23,8 @@ from tasks.models import Run, Status
 
 log = logging.getLogger(__name__)
 
+NOT_RENEWED = "The worker could not renew its lease in time; the run is taken up again."
+
 
 class Stop(enum.Enum):
     """Why a worker stops a run that has not ended by itself."""
@@ -28,6 +32,10 @@ class Stop(enum.Enum):
     CANCELLED = "a person cancelled it"
     LOST = "the lease is lost"
     HANDED_OVER = "the worker is stopping"
+
+
+class GivenUp(Exception):
+    """The end of a run is not written: the database does not answer, and the worker must go."""
 
 
 class BudgetUsedUp(RuntimeFailed):
@@ -44,6 +52,8 @@ class Execution:
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
         self._has_begun = False
+        self._is_concluding = False
+        self._is_given_up = False
 
     @property
     def is_waiting(self) -> bool:
@@ -57,14 +67,22 @@ class Execution:
         self._task = asyncio.create_task(self._perform(), name=f"run {self.run.pk}")
         return self._task
 
-    def stop(self, reason: Stop) -> None:
-        if self._stop is None and self._task is not None:
-            self._stop = reason
-            if self.gate:
-                self.gate.is_stopping = True
-            # A task that is cancelled before its first step would never write its outcome.
-            if self._has_begun:
-                self._task.cancel()
+    def stop(self, reason: Stop) -> bool:
+        """Stop it for this reason; False if it stops already."""
+        if self._stop is not None or self._task is None:
+            return False
+        self._stop = reason
+        if self.gate:
+            self.gate.is_stopping = True
+        # A task that is cancelled before its first step would never write its outcome, and
+        # one that is at its last has stopped all else.
+        if self._has_begun and not self._is_concluding:
+            self._task.cancel()
+        return True
+
+    def give_up(self) -> None:
+        """Try no longer than once more to write its end: the worker must go."""
+        self._is_given_up = True
 
     async def _perform(self) -> None:
         self._has_begun = True
@@ -74,7 +92,9 @@ class Execution:
         except LeaseLost:
             self._stop = Stop.LOST
         finally:
-            await in_database(self._conclude, outcome)
+            # For as long as it takes: what is written now is all that there is of the run.
+            self._is_concluding = True
+            await until_written(self._conclude, outcome)
 
     async def _outcome(self) -> Outcome | Parked | None:
         """Perform the run; None means that there is nothing to write any more."""
@@ -108,6 +128,15 @@ class Execution:
 
     def _conclude(self, outcome: Outcome | Parked | None) -> None:
         try:
+            self._end(outcome)
+        except db.Error as error:
+            if self._is_given_up:
+                unbooked = self.recorder.in_hand
+                raise GivenUp(f"Used and not booked: {unbooked}") from error
+            raise
+
+    def _end(self, outcome: Outcome | Parked | None) -> None:
+        try:
             self.recorder.book_broken_off()
             self._write(outcome)
         except LeaseLost:
@@ -125,9 +154,11 @@ class Execution:
             endings.finish(self.run, _storable(outcome))
         elif self._stop is Stop.HANDED_OVER:
             endings.hand_over(self.run)
+        elif self._stop is Stop.LOST:  # unless nobody has taken it up yet
+            endings.hand_over(self.run, reason=NOT_RENEWED)
 
     async def _work(self) -> str:
-        job, gate = await in_database(self._begin)
+        job, gate = await until_written(self._begin)
         self.gate = gate
         runtime = await runtimes.load(self.run.runtime)
         performance = runtime.perform(job.assignment, gate.ask)
@@ -138,7 +169,7 @@ class Execution:
                 if isinstance(event, events.UsageSoFar | events.UsageReported):
                     self.recorder.hold(event)
                 if not isinstance(event, events.UsageSoFar):
-                    await in_database(self._record, event, job)
+                    await until_written(self._record, event, job)
         raise RuntimeFailed("The agent stopped without a result.")
 
     def _begin(self) -> tuple[Job, Gate]:

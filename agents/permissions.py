@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from agents.database import in_database
+from agents.database import until_written
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import JSON, Decision, ToolCall
 from agents.tools.base import ToolRefused
@@ -52,7 +52,7 @@ class Gate:
 
     async def ask(self, call: ToolCall) -> Decision:
         """Return the decision for `call`: a rule's, or a person's, however long it takes."""
-        decision, request_id = await in_database(self._decide_or_request, call)
+        decision, request_id = await until_written(self._decide_or_request, call)
         if decision:
             return decision
         self._waiting[request_id] += 1
@@ -61,12 +61,12 @@ class Gate:
                 rung = (
                     self._rung
                 )  # before looking: a ring in between is not to be missed
-                if decision := await in_database(self._answer, request_id, call):
+                if decision := await until_written(self._answer, request_id, call):
                     return decision
                 await rung.wait()
         except asyncio.CancelledError:
             if not self.is_stopping:  # the agent took its question back
-                await in_database(self._take_back, request_id)
+                await until_written(self._take_back, request_id)
             raise
         finally:
             self._waiting[request_id] -= 1

@@ -2,11 +2,14 @@
 
 import logging
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
 from django import db
 from django.db import transaction
+from django.utils import timezone
 
 from agents import events
 from ledger.models import LedgerEntry
@@ -52,6 +55,16 @@ def storable(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class _Try:
+    """A try to write an event down, which is to be there once however many it takes."""
+
+    began_at: datetime  # the first one: what the event's row is recognised by
+    is_again: (
+        bool  # one before this may have been committed, and only its answer be lost
+    )
+
+
 class Recorder:
     """Writes down what one run does. Raises LeaseLost once the run is no longer live."""
 
@@ -61,40 +74,65 @@ class Recorder:
         self.session_id: UUID = run.session_id
         self.runtime = run.runtime
         self._in_hand: dict[str, events.UsageReported] = {}
+        self._event: events.Recorded | None = None
+        self._began_at = timezone.now()
 
     def record(self, event: events.Recorded) -> None:
+        """Write `event` down. After a failure the same object is given again."""
+        this_try = self._try_of(event)
         match event:
             case events.PartialText(text):
                 doorbell.show_partial(self.task_id, storable(text))
             case events.UsageReported():
-                self._book(event)
+                self._book(event, this_try)
             case events.CheckpointReached():
-                self._keep(event)
+                self._keep(event, this_try)
             case _:
-                self.append(_entry(event))
+                self._append_once(_entry(event), this_try)
 
     def hold(self, event: events.UsageSoFar | events.UsageReported) -> None:
         """Remember it until it is booked, without the database: mostly the whole follows."""
         self._in_hand[event.key] = events.UsageReported(event.key, event.usage)
 
+    @property
+    def in_hand(self) -> list[events.UsageReported]:
+        """What was used and is not booked yet."""
+        return list(self._in_hand.values())
+
     def book_broken_off(self) -> None:
         """Book what was used by requests that were not answered to their end."""
-        for event in list(self._in_hand.values()):
+        for event in self.in_hand:
             try:
-                self._book(event)
-            except LeaseLost:
-                pass  # it is booked, and only not told in the log
+                self._book(event, self._try_of(event))
+            except LeaseLost:  # it is booked, and only not told in the log
+                self._in_hand.pop(event.key, None)
             except UNBOOKABLE:  # the run must come to its end all the same
+                self._in_hand.pop(event.key, None)
                 log.exception("Of run %s %s is not booked", self.run_id, event)
 
     def append(self, *entries: NewEntry) -> None:
-        fit = [
-            NewEntry(one.event_type, storable(one.message), storable(one.data))
-            for one in entries
-        ]
+        fit = map(_storable_entry, entries)
         LogEntry.objects.append(self.task_id, *fit, lease=self.run_id)
 
-    def _book(self, event: events.UsageReported) -> None:
+    def _try_of(self, event: events.Recorded) -> _Try:
+        is_again = self._event is event
+        if not is_again:
+            self._event, self._began_at = event, timezone.now()
+        return _Try(self._began_at, is_again)
+
+    def _append_once(self, entry: NewEntry, this_try: _Try) -> None:
+        entry = _storable_entry(entry)
+        with transaction.atomic(savepoint=False):
+            if this_try.is_again:
+                self.hold_task()  # whose lock an earlier try may still have
+                entries = LogEntry.objects.filter(task_id=self.task_id)
+                if entries.like(entry, at=this_try.began_at).exists():
+                    return
+            LogEntry.objects.append(
+                self.task_id, entry, lease=self.run_id, at=this_try.began_at
+            )
+
+    def _book(self, event: events.UsageReported, this_try: _Try) -> None:
         # Booked even when the lease is lost: what was spent was spent. So the log entry,
         # which may not be written then, comes in a transaction of its own.
         task = fetch(self.task_id)
@@ -106,18 +144,24 @@ class Recorder:
             runtime=self.runtime,
             project_id=task.project_id if task else None,
         )
+        self._append_once(_usage_entry(event, entry.cost_microdollars), this_try)
         self._in_hand.pop(event.key, None)
-        self.append(_usage_entry(event, entry.cost_microdollars))
 
     def hold_task(self) -> None:
         """Lock the task's row in the caller's transaction, or raise LeaseLost."""
         if _held.first(task_id=self.task_id, run_id=self.run_id) is None:
             raise LeaseLost(f"Run {self.run_id} is no longer live.")
 
-    def _keep(self, event: events.CheckpointReached) -> None:
+    def _keep(self, event: events.CheckpointReached, this_try: _Try) -> None:
         with transaction.atomic():
             self.hold_task()  # under which items get their positions
-            session.keep(self.session_id, event.state, event.items)
+            kept = (self.session_id, event.state, event.items)
+            if not (this_try.is_again and session.has_kept(*kept)):
+                session.keep(*kept)
+
+
+def _storable_entry(entry: NewEntry) -> NewEntry:
+    return NewEntry(entry.event_type, storable(entry.message), storable(entry.data))
 
 
 def _usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:

@@ -22,12 +22,13 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 
 from agents import leftovers, runtimes, sandbox
-from agents.database import for_leases, in_database
+from agents.database import in_database
 from agents.execution import Execution, Stop
+from agents.leases import Leases
 from agents.news import news_of
 from agents.suspects import Suspects
 from agents.warm_up import warm_up
-from tasks import catalog, doorbell, endings
+from tasks import catalog, doorbell
 from tasks.exceptions import LeaseLost
 from tasks.models import Run
 
@@ -68,7 +69,8 @@ class Worker(ChannelsWorker):
         self._may_have_news = False
         self._looked_after_at = float("-inf")
         self._stopping = False
-        self._renewed_at = time.monotonic()
+        self._leases = Leases(self.name, self.lease, lambda: self.executions)
+        self._failing: set[str] = set()  # chores, of which it is said once
         self._suspects = Suspects()
 
     async def handle(self) -> None:
@@ -76,18 +78,11 @@ class Worker(ChannelsWorker):
         doorbell.use_loop(asyncio.get_running_loop())
         await asyncio.to_thread(sandbox.kill_strays)
         chores = [
-            self._spawn(
-                self._repeated("renew leases", self._renew, lambda: self.lease / 3)
-            ),
-            self._spawn(
-                self._repeated("take up lost runs", self._reap, lambda: self.lease / 6)
-            ),
-            self._spawn(
-                self._repeated(
-                    "remove what deleted tasks left",
-                    leftovers.remove_due,
-                    lambda: CLEANING_SECONDS,
-                )
+            self._repeat("renew leases", self._renew, self.lease / 3),
+            self._repeat("watch leases", self._watch_leases, self.lease / 6),
+            self._repeat("take up lost runs", self._leases.take_up, self.lease / 6),
+            self._repeat(
+                "remove what deleted tasks left", leftovers.remove_due, CLEANING_SECONDS
             ),
             self._spawn(self._listen()),
             self._spawn(warm_up()),
@@ -126,6 +121,8 @@ class Worker(ChannelsWorker):
             execution.stop(Stop.HANDED_OVER)
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=GRACE_SECONDS)
+        for execution in list(self.executions.values()):
+            execution.give_up()
 
     # --- Rings -------------------------------------------------------------------------
 
@@ -247,40 +244,53 @@ class Worker(ChannelsWorker):
     # --- Leases ------------------------------------------------------------------------
 
     async def _renew(self) -> None:
-        if self.executions:
-            await for_leases(Run.objects.renew, self.name, list(self.executions))
-        self._renewed_at = time.monotonic()
+        for run_id in await self._leases.renew():
+            if execution := self.executions.get(run_id):
+                execution.stop(Stop.LOST)
 
-    async def _reap(self) -> None:
-        for run in await for_leases(lambda: list(Run.objects.expired())):
-            if await for_leases(endings.lose, run):
-                log.warning("Run %s was lost by %s and is closed.", run.pk, run.worker)
+    async def _watch_leases(self) -> None:
+        """Stop all runs when their leases have run out and cannot be renewed."""
+        if not self._leases.may_have_run_out:
+            return
+        try:  # after a pause of this process, that is all there is to do
+            async with asyncio.timeout(self.lease / 3):
+                await self._renew()
+        except (TimeoutError, *PASSING):
+            held = list(self.executions.values())
+            if stopped := sum(execution.stop(Stop.LOST) for execution in held):
+                log.warning(
+                    "Leases have run out and cannot be renewed: %d runs stop.", stopped
+                )
 
-    async def _repeated(
+    # --- Chores ------------------------------------------------------------------------
+
+    def _repeat(
         self,
         what: str,
         chore: Callable[[], Coroutine[Any, Any, None]],
-        pause: Callable[[], float],
-    ) -> None:
-        while True:
-            await self._forgiving(what, chore)
-            self._give_up_expired()
-            await asyncio.sleep(pause())
+        pause_seconds: float,
+    ) -> asyncio.Task[None]:
+        async def repeat() -> None:
+            while True:
+                await self._forgiving(what, chore)
+                await asyncio.sleep(pause_seconds)
 
-    def _give_up_expired(self) -> None:
-        """Stop what another worker may have taken up by now, when leases cannot be renewed."""
-        if time.monotonic() - self._renewed_at > self.lease:
-            for execution in list(self.executions.values()):
-                execution.stop(Stop.LOST)
+        return self._spawn(repeat())
 
     async def _forgiving(
         self, what: str, chore: Callable[[], Coroutine[Any, Any, None]]
     ) -> None:
-        """Do a chore that will be done again: a passing failure is logged, no more."""
+        """Do a chore that will be done again: a passing failure is logged once, no more."""
         try:
             await chore()
-        except PASSING:
-            log.exception("Could not %s; trying again", what)
+        except PASSING as error:
+            if what not in self._failing:
+                log.warning("Could not %s; trying again: %s", what, error)
+            self._failing.add(what)
+        else:
+            if what in self._failing:
+                log.info("Can %s again.", what)
+            self._failing.discard(what)
 
 
 def _at_once(limit: int) -> int:

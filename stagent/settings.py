@@ -172,6 +172,8 @@ def _database() -> dict[str, Any]:
         postgres.setdefault("OPTIONS", {})["options"] = (
             f"-c idle_in_transaction_session_timeout={frozen}"
         )
+        # Seconds. A host that is gone does not say so.
+        postgres["OPTIONS"].setdefault("connect_timeout", 5)
         return postgres
     file = STAGENT_HOME / "stagent.sqlite3"
     parsed = (

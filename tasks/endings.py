@@ -26,8 +26,12 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
-from tasks.models.run import MAX_LOSSES
+from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, SUSPICIOUS_LOSSES
 from tasks.models.task import change
+
+STOPPING = "The worker is stopping; another one goes on."
+# Nobody sees a worker die: all that there is to see is that it no longer renews its leases.
+NOT_RENEWED = "The worker let its lease run out; the run is taken up again."
 
 
 @dataclass(frozen=True)
@@ -72,18 +76,14 @@ def _last_entry(outcome: Outcome) -> NewEntry:
     return NewEntry(event_type, outcome.message, {"status": outcome.status})
 
 
-def hand_over(run: Run) -> None:
-    """Give up a run in good order: the next worker goes on from its checkpoint."""
+def hand_over(run: Run, *, reason: str = STOPPING) -> None:
+    """Give up a run in good order, or raise LeaseLost: the next one goes on from its checkpoint."""
     with transaction.atomic():
         Task.objects.select_for_update().filter(pk=run.task_id).first()
         if _is_to_be_cancelled(run):
             finish(run, Outcome(Status.CANCELLED, "Cancelled."))
         else:
-            _succeed(
-                run,
-                Run.Status.HANDED_OVER,
-                "The worker is stopping; another one goes on.",
-            )
+            _succeed(run, Run.Status.HANDED_OVER, reason)
 
 
 def park(run: Run, *, reason: str, seconds: float) -> None:
@@ -141,15 +141,50 @@ def lose(run: Run) -> bool:
             _succeed(
                 run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
             )
-        elif run.losses + 1 >= MAX_LOSSES:
-            reason = f"The worker died {MAX_LOSSES} times while it performed this task."
+        elif reason := _blamed(run):
             finish(run, Outcome(Status.FAILED, reason, error=reason))
         else:
-            _succeed(
-                run, Run.Status.LOST, "The worker is gone; the run is taken up again."
-            )
+            _succeed(run, Run.Status.LOST, _about_losses(run.losses + 1))
         Run.objects.filter(pk=run.pk).update(lease_expires_at=None)
         return True
+
+
+def _about_losses(losses: int) -> str:
+    if losses < SUSPICIOUS_LOSSES:
+        return NOT_RENEWED
+    return (
+        f"Workers let the lease of this run run out {losses} times in a row. A process of"
+        " its own takes it up, so that it takes no other run along."
+    )
+
+
+def _blamed(run: Run) -> str:
+    """Say why a run that is lost is not taken up again; mostly nothing."""
+    if run.losses + 1 >= MAX_LOSSES_IN_ALL:
+        return _BLAME.format(MAX_LOSSES_IN_ALL, "in a row")
+    if _losses_since_a_step(run) >= MAX_LOSSES:
+        return _BLAME.format(MAX_LOSSES, "without a step forward in between")
+    return ""
+
+
+_BLAME = (
+    "The lease of the worker ran out {} times {} while it performed this task, as when a"
+    " worker dies. Look for what ends it in the workers' logs, then resume."
+)
+
+
+def _losses_since_a_step(run: Run) -> int:
+    """Count this loss, and those just before it since the checkpoint last moved."""
+    moved_at = Session.objects.values_list("updated_at", flat=True).get(
+        pk=run.session_id
+    )
+    earlier = Run.objects.filter(session_id=run.session_id, attempt__lt=run.attempt)
+    before = earlier.order_by("-attempt").values_list("status", "finished_at")
+    lost = takewhile(
+        lambda end: end[0] == Run.Status.LOST and end[1] and end[1] > moved_at,
+        before[:MAX_LOSSES],
+    )
+    return 1 + len(list(lost))
 
 
 def _is_to_be_cancelled(run: Run) -> bool:

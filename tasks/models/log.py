@@ -82,26 +82,33 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
     def after(self, sequence: int) -> Self:
         return self.filter(sequence__gt=sequence).order_by("sequence")
 
+    def like(self, entry: NewEntry, *, at: datetime) -> Self:
+        """Those that `append(entry, at=at)` has written."""
+        return self.filter(
+            event_type=entry.event_type, message=entry.message, recorded_at=at
+        )
+
     def append(
         self,
         task_id: UUID,
         *entries: NewEntry,
         run_id: UUID | None = None,
         lease: UUID | None = None,
+        at: datetime | None = None,
     ) -> None:
         """Write entries under the task's next numbers, and ring its readers on commit.
 
         The UPDATE of the task's row gives the numbers out, so that their order is the
         order of commits. With `lease`, the id of the run that writes, it is the fence
-        too: LeaseLost if that run is no longer the task's live one.
+        too: LeaseLost if that run is no longer the task's live one. `at` is their time,
+        where that is not now.
         """
         with transaction.atomic(savepoint=False):
             last = _advance(task_id, len(entries), lease)
             if last is None:
                 raise LeaseLost(f"Run {lease} is no longer live.")
-            written = self._write(
-                task_id, run_id or lease, last - len(entries) + 1, entries
-            )
+            first = last - len(entries) + 1
+            written = self._write(task_id, run_id or lease, first, entries, at)
             transaction.on_commit(lambda: doorbell.ring_readers(task_id, written))
 
     def _write(
@@ -110,8 +117,9 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
         run_id: UUID | None,
         first: int,
         entries: Sequence[NewEntry],
+        at: datetime | None,
     ) -> list[tuple[int, str]]:
-        now = timezone.now()
+        at = at or timezone.now()
         rows = [
             LogEntry(
                 task_id=task_id,
@@ -120,7 +128,7 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
                 event_type=entry.event_type,
                 message=entry.message,
                 data=entry.data,
-                recorded_at=now,
+                recorded_at=at,
             )
             for sequence, entry in enumerate(entries, start=first)
         ]

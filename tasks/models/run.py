@@ -17,7 +17,8 @@ from ledger.prepared import (
 )
 from tasks.models.ids import new_id
 
-MAX_LOSSES = 3
+MAX_LOSSES = 3  # since the last step forward
+MAX_LOSSES_IN_ALL = 2 * MAX_LOSSES  # in a row
 # From so many on, a run is performed in a process of its own, where it takes no other along.
 SUSPICIOUS_LOSSES = MAX_LOSSES - 1
 
@@ -49,6 +50,11 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def expired(self) -> Self:
         return self.filter(status=Run.Status.RUNNING, lease_expires_at__lt=Now())
+
+    def clear_expired(self) -> None:
+        """Take the leases off runs that are over, whose workers can no longer do it."""
+        over = self.exclude(status=Run.Status.RUNNING)
+        over.filter(lease_expires_at__lt=Now()).update(lease_expires_at=None)
 
     def suspect(self) -> Self:
         """Those that may be what killed their workers."""

@@ -1,11 +1,10 @@
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from ledger.prepared import Prepared, PreparedInsert, PreparedUpdate
 from tasks.models.ids import new_id
@@ -88,25 +87,47 @@ _items_query = Prepared(
     session_id=UUID,
 )
 _move_on = PreparedUpdate(
-    lambda session_id, state, at: (
+    lambda session_id, state: (
         Session.objects.filter(pk=session_id),
-        {"state": state, "updated_at": at},
+        {"state": state, "updated_at": Now()},
     ),
     session_id=UUID,
     state=str,
-    at=datetime,
+)
+_change_state = PreparedUpdate(
+    lambda session_id, state: (
+        Session.objects.filter(pk=session_id).exclude(state=state),
+        {"state": state, "updated_at": Now()},
+    ),
+    session_id=UUID,
+    state=str,
 )
 
 
 def keep(session_id: UUID, state: JSON, new_items: Sequence[JSON]) -> None:
-    """Move a session's checkpoint on. The caller's transaction holds the task's row."""
-    _move_on(session_id=session_id, state=json.dumps(state), at=timezone.now())
+    """Move a session's checkpoint on. The caller's transaction holds the task's row.
+
+    What is kept already is no step forward: `updated_at` stays then.
+    """
+    if not new_items:
+        _change_state(session_id=session_id, state=json.dumps(state))
+        return
+    _move_on(session_id=session_id, state=json.dumps(state))
     (last,) = _last_position.first(session_id=session_id) or (0,)
     items = (
         SessionItem(session_id=session_id, position=position, data=json.dumps(item))
         for position, item in enumerate(new_items, start=last + 1)
     )
     _insert_items(*items)
+
+
+def has_kept(session_id: UUID, state: JSON, new_items: Sequence[JSON]) -> bool:
+    """Tell whether the last `keep()` was this one."""
+    if _state_query.first(session_id=session_id) != (json.dumps(state),):
+        return False
+    last = SessionItem.objects.filter(session_id=session_id).order_by("-position")
+    texts = last.values_list("data", flat=True)[: len(new_items)]
+    return list(texts) == [json.dumps(item) for item in reversed(new_items)]
 
 
 def checkpoint_of(session_id: UUID) -> tuple[JSON, list[JSON]] | None:

@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
+from agents import leases
 from agents import worker as worker_module
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
@@ -340,7 +341,7 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch)
         async def fail(*arguments):
             raise worker_module.db.OperationalError("the database is gone")
 
-        monkeypatch.setattr(worker_module, "for_leases", fail)
+        monkeypatch.setattr(leases, "for_leases", fail)
         async with asyncio.timeout(5):
             while worker.executions:
                 await asyncio.sleep(0.02)

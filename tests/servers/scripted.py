@@ -11,6 +11,7 @@ conversation in which a tool call is not answered exactly once.
 
 import asyncio
 import json
+import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -71,6 +72,10 @@ class ScriptedServer(ABC):
     def __init__(self, replies: list[Reply], *, by_turn: bool = False) -> None:
         self.requests: list[Request] = []
         self.hung_up = asyncio.Event()  # a client left in the middle of an answer
+        # Of threads, for tests that block: clear it, and requests wait for their answers.
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.answered = 0  # requests, to their end
         self._replies = replies
         self._by_turn = by_turn
         self._handlers: set[asyncio.Task[None]] = set()
@@ -85,6 +90,7 @@ class ScriptedServer(ABC):
 
     async def __aexit__(self, *exc: object) -> None:
         self._server.close()
+        self.may_answer.set()
         for handler in self._handlers:
             handler.cancel()
         await asyncio.gather(*self._handlers, return_exceptions=True)
@@ -146,7 +152,11 @@ class ScriptedServer(ABC):
                 while True:
                     request = await _read(reader)
                     self.requests.append(request)
+                    if not self.may_answer.is_set():
+                        await asyncio.to_thread(self.may_answer.wait)
                     await self._answer(request, reader, writer)
+                    await writer.drain()
+                    self.answered += 1
         finally:
             writer.close()
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from tasks import endings, lifecycle
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
-from tasks.models import EventType, LogEntry, NewEntry, Run, Status, Task
-from tests.factories import RunFactory, TaskFactory
+from tasks.models import EventType, LogEntry, NewEntry, Run, Status, Task, session
+from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -131,12 +131,64 @@ def test_a_run_that_was_renewed_meanwhile_is_not_lost():
     assert Run.objects.get().status == Run.Status.RUNNING
 
 
-def test_the_third_lost_run_in_a_row_fails_the_task():
-    task = TaskFactory(status=Status.RUNNING)
-    endings.lose(expired(task=task, losses=2))
+def lose_again(task):
+    """Lose the task's live run, as when another worker stops renewing its lease."""
+    run = Run.objects.get(pk=task.live_run)
+    run.claim("worker-1")
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=an_hour_ago())
+    assert endings.lose(run)
     task.refresh_from_db()
+
+
+def test_the_third_lost_run_without_a_step_forward_fails_the_task():
+    task = RunFactory().task
+    for _ in range(2):
+        lose_again(task)
+        assert task.status == Status.RUNNING
+    lose_again(task)
     assert task.status == Status.FAILED
-    assert "died 3 times" in task.log.last().message
+    assert "ran out 3 times without a step forward" in task.log.last().message
+
+
+def test_a_run_that_goes_a_step_forward_may_be_lost_again_but_not_for_ever():
+    task = RunFactory().task
+    session_id = task.sessions.get().pk
+    for step in range(5):
+        lose_again(task)
+        session.keep(session_id, {"step": step}, [{"step": step}])
+        session.keep(session_id, {"step": step}, [])  # which is none
+    assert task.status == Status.RUNNING
+    lose_again(task)
+    assert task.status == Status.FAILED
+    assert "ran out 6 times in a row" in task.log.last().message
+
+
+def test_a_checkpoint_that_is_there_already_is_no_step_forward():
+    task = RunFactory().task
+    session_id = task.sessions.get().pk
+    session.keep(session_id, {"step": 1}, [])
+    task.sessions.update(updated_at=an_hour_ago())
+    for _ in range(3):
+        session.keep(session_id, {"step": 1}, [])  # as agents do when they are taken up
+        lose_again(task)
+    assert task.status == Status.FAILED
+
+
+def test_the_log_tells_why_a_run_gets_a_process_of_its_own():
+    task = RunFactory().task
+    lose_again(task)
+    assert "of its own" not in task.log.last().message
+    lose_again(task)
+    assert "2 times in a row. A process of its own" in task.log.last().message
+
+
+def test_a_run_that_is_over_does_not_keep_the_lease_of_a_worker_that_is_gone():
+    over, held = expired(), claimed()
+    over.close(Run.Status.CANCELLED)
+    Run.objects.clear_expired()
+    leases = dict(Run.objects.values_list("pk", "lease_expires_at"))
+    assert leases[over.pk] is None
+    assert leases[held.pk] is not None
 
 
 def test_a_lost_run_that_was_to_be_cancelled_ends_cancelled():
