@@ -10,9 +10,8 @@ import gc
 import io
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import suppress
-from typing import IO, Any
+from collections.abc import Awaitable, Callable
+from typing import IO
 
 import django
 from django.conf import settings
@@ -30,13 +29,13 @@ from django.http import (  # noqa: E402
 )
 from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
+from stagent.daphne_connections import Message, Send  # noqa: E402
 from stagent.request_bodies import leave_to_django  # noqa: E402
+from stagent.streaming import send_body  # noqa: E402
 from tasks import doorbell, lasting_connections  # noqa: E402
 from tasks.hop import database_threads  # noqa: E402
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 Answer = HttpResponse | StreamingHttpResponse
 
@@ -119,21 +118,8 @@ class Application:
         )
         if isinstance(response, HttpResponse):
             await send({"type": "http.response.body", "body": response.content})
-        elif response.is_async:
-            await _until_disconnect(_send_stream(response, send), receive)
         else:
-            await self._send_chunks(response, send)
-
-    async def _send_chunks(self, response: StreamingHttpResponse, send: Send) -> None:
-        chunks: Iterator[bytes] = iter(response)
-        try:
-            while (chunk := await self.threads.run(next, chunks, None)) is not None:
-                await send(
-                    {"type": "http.response.body", "body": chunk, "more_body": True}
-                )
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            await self.threads.run(response.close)
+            await send_body(response, receive, send)
 
 
 def _limit(scope: Message) -> int:
@@ -178,33 +164,6 @@ async def _spool(
         if not message.get("more_body"):
             return
         message = await receive()
-
-
-async def _send_stream(response: StreamingHttpResponse, send: Send) -> None:
-    async for chunk in response:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _until_disconnect(sending: Any, receive: Receive) -> None:
-    """Send until all is sent or the client is gone, and leave nothing behind."""
-    tasks = [
-        asyncio.ensure_future(sending),
-        asyncio.ensure_future(_disconnected(receive)),
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 leave_to_django()

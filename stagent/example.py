@@ -72,7 +72,7 @@ async def show(task: Task, say: Say) -> None:
     say(f"Task {task.pk}: {task.title}\n")
     async for event in follow_log(task.pk, 0):
         for line in event.decode().split("\n"):
-            if line.startswith("data: ") and not event.startswith(b"event: partial"):
+            if line.startswith("data: "):
                 say(_line(orjson.loads(line[len("data: ") :])))
     shown = await sync_to_async(representation.of)(task.pk)
     if shown:

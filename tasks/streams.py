@@ -9,42 +9,32 @@ view: that one keeps a thread and a database connection a client, and cannot end
 """
 
 import asyncio
-import contextvars
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-import orjson
-import redis
-import redis.asyncio
-from django import db
-from django.conf import settings
+from django.db import Error
 from django_eventstream.event import Event
 from django_eventstream.views import Listener, get_listener_manager
 
-from tasks import lasting_connections
 from tasks.doorbell import log_channel
-from tasks.hop import database_threads
-from tasks.json_lines import on_one_line
+from tasks.log_watcher import in_reader, watcher
+from tasks.loops import say_failed
 from tasks.models import LogEntry, Task
-from tasks.models.log import entry_json
+from tasks.models.log import entry_json, partial_json
 from tasks.models.task import FINAL
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 HEARTBEAT_SECONDS = 15
+KEEPALIVE = b": keepalive\n\n"
 RECONNECT_MILLISECONDS = 2000
+# How much is read at once: whichever is reached first. An entry may be megabytes long.
 PAGE = 500
+PAGE_CHARACTERS = 2**18
+FETCHED_AT_ONCE = 50
 WAIT_SECONDS = 2.0
-# How late an entry is whose ring was lost, or that came from a process that cannot ring.
-POLL_SECONDS = 5.0 if settings.REDIS_URL else 0.5
-
-# All streams share these threads and their connections.
-_readers = database_threads(4, "log-reader")
+RETRY_SECONDS = 1.0  # after a read that failed
 
 
 @dataclass(frozen=True)
@@ -65,28 +55,51 @@ def read_log(task_id: UUID, after: int) -> Page:
         .after(after)
         .values_list("sequence", "event_type", "message", "recorded_at", "data")[:PAGE]
     )
-    entries = [(row[0], entry_json(*row)) for row in rows]
-    return Page(entries, len(entries) < PAGE, status is None or status in FINAL)
+    entries: list[tuple[int, str]] = []
+    characters = 0
+    for row in rows.iterator(FETCHED_AT_ONCE):
+        entries.append((row[0], entry_json(*row)))
+        characters += len(entries[-1][1])
+        if characters >= PAGE_CHARACTERS:
+            break
+    is_last = characters < PAGE_CHARACTERS and len(entries) < PAGE
+    return Page(entries, is_last, status is None or status in FINAL)
 
 
-async def _read(function: Callable[..., T], *arguments: Any) -> T:
-    return await _readers.run(lasting_connections.call, function, *arguments)
+async def follow_log(
+    task_id: UUID, after: int, *, with_partial: bool = False
+) -> AsyncGenerator[bytes, None]:
+    """Yield the server-sent events of a task's log beyond entry `after`, until its end.
 
-
-async def follow_log(task_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
-    """Yield the server-sent events of a task's log beyond entry `after`, until its end."""
+    `with_partial` also what is unfinished, which is in no log.
+    """
     with _listening(task_id) as inbox:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
-        follower = Follower(after)
-        while True:
-            page = await _read(read_log, task_id, follower.after)
-            for sequence, text in page.entries:
-                yield follower.sent(sequence, text)
-            if page.is_last and page.has_ended:
-                return
-            if page.is_last:
+        follower = Follower(after, with_partial=with_partial)
+        while not follower.has_ended:
+            async for page in _reading(task_id, follower.after):
+                for event in follower.read(page):
+                    yield event
+            if follower.must_wait:
                 async for event in follower.pushed(inbox):
                     yield event
+
+
+async def _reading(task_id: UUID, after: int) -> AsyncIterator[Page | None]:
+    """Yield the next page; before it None now and then, as long as it cannot be had."""
+    while True:
+        reading = asyncio.ensure_future(in_reader(read_log, task_id, after))
+        try:
+            while not (await asyncio.wait([reading], timeout=HEARTBEAT_SECONDS))[0]:
+                yield None
+            yield reading.result()
+            return
+        except (Error, OSError) as error:
+            say_failed("read a log", error)
+        finally:
+            reading.cancel()
+        yield None
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def until_finished(task_id: UUID) -> None:
@@ -103,8 +116,21 @@ async def until_finished(task_id: UUID) -> None:
 class Follower:
     """Where one reader of a log is: at the entry `after`."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, *, with_partial: bool = False) -> None:
         self.after = after
+        self.with_partial = with_partial
+        self.has_ended = False
+        self.must_wait = False  # all that there is was read
+
+    def read(self, page: Page | None) -> Iterator[bytes]:
+        """Yield the events of what was read; if that did not work yet, a sign of life."""
+        if page is None:
+            yield KEEPALIVE
+            return
+        for sequence, text in page.entries:
+            yield self.sent(sequence, text)
+        self.has_ended = page.is_last and page.has_ended
+        self.must_wait = page.is_last and not page.has_ended
 
     def sent(self, sequence: int, text: str) -> bytes:
         self.after = sequence
@@ -115,11 +141,12 @@ class Follower:
         must_read = False
         while not must_read:
             if not await inbox.wait(HEARTBEAT_SECONDS):
-                yield b": keepalive\n\n"
+                yield KEEPALIVE
                 continue
             for data in inbox.take():
                 if "partial" in data:
-                    yield _partial(data["partial"])
+                    if self.with_partial:
+                        yield _partial(data["partial"])
                     continue
                 must_read |= not data["entries"]
                 for sequence, text in data["entries"]:
@@ -131,8 +158,7 @@ class Follower:
 
 def _partial(text: str) -> bytes:
     # A named event: `onmessage` sees only what is in the log.
-    data = on_one_line(orjson.dumps({"text": text}).decode())
-    return f"event: partial\ndata: {data}\n\n".encode()
+    return f"event: partial\ndata: {partial_json(text)}\n\n".encode()
 
 
 class Inbox:
@@ -169,89 +195,9 @@ class Inbox:
 def _listening(task_id: UUID) -> Iterator[Inbox]:
     manager = get_listener_manager()
     inbox = Inbox(log_channel(task_id))
-    _watcher.start()
+    watcher.start()
     manager.add_listener(inbox.listener)
     try:
         yield inbox
     finally:
         manager.remove_listener(inbox.listener)
-
-
-class Watcher:
-    """Per process: hears Redis, and looks after logs whose rings were lost."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
-        self._loop = loop
-        manager = get_listener_manager()
-        # Ours in place of the library's, which is deaf for ever after an outage.
-        manager.redis_listener = None
-        # A context of their own: they outlive the request that starts them.
-        for work in [self._poll()] + ([self._hear()] if settings.REDIS_URL else []):
-            self._tasks.add(loop.create_task(work, context=contextvars.Context()))
-
-    async def _hear(self) -> None:
-        # redis-py may swallow a cancel: so whether one came is asked for, too.
-        while not _is_cancelled():
-            client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
-            try:
-                async with client, client.pubsub() as pubsub:
-                    await pubsub.subscribe("events_channel")
-                    while not _is_cancelled():
-                        _pass_on(await pubsub.get_message(timeout=1.0))
-            except (OSError, redis.RedisError) as error:
-                log.warning("Redis is not heard (the table is polled): %s", error)
-                await asyncio.sleep(2)
-
-    async def _poll(self) -> None:
-        """Wake the readers whose log has moved since the last look."""
-        manager = get_listener_manager()
-        seen: dict[UUID, tuple[str, int] | None] = {}
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            with manager.lock:
-                channels = [
-                    name for name in manager.listeners_by_channel if name[:4] == "log:"
-                ]
-            watched = [UUID(name[4:]) for name in channels]
-            try:
-                current = await _read(_positions, watched) if watched else {}
-            except (db.Error, OSError) as error:
-                log.warning("Logs are not polled: %s", error)
-                continue
-            for task_id in watched:
-                # At the first look too: it may have moved since the reader's own.
-                if task_id not in seen or current.get(task_id) != seen[task_id]:
-                    channel = log_channel(task_id)
-                    manager.add_to_queues(
-                        channel, Event(channel, "message", {"entries": []})
-                    )
-            seen = {task_id: current.get(task_id) for task_id in watched}
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _pass_on(message: dict[str, Any] | None) -> None:
-    if message and message["type"] == "message":
-        ring = orjson.loads(message["data"])
-        event = Event(ring["channel"], "message", ring["data"])
-        get_listener_manager().add_to_queues(ring["channel"], event)
-
-
-def _positions(task_ids: list[UUID]) -> dict[UUID, tuple[str, int]]:
-    rows = Task.objects.filter(pk__in=task_ids).values_list(
-        "pk", "status", "log_sequence"
-    )
-    return {pk: (status, last) for pk, status, last in rows}
-
-
-_watcher = Watcher()

@@ -93,6 +93,17 @@ class Site:
         self.wait_until_up(process)
         return process
 
+    def uvicorn(self) -> subprocess.Popen:
+        process = self.start(
+            "-m",
+            "uvicorn",
+            "--port",
+            str(self.port),
+            "stagent.asgi:application",
+        )
+        self.wait_until_up(process)
+        return process
+
     def worker(self) -> subprocess.Popen:
         return self.start("manage.py", "runagents")
 
@@ -125,6 +136,25 @@ class Site:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
+    @contextmanager
+    def absent_database(self) -> Iterator[None]:
+        """Have the database refuse and end connections, as when PostgreSQL is stopped."""
+        url = self.environment["DATABASE_URL"]
+        name = urlsplit(url).path.removeprefix("/")
+        elsewhere = urlunsplit(urlsplit(url)._replace(path="/postgres"))
+        with psycopg.connect(elsewhere, autocommit=True) as connection:
+            allow = f"ALTER DATABASE {name} ALLOW_CONNECTIONS"
+            connection.execute(f"{allow} false")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s",
+                [name],
+            )
+            try:
+                yield
+            finally:
+                connection.execute(f"{allow} true")
 
     # --- What clients do -----------------------------------------------------------------
 

@@ -81,9 +81,9 @@ def test_unfinished_text_is_shown_and_not_kept(site):
     task_id = site.execute(
         "sleep: 0.5", "partial: Once upon", "sleep: 0.2", "finish: done"
     )
-    with site.client.stream("GET", f"/api/tasks/{task_id}/logs") as response:
+    with site.client.stream("GET", f"/api/tasks/{task_id}/logs?partial=1") as response:
         text = response.read().decode()
-    assert 'event: partial\ndata: {"text":"Once upon"}\n\n' in text
+    assert 'event: partial\ndata: {"eventType":"partial","message":"Once upon",' in text
     assert "Once upon" not in str(list(site.follow(task_id)))
 
 

@@ -97,13 +97,13 @@
 
   function open() {
     show("waiting", "Connecting…");
-    source = new EventSource(`${config.url}?lastEventId=${after}`);
+    source = new EventSource(`${config.url}?lastEventId=${after}&partial=1`);
     source.onopen = () => show("live", "Live");
     source.onmessage = (event) => add(JSON.parse(event.data));
     source.addEventListener("partial", (event) => {
       keepingEnd(() => {
         partial.hidden = false;
-        partial.replaceChildren(visible(JSON.parse(event.data).text));
+        partial.replaceChildren(visible(JSON.parse(event.data).message));
         empty.hidden = true;
       });
     });

@@ -186,5 +186,14 @@ def entry_json(
         "sequence": sequence,
         **data,
     }
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return on_one_line(text)
+    return _as_line(content)
+
+
+def partial_json(text: str) -> str:
+    """Return unfinished text as the log stream sends it: like an entry, with no number."""
+    now = to_text(timezone.now())
+    return _as_line({"eventType": "partial", "message": text, "timestamp": now})
+
+
+def _as_line(content: JSON) -> str:
+    return on_one_line(json.dumps(content, ensure_ascii=False, separators=(",", ":")))

@@ -185,6 +185,13 @@ class TaskViewSet(ViewSet):
                 description="Go on after this entry.",
             ),
             OpenApiParameter("lastEventId", int, description="The same."),
+            OpenApiParameter(
+                "partial",
+                enum=["0", "1"],
+                description="1: also text that the agent has not finished, as it grows,"
+                " in events named `partial` and without an id. Their `eventType` is"
+                " `partial`, their `message` all of the text so far. The log keeps none.",
+            ),
         ],
         responses={
             (200, "text/event-stream"): OpenApiResponse(
@@ -207,7 +214,9 @@ class TaskViewSet(ViewSet):
         if after and after >= task.log_sequence and task.is_finished:
             return HttpResponse(status=204, headers=headers)  # stops an EventSource
         return StreamingHttpResponse(  # type: ignore[return-value]
-            follow_log(task.pk, after),
+            follow_log(
+                task.pk, after, with_partial=request.query_params.get("partial") == "1"
+            ),
             content_type="text/event-stream",
             headers=headers,
         )

@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import threading
+from datetime import datetime
 
 import pytest
+import redis.asyncio
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 
-from tasks import doorbell, streams
+from tasks import doorbell, log_watcher, streams
 from tasks.models import EventType, LogEntry, NewEntry, Status, Task
 from tests.factories import LogEntryFactory, TaskFactory
 
@@ -106,7 +110,7 @@ async def test_a_waiting_reader_gets_entries_as_they_are_committed(task):
 
 
 async def test_lost_rings_cost_a_wait_but_no_entry(task, silence, monkeypatch):
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(log_watcher, "POLL_SECONDS", 0.05)
     reader = Reader(task)
     await log(task, "one")
     assert await reader.next() == (1, "one")
@@ -148,14 +152,30 @@ async def test_a_long_log_is_read_page_by_page(task, monkeypatch):
     assert [sequence for sequence, _ in await Reader(task).rest()] == list(range(1, 37))
 
 
-async def test_unfinished_text_goes_by_under_a_name_of_its_own(task):
-    stream = streams.follow_log(task.pk, 0)
+async def partial(task, **options):
+    """Return the next event, before which unfinished text goes by and then an entry."""
+    stream = streams.follow_log(task.pk, 0, **options)
     await anext(stream)
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0.1)
     doorbell.show_partial(task.pk, "Once upon")
-    assert await waiting == b'event: partial\ndata: {"text":"Once upon"}\n\n'
+    await log(task, "Once upon a time")
+    event = await waiting
     await stream.aclose()
+    return event.decode()
+
+
+async def test_unfinished_text_is_an_event_like_every_other_to_those_who_ask(task):
+    event = await partial(task, with_partial=True)
+    name, data = event.splitlines()[:2]
+    assert name == "event: partial"  # which no `onmessage` hears
+    shown = json.loads(data.removeprefix("data: "))
+    assert (shown["eventType"], shown["message"]) == ("partial", "Once upon")
+    assert datetime.fromisoformat(shown["timestamp"]).tzinfo is not None
+
+
+async def test_who_does_not_ask_for_unfinished_text_gets_the_log_alone(task):
+    assert (await partial(task)).startswith("id: 1\n")
 
 
 async def test_the_stream_of_a_deleted_task_ends(task):
@@ -174,6 +194,90 @@ async def test_an_idle_stream_sends_a_comment_now_and_then(task, monkeypatch):
     stream = streams.follow_log(task.pk, 0)
     await anext(stream)
     assert await anext(stream) == b": keepalive\n\n"
+    await stream.aclose()
+
+
+@sync_to_async
+def rename(table, name):
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+async def test_a_read_that_fails_is_tried_again_and_the_reader_hears_of_it(
+    task, monkeypatch
+):
+    monkeypatch.setattr(streams, "RETRY_SECONDS", 0.05)
+    await log(task, "one")
+    await end(task)
+    stream = streams.follow_log(task.pk, 0)
+    await anext(stream)
+    await rename("tasks_logentry", "away")
+    assert await anext(stream) == b": keepalive\n\n"
+    await rename("away", "tasks_logentry")
+    rest = [event async for event in stream]
+    assert [event[:6] for event in rest if event != b": keepalive\n\n"] == [
+        b"id: 1\n",
+        b"id: 2\n",
+    ]
+
+
+async def test_a_read_that_hangs_does_not_silence_the_stream(task, monkeypatch):
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.05)
+    go_on = threading.Event()
+    hanging = asyncio.ensure_future(log_watcher.in_reader(go_on.wait, 60))
+    others = [asyncio.ensure_future(log_watcher.in_reader(go_on.wait)) for _ in "123"]
+    try:
+        stream = streams.follow_log(task.pk, 0)
+        await anext(stream)
+        assert await anext(stream) == b": keepalive\n\n"
+    finally:
+        go_on.set()
+    await asyncio.gather(hanging, *others)
+    await stream.aclose()
+
+
+async def test_a_page_is_bounded_however_long_its_entries_are(task, monkeypatch):
+    monkeypatch.setattr(streams, "PAGE_CHARACTERS", 1_000)
+    await log(task, *["x" * 400] * 10)
+    await end(task)
+    page = await sync_to_async(streams.read_log)(task.pk, 0)
+    assert (len(page.entries), page.is_last) == (3, False)
+    assert [sequence for sequence, _ in await Reader(task).rest()] == list(range(1, 12))
+
+
+@pytest.mark.skipif(not settings.REDIS_URL, reason="rings go over Redis at a site only")
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"no JSON",
+        b"\xff",
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"channel": "log:x"}',
+        b'{"channel": [], "data": {"entries": []}}',
+        b'{"channel": "CHANNEL", "data": []}',
+        b'{"channel": "CHANNEL", "data": {"partial": 1}}',
+        b'{"channel": "CHANNEL", "data": {"entries": 1}}',
+        b'{"channel": "CHANNEL", "data": {"entries": [[1]]}}',
+        b'{"channel": "CHANNEL", "data": {"entries": [["one", {}]]}}',
+    ],
+)
+async def test_a_malformed_ring_is_dropped_and_the_next_is_heard(
+    task, message, monkeypatch
+):
+    monkeypatch.setattr(log_watcher, "POLL_SECONDS", 3600)
+    stream = streams.follow_log(task.pk, 0, with_partial=True)
+    await anext(stream)
+    waiting = asyncio.ensure_future(anext(stream))
+    channel = doorbell.log_channel(task.pk).encode()
+    async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
+        while not await client.publish("events_channel", b"null"):
+            await asyncio.sleep(0.01)  # until it is listened to
+        await client.publish("events_channel", message.replace(b"CHANNEL", channel))
+    await sync_to_async(doorbell.show_partial)(task.pk, "Once upon")
+    async with asyncio.timeout(10):
+        assert (await waiting).startswith(b"event: partial")
     await stream.aclose()
 
 
