@@ -102,7 +102,7 @@ def incompatibility(runtime_name: str | None, profile_id: str | None) -> str | N
         return None
     chosen = profile(profile_id)
     if chosen is None:
-        return f"Profile not found: {profile_id}"
+        return f"Profile not found: {profile_id[:128]}"
     if not runtime_name or chosen.suits(runtime_name):
         return None
     facts = runtime(runtime_name)

@@ -9,6 +9,8 @@ from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import NAME_IN_URL
 from tasks.models.task import Status
 
+MAX_DOCUMENTS = 500  # of one task
+
 
 def _title(**kwargs: Any) -> zod.String:
     return zod.String(min_length=1, max_length=200, **kwargs)
@@ -43,6 +45,10 @@ def _max_budget() -> zod.Number:
     )
 
 
+def _documents(**kwargs: Any) -> zod.ArrayOf:
+    return zod.ArrayOf(zod.String(), required=False, max_length=MAX_DOCUMENTS, **kwargs)
+
+
 class CreateTask(zod.Serializer):
     title = _title()
     description = _description()
@@ -50,7 +56,7 @@ class CreateTask(zod.Serializer):
     priority = _priority(default=2)
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
-    documentIds = zod.ArrayOf(zod.String(), required=False)
+    documentIds = _documents()
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
 
@@ -63,11 +69,7 @@ class UpdateTask(zod.Serializer):
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
     result = zod.String(required=False)
-    documentIds = zod.ArrayOf(
-        zod.String(),
-        required=False,
-        help_text="All that are to be attached; the rest is not.",
-    )
+    documentIds = _documents(help_text="All that are to be attached; the rest is not.")
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
 

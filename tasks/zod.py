@@ -179,12 +179,17 @@ class Enum(ZodField, serializers.ChoiceField):
 
 
 class ArrayOf(ZodField, serializers.ListField):
-    def __init__(self, child: ZodField, **kwargs: Any) -> None:
-        super().__init__(child=child, **kwargs)
+    """An array; of one that is too long, its items are not looked at."""
+
+    def __init__(self, child: ZodField, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(child=child, max_length=max_length, **kwargs)
         self.check_item = child.check
 
     def check(self, value: Any, issues: list[str]) -> Any:
         if not _is(value, "array", issues):
+            return value
+        if self.max_length is not None and len(value) > self.max_length:
+            issues.append(f"Array must contain at most {self.max_length} element(s)")
             return value
         return [self.check_item(item, issues) for item in value]
 

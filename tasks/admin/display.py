@@ -42,7 +42,15 @@ def visible(text: str) -> SafeString:
     """Escape `text`, and name every character in it that a person would not see."""
     if is_plain(text):
         return escape(text)
-    return mark_safe("".join(_shown(char) for char in text))  # noqa: S308 (each is escaped)
+    return mark_safe(text.translate(_Shown()))  # noqa: S308 (each is escaped)
+
+
+class _Shown(dict[int, str]):
+    """How each character of a text is shown, found out once: a text may be very long."""
+
+    def __missing__(self, code: int) -> str:
+        shown = self[code] = _shown(chr(code))
+        return shown
 
 
 def _shown(char: str) -> str:
@@ -56,10 +64,14 @@ def _shown(char: str) -> str:
 
 
 def pretty(value: Any) -> SafeString:
-    """Show a JSON value; text as it is, so that its lines are lines."""
+    return visible(written(value))
+
+
+def written(value: Any) -> str:
+    """Write a JSON value; text as it is, so that its lines are lines."""
     if isinstance(value, str):
-        return visible(value)
-    return visible(json.dumps(value, indent=2, ensure_ascii=False))
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def block(value: Any) -> SafeString:

@@ -6,10 +6,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from markdown_it import MarkdownIt
 
 from tasks import patterns
-from tasks.admin import costs, display, verbs
+from tasks.admin import costs, display, results, verbs
 from tasks.admin.base import profile_name, runtime_title
 from tasks.content_type import content_type_of
 from tasks.models import (
@@ -24,9 +23,6 @@ from tasks.models.task import FINAL
 SHOWN_ENTRIES = 200
 # Of an entry's data, what its message says already.
 _TOLD = frozenset({"status", "callId", "notificationId"})
-
-# No HTML of the agent's, and no image: fetching one would tell its server what the URL says.
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 @dataclass(frozen=True)
@@ -90,8 +86,8 @@ class EntryRow:
         data = {key: value for key, value in entry.data.items() if key not in _TOLD}
         return cls(
             entry=entry,
-            message=display.visible(entry.message),
-            data=display.pretty(data) if data else "",
+            message=results.shortened(entry.message),
+            data=results.shortened(display.written(data)) if data else "",
         )
 
 
@@ -115,7 +111,7 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "cards": [RequestCard.of(one) for one in pending],
         "runs": [RunRow.of(run) for run in reversed(runs)],
         "lines": [(attempts.get(line.run_id), line) for line in costs.lines(task.pk)],
-        "result": readable(task.result),
+        "result": results.rendered(task.result, reverse("task-output", args=[task.pk])),
         "result_kind": content_type_of(task.result),
     }
 
@@ -141,10 +137,3 @@ def log(task: Task) -> dict[str, Any]:
             "isFinished": task.is_finished,
         },
     }
-
-
-def readable(result: str) -> SafeString:
-    """Render Markdown as such and everything else as it is written."""
-    if content_type_of(result) == "markdown":
-        return SafeString(_markdown.render(result))  # it escapes HTML
-    return display.block(result)

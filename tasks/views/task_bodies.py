@@ -47,7 +47,7 @@ def check_references(data: JSON) -> None:
         raise Invalid.field("projectId", "Project not found")
     profile = data.get("agentProfile")
     if profile and catalog.profile(profile) is None:
-        raise Invalid.field("agentProfile", f"Profile not found: {profile}")
+        raise Invalid.field("agentProfile", f"Profile not found: {profile[:128]}")
 
 
 def check_compatible(runtime: str | None, profile: str | None) -> None:
@@ -62,5 +62,7 @@ def documents_of(ids: Iterable[str]) -> list[Document]:
     found = Document.objects.in_bulk(wanted) if wanted else {}
     for document_id in wanted:
         if document_id not in found:
-            raise Invalid.field("documentIds", f"Document not found: {document_id}")
+            raise Invalid.field(
+                "documentIds", f"Document not found: {document_id[:128]}"
+            )
     return [found[document_id] for document_id in wanted]

@@ -282,3 +282,30 @@ def test_deleting_a_running_task_gives_its_reservation_back(api):
     reservation = ReservationFactory(task_id=run.task_id)
     assert api.delete(url(run.task)).status_code == 200
     assert not type(reservation).objects.exists()
+
+
+@pytest.mark.parametrize("method", ["post", "patch"])
+@pytest.mark.parametrize("document_id", [None, 7, "x", "x" * 100])
+def test_too_many_documents_are_one_short_error(api, method, document_id):
+    path = "/api/tasks" if method == "post" else f"/api/tasks/{TaskFactory().pk}"
+    body = {"title": "x", "documentIds": [document_id] * 501}
+    answer = getattr(api, method)(path, body)
+    assert answer.status_code == 400
+    message = "Array must contain at most 500 element(s)"
+    assert answer.json()["error"]["fieldErrors"] == {"documentIds": [message]}
+
+
+def test_as_many_documents_as_there_may_be_are_attached(api):
+    ids = [document.pk for document in DocumentFactory.create_batch(500)]
+    answer = api.post("/api/tasks", {"title": "x", "documentIds": ids})
+    assert answer.status_code == 201
+    assert Task.objects.get().documents.count() == 500
+
+
+def test_what_is_not_there_is_not_repeated_at_length(api):
+    for field in ("documentIds", "agentProfile"):
+        value = "x" * 1_000_000
+        body = {"title": "x", field: [value] if field == "documentIds" else value}
+        answer = api.post("/api/tasks", body)
+        assert answer.status_code == 400
+        assert len(answer.content) < 300

@@ -1,0 +1,56 @@
+"""A result and a log as their pages show them: in bounded time and size, whatever they say."""
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from markdown_it import MarkdownIt
+
+from tasks.admin import display
+from tasks.content_type import content_type_of
+
+# What becomes a page in a fraction of a second; longer Markdown is shown as it is written.
+MAX_MARKDOWN_CHARACTERS = 40_000
+MAX_TABLE_CELLS = 20_000
+MAX_RESULT_CHARACTERS = 200_000
+MAX_ENTRY_CHARACTERS = 10_000
+
+# No HTML of the agent's, and no image: fetching one would tell its server what the URL says.
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+def rendered(result: str, whole_url: str) -> SafeString:
+    """Render Markdown as such and everything else as it is written, up to a length.
+
+    `whole_url` is where all of it is.
+    """
+    if content_type_of(result) == "markdown" and _is_quickly_rendered(result):
+        return SafeString(_markdown.render(result))  # it escapes HTML
+    shown = display.block(result[:MAX_RESULT_CHARACTERS])
+    if len(result) <= MAX_RESULT_CHARACTERS:
+        return shown
+    return format_html(
+        '{}<p class="st-quiet">The first {} of {} characters are shown:'
+        ' <a class="st-link" href="{}">fetch all of them</a>.</p>',
+        shown,
+        f"{MAX_RESULT_CHARACTERS:,}",
+        f"{len(result):,}",
+        whole_url,
+    )
+
+
+def shortened(text: str) -> SafeString:
+    """Show what an entry of the log says, or its beginning and how much more there is."""
+    shown = display.visible(text[:MAX_ENTRY_CHARACTERS])
+    more = len(text) - MAX_ENTRY_CHARACTERS
+    if more <= 0:
+        return shown
+    return format_html(
+        '{} <span class="st-quiet">… {} more characters</span>', shown, f"{more:,}"
+    )
+
+
+def _is_quickly_rendered(result: str) -> bool:
+    """Tell whether it is short, also as HTML: each row of a table is filled up with cells."""
+    if len(result) > MAX_MARKDOWN_CHARACTERS:
+        return False
+    columns = max(line.count("|") for line in result.split("\n"))
+    return columns * result.count("\n") <= MAX_TABLE_CELLS or columns < 2
