@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 
+from tasks.uploads import keep_names
+
 
 class TasksConfig(AppConfig):
     name = "tasks"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        keep_names()

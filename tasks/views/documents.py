@@ -8,7 +8,6 @@ from django.db import IntegrityError, transaction
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
@@ -18,6 +17,7 @@ from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
 from tasks.responses import Response
 from tasks.serializers import DocumentListQuery
+from tasks.uploads import UploadParser
 from tasks.zod import Invalid
 
 validate_list = DocumentListQuery.validator()
@@ -31,7 +31,7 @@ def get_document(document_id: str) -> Document:
 
 
 class DocumentViewSet(ViewSet):
-    parser_classes = [MultiPartParser]
+    parser_classes = [UploadParser]
 
     @extend_schema(
         parameters=[DocumentListQuery, answers.LINK],
@@ -106,9 +106,7 @@ class DocumentViewSet(ViewSet):
 
 
 def _fields(form: dict[str, Any], file: "UploadedFile[Any]") -> dict[str, Any]:
-    name = (file.name or "file").replace("\x00", "")[:255]
-    if len(name.encode("utf-8", "replace")) > 255:
-        raise Invalid.field("file", "The file's name is longer than 255 bytes")
+    name = file.name or "file"
     fields: dict[str, Any] = {"name": name, "media_type": _media_type(file, name)}
     if "id" in form:
         if not is_name_in_url(form["id"]):

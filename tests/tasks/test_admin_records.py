@@ -148,6 +148,11 @@ def upload(client, file, **form):
     return client.post(reverse("admin:tasks_document_add"), {"file": file, **form})
 
 
+def test_an_upload_keeps_the_blanks_of_its_name(admin_client):
+    upload(admin_client, SimpleUploadedFile("a\u202fb\u3000c\u00a0d.txt", b"x"))
+    assert Document.objects.get().name == "a\u202fb\u3000c\u00a0d.txt"
+
+
 def test_an_upload_takes_name_type_and_size_from_the_file(admin_client):
     upload(admin_client, SimpleUploadedFile("q4.csv", b"a,b\n1,2\n", "text/csv"))
     document = Document.objects.get()

@@ -163,6 +163,7 @@ def test_a_charset_of_the_clients_choice_is_no_server_error(api, charset):
     assert answer.json()["error"]
 
 
+FILE = b'name="file"; filename="a.txt"'
 HOSTILE = [
     (b'filename="../../etc/passwd"', "passwd"),
     (b'filename="/etc/passwd"', "passwd"),
@@ -204,8 +205,62 @@ def test_a_hostile_file_name_stays_a_name(api, home, filename, name):
     assert b"".join(download.streaming_content) == b"notes"
 
 
-def test_a_name_longer_than_a_file_systems_is_a_field_error(api):
-    assert field_error(upload(api, name="ä" * 200)) == "file"
+NAMES = [
+    "a\u202fb.txt",
+    "a\u3000b.txt",
+    "a\u00a0b.txt",
+    "a\u2009b.txt",
+    "a\u2028b.txt",
+    "  a  b.txt ",
+    "a\u00adb.txt",
+    "a\u200db.txt",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467.txt",
+    "a&amp;b.txt",
+    "\u202ecod.exe",
+    "\ue000.txt",
+    "%41.txt",
+    "x" * 251 + ".txt",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_kept_to_the_last_character(api, name):
+    filename = f'name="file"; filename="{name}"'
+    document = send(api, part(filename.encode())).json()
+    assert document["name"] == name
+    download = api.get(document["url"])
+    assert download["Content-Disposition"].startswith("attachment")
+    assert b"".join(download.streaming_content) == b"notes"
+
+
+@pytest.mark.parametrize(
+    ("filename", "reason"),
+    [
+        (b'filename="\xe4.txt"', "The file's name is not UTF-8"),
+        (b'filename="\xff\xfe"', "The file's name is not UTF-8"),
+        (b'filename="\xed\xa0\x80.txt"', "The file's name is not UTF-8"),
+        (b'filename="a\tb.txt"', "contains a control character: U+0009"),
+        (b'filename="a\x00b.txt"', "contains a control character: U+0000"),
+        (b"filename*=utf-8''a%0D%0Ab.txt", "contains a control character: U+000D"),
+        (b"filename*=utf-8''a%C2%85b.txt", "contains a control character: U+0085"),
+        (b'filename=".."', "The file has no name"),
+        (b'filename="a/"', "The file has no name"),
+        (b'filename="' + b"a" * 256 + b'"', "longer than 255 bytes"),
+        ('filename="{}"'.format("ä" * 200).encode(), "longer than 255 bytes"),
+        (b'filename="a.' + b"b" * 250 + b'"', "more than 200 bytes after its last dot"),
+    ],
+)
+def test_a_name_that_is_refused_says_why(api, home, filename, reason):
+    content = b"x" * 3_000_000  # large enough for a file under that name
+    answer = send(api, part(b'name="file"; ' + filename, content))
+    assert field_error(answer) == "file"
+    assert reason in answer.json()["error"]["fieldErrors"]["file"][0]
+    assert (Document.objects.count(), files(home)) == (0, [])
+
+
+def test_a_part_that_is_no_file_may_hold_any_bytes(api):
+    parts = [part(b'name="note"', b"\xff\r\n\r\ncontent-disposition: \xff"), part(FILE)]
+    assert send(api, *parts).status_code == 201
 
 
 @pytest.mark.parametrize(
