@@ -1,6 +1,7 @@
 """How JSON comes in and goes out, and how errors look in HTTP."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, NoReturn
 
@@ -16,6 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as default_handler
 
 from ledger.budgets import BudgetExceeded
+from stagent.unavailable import unavailable
+from tasks.database_failures import is_unavailable
 from tasks.exceptions import AlreadyAnswered, Refused
 from tasks.zod import Invalid
 
@@ -137,6 +140,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    # Django calls this while it handles what was raised, by a view or by middleware.
+    error = sys.exception()
+    if error is not None and is_unavailable(error):
+        return unavailable(request, error)
     return JsonResponse({"error": "The server failed; its log tells why."}, status=500)
 
 

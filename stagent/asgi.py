@@ -10,6 +10,7 @@ import gc
 import io
 import os
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from typing import IO
 
@@ -24,6 +25,7 @@ from django.core.handlers.asgi import ASGIRequest  # noqa: E402
 from django.core.handlers.base import BaseHandler  # noqa: E402
 from django.http import (  # noqa: E402
     HttpResponse,
+    HttpResponseBase,
     JsonResponse,
     StreamingHttpResponse,
 )
@@ -32,8 +34,9 @@ from django.urls import get_resolver, set_script_prefix  # noqa: E402
 from stagent.daphne_connections import Message, Send  # noqa: E402
 from stagent.request_bodies import leave_to_django  # noqa: E402
 from stagent.streaming import send_body  # noqa: E402
+from stagent.unavailable import unavailable  # noqa: E402
 from tasks import doorbell, lasting_connections  # noqa: E402
-from tasks.hop import database_threads  # noqa: E402
+from tasks.hop import web_threads  # noqa: E402
 
 Receive = Callable[[], Awaitable[Message]]
 
@@ -41,6 +44,9 @@ Answer = HttpResponse | StreamingHttpResponse
 
 UPLOADS = "/api/documents"
 SPOOL_BYTES = 2**20
+# As long as SQLite waits for its lock: who stood in line behind such a wait has waited too.
+PATIENCE_SECONDS = 30
+SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 class TooLarge(Exception):
@@ -58,7 +64,8 @@ class SyncHandler(BaseHandler):
         super().__init__()
         self.load_middleware()
 
-    def __call__(self, scope: Message, body: IO[bytes]) -> Answer:
+    def __call__(self, scope: Message, body: IO[bytes], asked_at: float) -> Answer:
+        """Answer in a thread. `asked_at` is the time on the monotonic clock."""
         set_script_prefix(scope.get("root_path") or "/")
         lasting_connections.look_after()
         signals.request_started.send(sender=self.__class__, scope=scope)
@@ -66,7 +73,13 @@ class SyncHandler(BaseHandler):
         # A chunked body comes without its length, and would be taken for none.
         request.META.setdefault("CONTENT_LENGTH", str(body.seek(0, io.SEEK_END)))
         body.seek(0)
-        response = self.get_response(request)
+        if time.monotonic() - asked_at > PATIENCE_SECONDS:
+            waited = TimeoutError(
+                f"It waited {PATIENCE_SECONDS} s for those before it."
+            )
+            response: HttpResponseBase = unavailable(request, waited)
+        else:
+            response = self.get_response(request)
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
             response.close()
@@ -80,7 +93,7 @@ class SyncHandler(BaseHandler):
 class Application:
     def __init__(self) -> None:
         self.handler = SyncHandler()
-        self.threads = database_threads(8, "web")
+        self.readers, self.writers = web_threads(8)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -98,7 +111,8 @@ class Application:
             await self._answer(JsonResponse(too_large, status=413), receive, send)
             return
         with body:
-            response = await self.threads.run(self.handler, scope, body)
+            threads = self.readers if scope["method"] in SAFE else self.writers
+            response = await threads.run(self.handler, scope, body, time.monotonic())
             if wait := getattr(response, "wait", None):
                 await wait()
             await self._answer(response, receive, send)

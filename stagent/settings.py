@@ -171,6 +171,8 @@ def _database() -> dict[str, Any]:
         frozen = max(STAGENT_LEASE_SECONDS, 10) * 1000
         postgres.setdefault("OPTIONS", {})["options"] = (
             f"-c idle_in_transaction_session_timeout={frozen}"
+            # As long as SQLite waits. What holds a row or a table longer is not at work.
+            " -c lock_timeout=30000"
         )
         # Seconds. A host that is gone does not say so.
         postgres["OPTIONS"].setdefault("connect_timeout", 5)

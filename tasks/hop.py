@@ -62,9 +62,23 @@ class Threads:
 
 def database_threads(count: int, name: str) -> Threads:
     """Return threads for work on the database: one to stand still for where it has one writer."""
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        return Threads(1, name, standstill=True)
-    return Threads(count, name)
+    return (
+        Threads(1, name, standstill=True) if _has_one_writer() else Threads(count, name)
+    )
+
+
+def web_threads(count: int) -> tuple[Threads, Threads]:
+    """Return the threads for requests that read, and for those that write.
+
+    Where the database has one writer, a request that waits for another process's write is
+    not to keep those waiting that only read.
+    """
+    readers = database_threads(count, "web")
+    return readers, database_threads(1, "web-writer") if _has_one_writer() else readers
+
+
+def _has_one_writer() -> bool:
+    return bool(settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"))
 
 
 class _Crossing:

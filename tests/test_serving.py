@@ -82,5 +82,6 @@ def test_lost_connections_to_the_database_heal(site):
     site.end_connections()
     # The request that finds its connection lost fails; the next in its thread does not.
     statuses = [site.client.get("/api/tasks").status_code for _ in range(20)]
-    assert statuses.count(500) <= WEB_THREADS
+    assert set(statuses) <= {200, 503}
+    assert statuses.count(503) <= WEB_THREADS
     assert statuses[-1] == 200
