@@ -5,4 +5,5 @@ class AgentsConfig(AppConfig):
     name = "agents"
 
     def ready(self) -> None:
-        from agents import checks  # noqa: F401, PLC0415  registers them; apps must be loaded
+        # Both are registered where a lower app looks for them; apps must be loaded for that.
+        from agents import checks, probes  # noqa: F401, PLC0415

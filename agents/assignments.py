@@ -69,7 +69,12 @@ def _waiting_calls(run: Run) -> list[str]:
 
 
 def folder_of(task_id: UUID) -> Path:
-    folder: Path = settings.STAGENT_HOME / "workspaces" / str(task_id)
+    return all_workspaces() / str(task_id)
+
+
+def all_workspaces() -> Path:
+    """Return the folder that the tasks' folders are in."""
+    folder: Path = settings.STAGENT_HOME / "workspaces"
     return folder
 
 

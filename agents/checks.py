@@ -76,7 +76,7 @@ def check_machine(
     obstacles = [
         facts.obstacle_here()
         for facts in catalog.RUNTIMES.values()
-        if facts.obstacle_here and facts.is_installed() and facts.has_credential()
+        if facts.is_installed() and facts.has_credential()
     ]
     return [
         Warning(reason, hint=fix, id="stagent.W004")

@@ -15,5 +15,10 @@ async def warm_up() -> None:
     for problem in await asyncio.to_thread(checks.check_machine, None):
         log.warning("%s %s", problem.msg, problem.hint)
     default = await in_database(catalog.default_runtime)
-    if default and default.readiness().is_ready:
-        await asyncio.to_thread(runtimes.runtime, default.name)
+    if default:
+        await asyncio.to_thread(_load, default)
+
+
+def _load(facts: catalog.RuntimeFacts) -> None:
+    if facts.readiness().is_ready:
+        runtimes.runtime(facts.name)

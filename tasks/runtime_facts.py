@@ -1,7 +1,7 @@
 """What is known about the runtimes, and whether this server can use each of them now.
 
-Facts only: a package is looked up without importing it, and what only the machine can tell is
-asked once, so the web process may ask at will.
+Facts only: a package is looked up without importing it, and the answers of the machine are
+kept, so the web process may ask at will.
 """
 
 import os
@@ -13,8 +13,6 @@ from importlib.util import find_spec
 
 from django.conf import settings
 
-from tasks import codex_sandbox
-
 RUNTIME_NAMES: tuple[str, ...] = (
     "claude-code",
     "openai-codex-app-server",
@@ -22,6 +20,10 @@ RUNTIME_NAMES: tuple[str, ...] = (
     "openai-direct",
     "ollama",
 )
+
+
+# By a runtime's name: asks the machine what that lacks. Only the app that runs them can.
+_probes: dict[str, Callable[[], tuple[str, str]]] = {}
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,6 @@ class RuntimeFacts:
     can_resume: bool = True
     is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
-    # Asks the machine what it lacks, once: the reason and what mends it.
-    obstacle_here: Callable[[], tuple[str, str]] | None = None
 
     def readiness(self) -> Readiness:
         reason, fix = self._obstacle()
@@ -65,6 +65,11 @@ class RuntimeFacts:
             os.environ.get(name) for name in self.credentials
         )
 
+    def obstacle_here(self) -> tuple[str, str]:
+        """Return why the machine cannot run it and what mends that; nothing where it can."""
+        probe = _probes.get(self.name)
+        return probe() if probe else ("", "")
+
     def _obstacle(self) -> tuple[str, str]:
         if not self.is_installed():
             target = f".[{self.extra}]" if self.extra else "."
@@ -73,11 +78,20 @@ class RuntimeFacts:
         if self.has_credential() or (
             self.can_use_embedded_model and has_embedded_model()
         ):
-            return self.obstacle_here() if self.obstacle_here else ("", "")
+            return self.obstacle_here()
         first, *others = self.credentials
         instead = f" (nor {', '.join(others)})" if others else ""
         reason = f"{first} is not set{instead}: {self.title} has nothing to talk to."
         return reason, f"Set {first} in the server's environment and restart it."
+
+
+def register_probe(name: str, probe: Callable[[], tuple[str, str]]) -> None:
+    """Have `probe` asked whether the runtime `name` works on this machine.
+
+    It returns the reason why not and what mends it, both empty where it works, and is quick
+    from the second time on.
+    """
+    _probes[name] = probe
 
 
 def has_embedded_model() -> bool:
@@ -128,7 +142,6 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             is_a_process=True,
             credentials=_OPENAI,
             edits_input=False,
-            obstacle_here=codex_sandbox.obstacle,
         ),
         RuntimeFacts(
             name="anthropic-direct",

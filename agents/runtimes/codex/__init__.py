@@ -9,14 +9,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from agents import sandbox
+from agents import probes, sandbox
 from agents.events import Event, Finished
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.codex.conversation import Conversation
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import RetryPolicy
 from agents.tools.base import in_thread
-from tasks import codex_sandbox
 
 __all__ = ["Codex"]
 
@@ -35,7 +34,7 @@ class Codex:
         if kept and (result := kept.state.get("result")) is not None:
             yield Finished(str(result))
             return
-        reason, fix = await in_thread(codex_sandbox.obstacle)
+        reason, fix = await in_thread(probes.CODEX.obstacle)
         if reason:
             raise RuntimeFailed(f"{reason} {fix}")
         conversation = Conversation(

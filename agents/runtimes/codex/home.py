@@ -59,8 +59,8 @@ class Home:
         # told that this one is it.
         return self.folder / "tmp-of-commands"
 
-    @property
-    def argv(self) -> list[str]:
+    def command(self, *verb: str) -> list[str]:
+        """Return the command line by which Codex does `verb` as it is told to here."""
         given = {
             **SWITCHES,
             # Commands inherit neither: the marker finds what they start.
@@ -76,13 +76,13 @@ class Home:
             for name, value in given.items()
             for part in ("-c", f"{name}={json.dumps(value)}")
         ]
-        return [str(bundled_codex_path()), *options, "app-server"]
+        return [str(bundled_codex_path()), *options, *verb]
 
     def environment(self, endpoint: OpenAIEndpoint) -> dict[str, str]:
         names = {*HANDED_ON, *(name.lower() for name in HANDED_ON)}
         return {
             **{name: os.environ[name] for name in names if name in os.environ},
-            "PATH": os.pathsep.join(_program_folders()),
+            "PATH": _search_path(),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "HOME": str(self.folder),
             "CODEX_HOME": str(self.folder),
@@ -154,6 +154,8 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
     # that is denied: not even one that may be read is seen in there.
     denied = {folder for folder in hidden if not program.startswith(f"{folder}/")}
     access: Mapping[str, str] = {
+        # Where it is not denied, for the program is in it. What can be written could be changed.
+        ":slash_tmp": "read",
         **dict.fromkeys(_outermost(denied), "deny"),
         str(home.scratch): "write",
         str(home.workspace): "write",
@@ -161,17 +163,15 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
     return access.items()
 
 
-def _program_folders() -> list[str]:
-    """List where programs are looked for: Codex's own first.
+def _search_path() -> str:
+    """Return the PATH of Codex and its commands, on which its own bubblewrap comes first.
 
-    Of bubblewraps it takes the first one, and before 0.9 (Debian 12 has 0.8) that cannot
-    start Codex's helper by the name that it goes by: every command would fail.
+    It takes the first one, and with one before 0.9 (Debian 12 has 0.8), which cannot start its
+    helper by the name that it goes by, every command would fail.
     """
     package = bundled_codex_path().parents[1]
-    return [
-        *(str(package / name) for name in ("codex-resources", "codex-path")),
-        os.environ.get("PATH", os.defpath),
-    ]
+    own = (str(package / name) for name in ("codex-resources", "codex-path"))
+    return os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
 
 
 def _outermost(folders: set[str]) -> list[str]:

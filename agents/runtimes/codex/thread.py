@@ -40,7 +40,7 @@ class Thread:
         self._home.lay_out(self._endpoint)
         is_taken_up = self._lay_down()
         await self.server.start(
-            self._home.argv,
+            self._home.command("app-server"),
             cwd=self._assignment.workspace,
             environment=self._home.environment(self._endpoint),
         )

@@ -6,16 +6,16 @@ pytest.importorskip(
     "codex_cli_bin", reason="Codex is not installed: pip install '.[codex]'"
 )
 
+from agents import probes
 from agents.runtimes.codex import Codex
 from agents.runtimes.wire import RetryPolicy
-from tasks import codex_sandbox
 from tests.agents.performing import Performance, Person, assignment
 from tests.servers.openai import ResponsesServer
 
 
 @pytest.fixture(autouse=True)
 def _sandbox():
-    reason, fix = codex_sandbox.obstacle()
+    reason, fix = probes.CODEX.obstacle()
     if reason:
         pytest.fail(f"{reason} {fix}")
 

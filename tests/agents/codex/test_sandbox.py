@@ -1,15 +1,19 @@
 """What a command of Codex can reach, whoever allowed it."""
 
+import math
 import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from codex_cli_bin import bundled_codex_path
 
+from agents import probes
 from agents.events import ToolResult
+from agents.runtimes.codex import home, probe
 from tests.agents.codex.script import DONE, change, outputs, run
 from tests.agents.performing import Onlooker
 
@@ -105,12 +109,66 @@ async def test_the_model_is_offered_no_tools_beyond_those_we_know(play):
 
 
 def test_where_there_are_no_user_namespaces_it_says_so():
-    ask = "from tasks import codex_sandbox; print(*codex_sandbox.obstacle())"
+    ask = (
+        "import django; django.setup();"
+        "from agents import probes; print(*probes.CODEX.obstacle())"
+    )
     forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec"
     command = [
         *("unshare", "--user", "--map-root-user", "sh", "-c"),
         f'{forbid} {sys.executable} -c "{ask}"',
     ]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "stagent.settings"}
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment
+    ).stdout
     assert "The sandbox of Codex does not work here" in told
     assert "Allow user namespaces" in told
+
+
+@pytest.fixture
+def old_bubblewrap():
+    """A folder with one that cannot rename what it starts, as none before 0.9 can.
+
+    It is not in /tmp, where Codex takes none.
+    """
+    own = bundled_codex_path().parents[1] / "codex-resources" / "bwrap"
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        program = Path(folder, "bwrap")
+        program.write_text(
+            f'#!/bin/sh\n[ "$1" = --help ] && exec sh -c "{own} --help | grep -v argv0"\n'
+            f'exec {own} "$@"\n'
+        )
+        program.chmod(0o755)
+        yield folder
+
+
+async def test_codex_takes_its_own_bubblewrap_whatever_the_machine_has(
+    play, monkeypatch, old_bubblewrap
+):
+    monkeypatch.setenv("PATH", old_bubblewrap, prepend=os.pathsep)
+    assert probe.obstacle() == ("", "")
+    performance = await play(run("echo it works"), DONE)
+    assert "it works" in outputs(performance)[0]
+
+
+def test_the_probe_fails_where_a_run_would(monkeypatch, old_bubblewrap):
+    monkeypatch.setattr(home, "_search_path", lambda: f"{old_bubblewrap}:/usr/bin")
+    reason, fix = probe.obstacle()
+    assert reason.startswith("The sandbox of Codex does not work here (")
+    assert fix
+
+
+def test_a_probe_leaves_nothing(tmp_path):
+    probe.obstacle()
+    assert list((tmp_path / "agents").iterdir()) == []
+    assert list((tmp_path / "workspaces").iterdir()) == []
+
+
+async def test_where_the_sandbox_does_not_work_a_run_fails_and_says_so(
+    play, monkeypatch
+):
+    monkeypatch.setattr(probes.CODEX, "_told", ("It does not work.", "Mend it."))
+    monkeypatch.setattr(probes.CODEX, "_due_at", math.inf)
+    performance = await play(run("true"), DONE)
+    assert performance.failure == "It does not work. Mend it."

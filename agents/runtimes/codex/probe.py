@@ -1,0 +1,41 @@
+"""Whether Codex can put its commands into its sandbox on this machine.
+
+Where it cannot, each command fails while the agent goes on as if all were well.
+"""
+
+from agents import probes, sandbox
+from agents.runtimes.codex.home import PERMISSIONS, Home, new_home
+from agents.runtimes.openai_endpoint import DEFAULT_MODEL, VENDOR_URL, OpenAIEndpoint
+
+# Nothing is sent anywhere.
+ENDPOINT = OpenAIEndpoint(VENDOR_URL, DEFAULT_MODEL, api_key="none")
+FIX = (
+    "Allow user namespaces: `sysctl user.max_user_namespaces` must not be 0; on Ubuntu set"
+    " kernel.apparmor_restrict_unprivileged_userns=0; in Docker run with"
+    " --security-opt seccomp=unconfined."
+)
+
+
+def obstacle() -> tuple[str, str]:
+    """Return why no sandbox works here and what mends it; nothing where one does."""
+    with probes.workspace() as workspace:
+        home = new_home(workspace, sandbox.agent_homes())
+        try:
+            problem = _problem(home)
+        finally:
+            sandbox.kill_marked(home.marker, None)
+            home.remove()
+    if problem:
+        return f"The sandbox of Codex does not work here ({problem}).", FIX
+    return "", ""
+
+
+def _problem(home: Home) -> str:
+    """Run a command as a run does: in the home of one, with all that is denied in there."""
+    home.lay_out(ENDPOINT)
+    where = ("-P", PERMISSIONS, "-C", str(home.workspace))
+    return probes.failure_of(
+        home.command("sandbox", *where, "--", "/bin/true"),
+        folder=home.workspace,
+        environment=home.environment(ENDPOINT),
+    )
