@@ -15,7 +15,7 @@ from agents.database import until_written
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
-from ledger import budgets
+from agents.spending import RunSpending
 from tasks import endings
 from tasks.endings import Outcome
 from tasks.exceptions import LeaseLost
@@ -36,10 +36,6 @@ class Stop(enum.Enum):
 
 class GivenUp(Exception):
     """The end of a run is not written: the database does not answer, and the worker must go."""
-
-
-class BudgetUsedUp(RuntimeFailed):
-    pass
 
 
 class Execution:
@@ -160,8 +156,11 @@ class Execution:
     async def _work(self) -> str:
         job, gate = await until_written(self._begin)
         self.gate = gate
+        budget = job.budget_microdollars
+        spending = RunSpending(self.recorder, budget_microdollars=budget)
+        assignment = replace(job.assignment, spending=spending)
         runtime = await runtimes.load(self.run.runtime)
-        performance = runtime.perform(job.assignment, gate.ask)
+        performance = runtime.perform(assignment, gate.ask)
         async with aclosing(performance):
             async for event in performance:
                 if isinstance(event, events.Finished):
@@ -169,22 +168,18 @@ class Execution:
                 if isinstance(event, events.UsageSoFar | events.UsageReported):
                     self.recorder.hold(event)
                 if not isinstance(event, events.UsageSoFar):
-                    await until_written(self._record, event, job)
+                    await until_written(self._record, event, spending)
         raise RuntimeFailed("The agent stopped without a result.")
 
     def _begin(self) -> tuple[Job, Gate]:
         job = prepare(self.run)
         return job, Gate(self.recorder, job.profile)
 
-    def _record(self, event: events.Recorded, job: Job) -> None:
+    def _record(self, event: events.Recorded, spending: RunSpending) -> None:
         self.recorder.record(event)
         # Between a turn that is safely written down and the request for the next one.
         if isinstance(event, events.CheckpointReached) and event.will_continue:
-            limit = job.budget_microdollars
-            if exceeded := budgets.exceeded_by(
-                self.run.task_id, run_id=self.run.pk, task_limit_microdollars=limit
-            ):
-                raise BudgetUsedUp(f"{exceeded} Then resume.")
+            spending.check()
 
 
 def _storable(outcome: Outcome) -> Outcome:

@@ -95,6 +95,12 @@ def exceeded_by(
     return _exceeded(_budgets(**applying, except_task=task_id, now=now), now)
 
 
+def reserved_by(task_id: UUID, *, run_id: UUID) -> int:
+    """Return what the task's run has set aside and not spent yet, in microdollars."""
+    held = Reservation.objects.filter(task_id=task_id, run_id=run_id)
+    return held.values_list("amount_microdollars", flat=True).first() or 0
+
+
 # Compiled once: each start and each turn of each run asks.
 _spent_query = Prepared(
     lambda task_id: (

@@ -1,12 +1,13 @@
 """What every runtime is given and must do."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from agents.events import Event
+from agents.events import Event, UsageReported, UsageSoFar
+from ledger.pricing import Usage
 
 JSON = dict[str, Any]
 
@@ -36,9 +37,26 @@ class Checkpoint:
     items: list[JSON]
 
 
+class Spending:
+    """What a run spends, for a runtime that makes several requests at once.
+
+    This one has no limit and keeps nothing.
+    """
+
+    def hold(self, event: UsageSoFar | UsageReported) -> None:
+        """Keep what a request used, so that it is booked even if nobody takes the event."""
+
+    async def has_room(self, in_flight: Sequence[Usage]) -> bool:
+        """Tell if a request may start beside others, of which each uses so much at most.
+
+        Raise RuntimeFailed where none may at all, as the budget is used up.
+        """
+        return True
+
+
 @dataclass(frozen=True)
 class Assignment:
-    """What a runtime is given: plain data, no model."""
+    """What a runtime is given: plain data, no model, and the one who knows what is left."""
 
     task_id: UUID
     run_id: UUID
@@ -48,6 +66,7 @@ class Assignment:
     max_turns: int  # requests to the model in this run
     tools: tuple[str, ...]  # of the direct runtimes' own: read, list, search, ...
     checkpoint: Checkpoint | None = None
+    spending: Spending = field(default_factory=Spending, compare=False)
     # For agents that take their turn again where they are taken up: see `build_reminder`.
     reminder: str = ""
 

@@ -9,6 +9,7 @@ from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.base import AskPermission, ToolCall
 from agents.runtimes.claude_code import calls
+from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.options import for_every_tool
 from agents.runtimes.claude_code.reading import Reader
 from agents.workspace import Workspace
@@ -20,12 +21,14 @@ class Desk:
         ask: AskPermission,
         workspace: Workspace,
         reader: Reader,
+        meter: Meter,
         told: asyncio.Queue[Event],  # what is to be written down first
     ) -> None:
         self.is_closed = False  # nobody takes events any more
         self._ask = ask
         self._workspace = workspace
         self._reader = reader
+        self._meter = meter
         self._told = told
         self._asking = 0
         self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
@@ -44,9 +47,8 @@ class Desk:
         }
 
     async def may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
-        # The CLI asks before it tells what the request cost.
-        await self._reader.answered.wait()
-        await self._told.join()
+        # The CLI asks before the answer is whole, and it is known what that cost.
+        await self._meter.answered(context.agent_id or "")
         call_id = context.tool_use_id or ""
         call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
         self._asking += 1

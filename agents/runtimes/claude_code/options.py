@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import httpx2
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
 from agents import embedded, sandbox
@@ -11,7 +12,12 @@ from agents.runtimes.base import Assignment
 from agents.runtimes.claude_code.calls import TOOLS
 from agents.runtimes.claude_code.session import KeptSession
 
-API_TIMEOUT_MS = 120_000
+# The longest that an answer takes to begin; of the embedded model, which does one after the
+# other, longer. The CLI itself waits on: a request may be held until others are answered.
+ANSWER_SECONDS, EMBEDDED_ANSWER_SECONDS = 120.0, 900.0
+API_TIMEOUT_MS = 86_400_000
+SOCKET = "provider.sock"  # in the run's own folder
+NO_KEY = "kept-by-stagent"
 # One result of Edit holds the whole file.
 MAX_LINE_BYTES = 64 * 2**20
 # The CLI's own settings, each for a reason that was measured.
@@ -52,21 +58,29 @@ def environment(
 ) -> dict[str, str]:
     """List all that the CLI and its commands see of an environment."""
     given = {name: os.environ[name] for name in NETWORK if os.environ.get(name)}
-    if endpoint.api_key:
-        given["ANTHROPIC_API_KEY"] = endpoint.api_key
-    if endpoint.auth_token:
-        given["ANTHROPIC_AUTH_TOKEN"] = endpoint.auth_token
     if endpoint.is_embedded:
         given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(embedded.MAX_OUTPUT_TOKENS)
-        given["API_TIMEOUT_MS"] = "900000"  # it does one request after the other
     return {
         **confinement.environment(),
         **SETTINGS,
         "CLAUDE_CONFIG_DIR": f"{confinement.shown_scratch}/config",
         "CLAUDE_CODE_MAX_RETRIES": str(retries),
-        "ANTHROPIC_BASE_URL": endpoint.url,
+        # By name the provider's own, for which the CLI asks as it would; in the clear, since
+        # it goes through the socket.
+        "ANTHROPIC_BASE_URL": _in_the_clear(endpoint.url),
+        "ANTHROPIC_UNIX_SOCKET": f"{confinement.shown_scratch}/{SOCKET}",
+        endpoint.key_name: NO_KEY,
         **given,
     }
+
+
+def wait_of(endpoint: AnthropicEndpoint) -> float:
+    """Return how long an answer may take to begin, in seconds."""
+    return EMBEDDED_ANSWER_SECONDS if endpoint.is_embedded else ANSWER_SECONDS
+
+
+def _in_the_clear(url: str) -> str:
+    return str(httpx2.URL(url).copy_with(scheme="http", username=None, password=None))
 
 
 def options(

@@ -23,6 +23,8 @@ from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.desk import Desk
+from agents.runtimes.claude_code.gateway import Gateway
+from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
 from agents.runtimes.wire import RetryPolicy
@@ -50,11 +52,19 @@ class AgentRun:
         self._session = session
         self._policy = policy
         self._workspace = Workspace(assignment.workspace)
-        self._reader = Reader(session, provider=endpoint.provider, model=endpoint.model)
+        self._reader = Reader(model=endpoint.model)
         # Read by us alone, and never full: the SDK stops reading when nobody takes what
         # it has read, and then neither answers nor interrupts get through.
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._desk = Desk(ask, self._workspace, self._reader, self._events)
+        meter = Meter(
+            assignment,
+            endpoint,
+            report=self._events.put_nowait,
+            is_booked=self._events.join,
+            checkpoint=lambda: session.checkpoint(will_continue=True),
+        )
+        self._gateway = Gateway(endpoint, meter, answer_seconds=cli.wait_of(endpoint))
+        self._desk = Desk(ask, self._workspace, self._reader, meter, self._events)
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
         session.report_to(self._events.put_nowait)
@@ -67,7 +77,10 @@ class AgentRun:
         await in_thread(sandbox.find_bubblewrap)
         confinement = await in_thread(sandbox.confine, self._workspace.root)
         try:
-            async with aclosing(self._in(confinement, starting)) as performance:
+            async with (
+                self._gateway.open(Path(confinement.scratch) / cli.SOCKET),
+                aclosing(self._in(confinement, starting)) as performance,
+            ):
                 async for event in performance:
                     yield event
         finally:
@@ -176,17 +189,24 @@ class AgentRun:
                 self._result = message
 
     async def _next(self, reading: asyncio.Task[None]) -> Event | None:
-        """Return the next event, None once the CLI has no more to say."""
+        """Return the next event, None once the CLI has no more to say.
+
+        Raise what it is refused: a request beyond the limits ends the run.
+        """
+        refusal = self._gateway.refusal
+        ends: list[asyncio.Future[Any]] = [reading, refusal]
         while True:
             getting = asyncio.ensure_future(self._events.get())
             try:
                 await asyncio.wait(
-                    {getting, reading},
+                    [getting, *ends],
                     timeout=SILENCE_SECONDS,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if getting.done():
                     return getting.result()
+                if refusal.done():
+                    raise refusal.result()
                 if reading.done():
                     return None
             finally:

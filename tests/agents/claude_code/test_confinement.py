@@ -31,12 +31,14 @@ async def test_commands_see_nothing_of_the_workers_environment(
 ):
     monkeypatch.setenv("DATABASE_URL", "postgres://secret")
     monkeypatch.setenv("STAGENT_SECRET_KEY", "secret")
-    async with serving(bash("env"), Reply("Done.")):
+    async with serving(bash("env"), Reply("Done.")) as server:
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path))
     seen = {line.partition("=")[0] for line in output(performance).splitlines()}
     assert "HOME" in seen
     assert "secret" not in output(performance)
+    assert "sk-test" not in output(performance)
+    assert {request.headers["x-api-key"] for request in server.requests} == {"sk-test"}
     assert f"HOME={os.environ['HOME']}" not in output(performance)
 
 
@@ -181,12 +183,25 @@ def _folder(process):
 
 
 async def test_nothing_is_left_in_the_folder_for_temporary_files(
-    runtime, serving, tmp_path, monkeypatch
+    runtime, serving, tmp_path_factory, monkeypatch
 ):
-    monkeypatch.setattr(sandbox, "_SCRATCH", str(tmp_path / "scratch-"))
-    workspace = tmp_path / "workspace"
+    folder = tmp_path_factory.mktemp("t")  # short: of a socket's name there is not much
+    monkeypatch.setattr(sandbox, "_SCRATCH", str(folder / "s-"))
+    workspace = folder / "workspace"
     workspace.mkdir()
     async with serving(Reply("Done.")):
-        await Performance(runtime).run(assignment(workspace))
-    assert [file.name for file in tmp_path.iterdir()] == ["workspace"]
+        seen = await Performance(runtime).run(assignment(workspace))
+    assert seen[-1] == Finished("Done.")
+    assert [file.name for file in folder.iterdir()] == ["workspace"]
     assert list(workspace.iterdir()) == []
+
+
+async def test_a_folder_whose_name_is_too_long_for_a_socket_is_named(
+    runtime, serving, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sandbox, "_SCRATCH", str(tmp_path / ("s" * 100)))
+    async with serving(Reply("Done.")) as server:
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
+    assert "Set TMPDIR to a shorter one" in performance.failure
+    assert server.requests == []

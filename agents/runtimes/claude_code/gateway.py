@@ -1,0 +1,167 @@
+"""The one way from the CLI to its provider: a socket of ours, through which every request goes.
+
+So each is admitted and booked, whichever agent makes it and however often it is tried; and
+the key stays here: neither the CLI nor the commands that it runs ever have it.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import httpx2
+from aiohttp import web
+
+from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
+from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.claude_code.metering import Meter, Request
+from agents.tools.base import in_thread
+
+MESSAGES, COUNT_TOKENS = "/v1/messages", "/v1/messages/count_tokens"
+AGENT = "X-Claude-Code-Agent-Id"  # of a helper; the main agent sends none
+CONNECT_SECONDS = 30.0
+LARGEST_REQUEST = 256 * 2**20  # bytes
+LONGEST_PATH = 107  # bytes, of a socket's name
+# Of a request or an answer what is between two neighbours only.
+NOT_PASSED = {
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "host",
+    "keep-alive",
+    "transfer-encoding",
+    "x-api-key",
+}
+
+
+class Gateway:
+    def __init__(
+        self, endpoint: AnthropicEndpoint, meter: Meter, *, answer_seconds: float
+    ) -> None:
+        self._endpoint = endpoint
+        self._meter = meter
+        self._answer_seconds = answer_seconds  # the longest wait for an answer's begin
+        self._url = httpx2.URL(endpoint.url)
+        self.refusal: asyncio.Future[RuntimeFailed] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    @asynccontextmanager
+    async def open(self, socket: Path) -> AsyncIterator[None]:
+        """Listen at `socket`, in a folder that nobody else can enter."""
+        if len(os.fsencode(socket)) > LONGEST_PATH:
+            raise RuntimeFailed(
+                f"The folder for temporary files has too long a name for a socket in it:"
+                f" {socket.parent}. Set TMPDIR to a shorter one and restart the server."
+            )
+        app = web.Application(client_max_size=LARGEST_REQUEST)
+        base = self._url.path.rstrip("/")
+        app.router.add_post(base + MESSAGES, self._metered)
+        app.router.add_post(base + COUNT_TOKENS, self._free)
+        runner = web.AppRunner(
+            app, handler_cancellation=True, shutdown_timeout=0, access_log=None
+        )
+        timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
+        async with httpx2.AsyncClient(timeout=timeout, verify=_trusted()) as client:
+            self._client = client
+            await runner.setup()
+            try:
+                await web.UnixSite(runner, str(socket)).start()
+                # The agent may run as another user than we do.
+                await in_thread(socket.chmod, 0o666)
+                yield
+            finally:
+                await runner.cleanup()
+
+    async def _metered(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        try:
+            metered = await self._meter.enter(request.headers.get(AGENT, ""), body)
+        except RuntimeFailed as refusal:
+            if not self.refusal.done():
+                self.refusal.set_result(refusal)
+            await asyncio.Future()  # no answer: the run is over in a moment
+        try:
+            return await self._answer(request, body, metered)
+        finally:
+            self._meter.leave(metered)
+
+    async def _free(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, await request.read(), None)
+
+    async def _answer(
+        self, request: web.Request, body: bytes, metered: Request | None
+    ) -> web.StreamResponse:
+        response = web.StreamResponse()
+        try:
+            asked = self._asked(request, body)
+            async with asyncio.timeout(self._answer_seconds):
+                answer = await self._client.send(asked, stream=True)
+            try:
+                response = web.StreamResponse(
+                    status=answer.status_code, headers=_passed(answer.headers)
+                )
+                await response.prepare(request)
+                await self._pass_on(answer, response, metered)
+            finally:
+                await answer.aclose()
+        except (httpx2.HTTPError, TimeoutError):
+            # As the provider does it to us; the CLI knows how often to try again.
+            if request.transport:
+                request.transport.abort()
+        return response
+
+    async def _pass_on(
+        self,
+        answer: httpx2.Response,
+        response: web.StreamResponse,
+        metered: Request | None,
+    ) -> None:
+        is_stream = "event-stream" in answer.headers.get("content-type", "")
+        whole = b""
+        async for chunk in answer.aiter_bytes():
+            if metered and is_stream:
+                self._meter.take(metered, chunk)
+            elif metered and answer.status_code == httpx2.codes.OK:
+                whole += chunk
+            await response.write(chunk)
+        if whole and metered:
+            self._meter.leave(metered, whole)
+        await response.write_eof()
+
+    def _asked(self, request: web.Request, body: bytes) -> httpx2.Request:
+        return self._client.build_request(
+            request.method,
+            self._url.copy_with(raw_path=request.raw_path.encode()),
+            content=body,
+            headers={
+                **_passed(request.headers),
+                "accept-encoding": "identity",
+                **self._credential(),
+            },
+        )
+
+    def _credential(self) -> dict[str, str]:
+        if self._endpoint.auth_token:
+            return {"authorization": f"Bearer {self._endpoint.auth_token}"}
+        return {"x-api-key": self._endpoint.api_key or ""}
+
+
+def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value for name, value in headers.items() if name.lower() not in NOT_PASSED
+    }
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return the authorities that are trusted, made once: it takes a while."""
+    context = httpx2.create_ssl_context()
+    if extra := os.environ.get("NODE_EXTRA_CA_CERTS"):  # the CLI's name for more
+        context.load_verify_locations(extra)
+    return context
