@@ -122,8 +122,23 @@ class WaitingFor(Answer):
     since = drf.DateTimeField()
 
 
+def _error() -> drf.CharField:
+    return _maybe_text(help_text="Why the last run failed, if the task is failed.")
+
+
+def _runtime() -> drf.CharField:
+    return _maybe_text(help_text="The runtime that really ran, last.")
+
+
+def _profile() -> drf.CharField:
+    return _maybe_text(help_text="The profile that really ran, last.")
+
+
 class TaskWithUsage(Task):
     result = _maybe_text()
+    error = _error()
+    runtime = _runtime()
+    profile = _profile()
     resumeCount = drf.IntegerField()
     maxTurns = drf.IntegerField(allow_null=True)
     maxBudgetUsd = drf.FloatField(allow_null=True)
@@ -139,6 +154,9 @@ class Output(Answer):
     status = _enum(*Status.values)
     result = _text()
     contentType = _enum("text", "markdown", "code", "json", "unknown")
+    error = _error()
+    runtime = _runtime()
+    profile = _profile()
 
 
 class LogEntry(Answer):

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
+from tasks.models.project import is_name_in_url
 from tasks.zod import Invalid
 
 DEFAULT_LIMIT = 100
@@ -64,8 +65,9 @@ def _read_urgency(cursor: str) -> Place:
 def _read_time(cursor: str) -> Place:
     microseconds, _, last_id = cursor.partition(".")
     # 16 digits are enough until the year 2286; with more, dates come to an end.
-    if not (microseconds.isdecimal() and len(microseconds) <= 16):
-        raise ValueError(microseconds)
+    is_time = microseconds.isascii() and microseconds.isdigit()
+    if not is_time or len(microseconds) > 16 or not is_name_in_url(last_id):
+        raise ValueError(cursor)
     return _EPOCH + timedelta(microseconds=int(microseconds)), last_id
 
 
@@ -74,7 +76,9 @@ def _time_cursor(row: Any) -> str:
 
 
 def _read_name(cursor: str) -> Place:
-    last_id, _, name = cursor.partition("/")  # which an id cannot contain
+    last_id, slash, name = cursor.partition("/")  # which an id cannot contain
+    if not slash or not is_name_in_url(last_id):
+        raise ValueError(cursor)
     return name, last_id
 
 

@@ -70,6 +70,11 @@ _USAGE_COLUMNS = {
     "finishedAt": _of_all(_RUNS, IsoText(Max("finished_at"))),
     "unpricedRequests": _of_all(_ENTRIES, Sum(_SIGN, filter=Q(cost_microdollars=None))),
 }
+# What really ran, last.
+_LAST_RUN_COLUMNS = {
+    name: Subquery(_RUNS.order_by("-attempt").values(name)[:1])
+    for name in ("error", "runtime", "profile")
+}
 _WAITING_COLUMNS = {
     "notificationId": Subquery(_WAITING.order_by("created_at").values("pk")[:1]),
     "toolName": Subquery(_WAITING.order_by("created_at").values("tool_name")[:1]),
@@ -148,7 +153,8 @@ def _of_one(*columns: Any) -> Prepared:
 
 _detail_query = _of_one(JsonText(**_LISTED, **_DETAILS))
 _waiting_query = _of_one(*_WAITING_COLUMNS.values())
-_usage_query = _of_one(*_USAGE_COLUMNS.values())
+_usage_query = _of_one(*_USAGE_COLUMNS.values(), *_LAST_RUN_COLUMNS.values())
+_last_run_query = _of_one(*_LAST_RUN_COLUMNS.values())
 
 
 def of(task_id: UUID) -> JSON | None:
@@ -165,9 +171,16 @@ def of(task_id: UUID) -> JSON | None:
     task["waitingFor"] = (
         _waiting_for(task_id) if task["status"] == Status.RUNNING else None
     )
-    if task.pop("hasRun") and (usage := _usage(task_id)):
-        task["usage"] = usage
+    usage, last_run = _after_runs(task_id) if task.pop("hasRun") else ({}, ())
+    task |= _shown_run(task["status"], last_run)
+    if usage.get("modelId"):
+        task["usage"] = _shown_usage(usage)
     return task
+
+
+def last_run_of(task: Task) -> JSON:
+    """Return what ran, last, and why it failed if it did; nulls if nothing did."""
+    return _shown_run(task.status, _last_run_query.first(task_id=task.pk) or ())
 
 
 def _waiting_for(task_id: UUID) -> JSON | None:
@@ -175,10 +188,20 @@ def _waiting_for(task_id: UUID) -> JSON | None:
     return dict(zip(_WAITING_COLUMNS, row, strict=True)) if row and row[0] else None
 
 
-def _usage(task_id: UUID) -> JSON | None:
-    row = _usage_query.first(task_id=task_id)
-    usage = dict(zip(_USAGE_COLUMNS, row or (), strict=True)) if row else {}
-    return _shown_usage(usage) if usage.get("modelId") else None
+def _after_runs(task_id: UUID) -> tuple[JSON, Row]:
+    """Return what a task used, and its last run as `_shown_run()` takes it."""
+    row = _usage_query.first(task_id=task_id) or ()
+    count = len(_USAGE_COLUMNS)
+    return dict(zip(_USAGE_COLUMNS, row, strict=False)), row[count:]
+
+
+def _shown_run(status: str, row: Row) -> JSON:
+    error, runtime, profile = row or (None, None, None)
+    return {
+        "error": (error or None) if status == Status.FAILED else None,
+        "runtime": runtime or None,
+        "profile": profile or None,
+    }
 
 
 def _shown_usage(usage: JSON) -> JSON:
@@ -186,6 +209,8 @@ def _shown_usage(usage: JSON) -> JSON:
     # PostgreSQL sums to a Decimal.
     for name in ("inputTokens", "outputTokens", "costMicros"):
         usage[name] = None if usage[name] is None else int(usage[name])
+    if not unpriced:
+        usage["costMicros"] = usage["costMicros"] or 0
     total = usage["inputTokens"] + usage["outputTokens"]
     more = {"unpricedRequests": unpriced} if unpriced else {}
     return {**usage, "totalTokens": total, **more}

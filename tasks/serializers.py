@@ -16,8 +16,8 @@ def _title(**kwargs: Any) -> zod.String:
     return zod.String(min_length=1, max_length=200, **kwargs)
 
 
-def _description() -> zod.String:
-    return zod.String(required=False, max_length=2000)
+def _description(**kwargs: Any) -> zod.String:
+    return zod.String(required=False, max_length=2000, **kwargs)
 
 
 def _priority(**kwargs: Any) -> zod.Integer:
@@ -29,19 +29,21 @@ def _priority(**kwargs: Any) -> zod.Integer:
 def _max_turns() -> zod.Integer:
     return zod.Integer(
         required=False,
+        allow_null=True,
         min_value=1,
         max_value=1000,
-        help_text="Requests to the model; a resume may make as many again.",
+        help_text="Requests to the model; a resume may make as many again. Null: the default.",
     )
 
 
 def _max_budget() -> zod.Number:
     return zod.Number(
         required=False,
+        allow_null=True,
         min_value=0,
         min_is_exclusive=True,
         max_value=10_000,
-        help_text="US dollars, more than 0.",
+        help_text="US dollars, more than 0. Null: the default.",
     )
 
 
@@ -72,6 +74,9 @@ class UpdateTask(zod.Serializer):
     documentIds = _documents(help_text="All that are to be attached; the rest is not.")
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
+    projectId = zod.String(
+        required=False, allow_null=True, help_text="Null: of no project."
+    )
 
 
 def _page_limit() -> zod.IntegerText:
@@ -111,7 +116,9 @@ class Respond(zod.Serializer):
     behavior = zod.Enum(("allow", "deny"))
     message = zod.String(required=False, help_text="For the agent.")
     updatedInput = zod.Record(
-        required=False, help_text="In place of what the tool was given."
+        required=False,
+        help_text="Merged into what the tool was given: what is not named stays. Only keys"
+        " that it has, with values of the same type.",
     )
     alwaysAllow = zod.Boolean(required=False)
     permissionPattern = zod.String(
@@ -126,13 +133,18 @@ class CreateRule(zod.Serializer):
         help_text="write:/reports/*, run:git log *, fetch:https://example.com/**, mcp:server/tool.",
     )
     effect = zod.Enum(PermissionRule.Effect.values)
-    taskId = zod.String(required=False, help_text="For this task only.")
-    projectId = zod.String(required=False, help_text="For this project's tasks only.")
+    taskId = zod.String(
+        required=False, allow_null=True, help_text="For this task only."
+    )
+    projectId = zod.String(
+        required=False, allow_null=True, help_text="For this project's tasks only."
+    )
     expiresAt = zod.String(
         required=False,
+        allow_null=True,
         pattern=r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)",
         hint="Invalid datetime",
-        help_text="ISO 8601, with Z or an offset; left out, the rule never expires.",
+        help_text="ISO 8601, with Z or an offset; left out or null, the rule never expires.",
     )
 
 
@@ -153,12 +165,12 @@ class CreateProject(zod.Serializer):
         hint=str(NAME_IN_URL.message),
     )
     name = zod.String(min_length=1, max_length=200)
-    description = _description()
+    description = _description(allow_null=True)
 
 
 class UpdateProject(zod.Serializer):
     name = zod.String(required=False, min_length=1, max_length=200)
-    description = _description()
+    description = _description(allow_null=True)
 
 
 def _limit(**kwargs: Any) -> zod.Number:
@@ -170,7 +182,10 @@ def _limit(**kwargs: Any) -> zod.Number:
 class CreateBudget(zod.Serializer):
     scope = zod.Enum(Scope.values)
     scopeId = zod.String(
-        required=False, max_length=255, help_text="The runtime's or project's id."
+        required=False,
+        allow_null=True,
+        max_length=255,
+        help_text="The runtime's or project's id.",
     )
     period = zod.Enum(Period.values)
     limitUsd = _limit()

@@ -70,7 +70,10 @@ class Serializer(serializers.Serializer[Any]):
 
 
 class ZodField(serializers.Field[Any, Any, Any, Any], ABC):
-    """A field that keeps nothing of a request, so that one instance serves all of them."""
+    """A field that keeps nothing of a request, so that one instance serves all of them.
+
+    With `allow_null` it is `nullable()`: null is a value, which clears what it stands for.
+    """
 
     @abstractmethod
     def check(self, value: Any, issues: list[str]) -> Any:
@@ -80,6 +83,8 @@ class ZodField(serializers.Field[Any, Any, Any, Any], ABC):
         """Check `value`, or return the default if it may be, and is, absent."""
         if value is empty and not self.required:
             return self.default
+        if value is None and self.allow_null:
+            return None
         return self.check(value, issues)
 
     def run_validation(self, data: Any = empty) -> Any:

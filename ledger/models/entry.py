@@ -49,7 +49,8 @@ class Totals:
     cache_write_tokens: int
     cache_write_1h_tokens: int
     output_tokens: int
-    cost_microdollars: int | None  # of the requests whose cost is known; None: of none
+    # Of the requests whose cost is known; None: there are requests, and it is of none.
+    cost_microdollars: int | None
     requests: int
     unpriced_requests: int
     last_model: str
@@ -133,6 +134,8 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
             # The last: those after it would take the sum for the column.
             cost_microdollars=Sum("cost_microdollars"),
         )
+        if not sums["unpriced_requests"]:
+            sums["cost_microdollars"] = sums["cost_microdollars"] or 0
         counts = {count: sums.pop(f"sum_of_{count}") for count in COUNTS}
         requests = self.filter(corrects=None).order_by("-pk")
         return Totals(

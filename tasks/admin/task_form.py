@@ -15,7 +15,7 @@ from unfold.widgets import (
 
 from ledger.pricing import dollars
 from tasks import catalog
-from tasks.models import Task
+from tasks.models import Status, Task
 from tasks.models.task import DEFAULT_MAX_TURNS
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ class TaskForm(BaseForm):
         )
         if problem:
             self.add_error("agent_profile", problem)
+        if "project" in self.changed_data and self.instance.status == Status.RUNNING:
+            message = "The project of a running task cannot be changed."
+            self.add_error("project", message)
         return data
 
     def changed_columns(self) -> set[str]:

@@ -38,7 +38,7 @@ class BudgetViewSet(ViewSet):
     def create(self, request: Request) -> Response:
         """Set a limit on everything, one runtime or one project, a day or a month."""
         data = validate_create(json_body(request))
-        scope, scope_id = data["scope"], data.get("scopeId", "")
+        scope, scope_id = data["scope"], data.get("scopeId") or ""
         _check_scope(scope, scope_id)
         try:
             with transaction.atomic():

@@ -43,7 +43,7 @@ class ProjectViewSet(ViewSet):
     @extend_schema(request=CreateProject, responses={201: answers.Project})
     def create(self, request: Request) -> Response:
         """Create a project, under an id of the client's choice if it gives one."""
-        data = validate_create(json_body(request))
+        data = _columns(validate_create(json_body(request)))
         try:
             with transaction.atomic():
                 project = Project.objects.create(**data)
@@ -60,7 +60,7 @@ class ProjectViewSet(ViewSet):
     @extend_schema(request=UpdateProject, responses={200: answers.Project})
     def partial_update(self, request: Request, project_id: str) -> Response:
         get_project(project_id)
-        data = validate_update(json_body(request))
+        data = _columns(validate_update(json_body(request)))
         if data:
             project = Project.objects.filter(pk=project_id)
             project.update(updated_at=timezone.now(), **data)
@@ -74,6 +74,10 @@ class ProjectViewSet(ViewSet):
             rights.require(request, rights.DELETE_RULES)
         project.delete()
         return Response({"success": True})
+
+
+def _columns(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: "" if value is None else value for name, value in data.items()}
 
 
 def _shown(project: Project) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class RuleViewSet(ViewSet):
     @extend_schema(request=CreateRule, responses={201: answers.Rule})
     def create(self, request: Request) -> Response:
         """Allow or deny what matches a pattern, for a task, a project or everywhere."""
-        data = validate_create(json_body(request))
+        body = validate_create(json_body(request))
+        data = {name: value for name, value in body.items() if value is not None}
         rule = PermissionRule(
             pattern=data["pattern"],
             effect=data["effect"],

@@ -32,18 +32,17 @@ def changes_of(data: JSON) -> JSON:
     """Return the columns that a body names, with their values."""
     changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
     if "maxBudgetUsd" in data:
-        changes["max_budget_microdollars"] = max(
-            1, round(data["maxBudgetUsd"] * 1_000_000)
+        budget = data["maxBudgetUsd"]
+        changes["max_budget_microdollars"] = (
+            None if budget is None else max(1, round(budget * 1_000_000))
         )
     return changes
 
 
 def check_references(data: JSON) -> None:
     """Raise Invalid if the project or the profile that a body names is not there."""
-    if (
-        "projectId" in data
-        and _project_query.first(project_id=data["projectId"]) is None
-    ):
+    project_id = data.get("projectId")
+    if project_id is not None and _project_query.first(project_id=project_id) is None:
         raise Invalid.field("projectId", "Project not found")
     profile = data.get("agentProfile")
     if profile and catalog.profile(profile) is None:

@@ -16,6 +16,7 @@ from tasks import answers, lifecycle, paging, provenance, representation, rights
 from tasks.authentication import actor
 from tasks.bodies import json_body
 from tasks.content_type import content_type_of
+from tasks.exceptions import Refused
 from tasks.models import Document, Status, Task
 from tasks.models.task import change, fetch, insert
 from tasks.responses import Response
@@ -124,12 +125,13 @@ class TaskViewSet(ViewSet):
             )
         documents = documents_of(data["documentIds"]) if "documentIds" in data else None
         changes = changes_of(data)
+        _sources(task, changes)  # refuses before anything is written
         # Each of them alone is whole by itself.
         with nullcontext() if documents is None else transaction.atomic():
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
             elif changes or documents is not None:
-                change(task.pk, **changes)
+                _write(task, changes)
             if documents is not None:
                 task.documents.set(documents)
 
@@ -165,7 +167,7 @@ class TaskViewSet(ViewSet):
 
     @extend_schema(responses={200: answers.Output})
     def output(self, request: Request, task_id: str) -> Response:
-        """Get the result and what kind of text it is."""
+        """Get the result, what kind of text it is, what ran and why it failed if it did."""
         task = get_task(task_id)
         return Response(
             {
@@ -173,6 +175,7 @@ class TaskViewSet(ViewSet):
                 "status": task.status,
                 "result": task.result,
                 "contentType": content_type_of(task.result),
+                **representation.last_run_of(task),
             }
         )
 
@@ -236,6 +239,23 @@ def _check_rights(request: Request, data: JSON) -> None:
     """Raise PermissionDenied where a task would show its agent what its author may not see."""
     if data.get("documentIds"):
         rights.require(request, rights.VIEW_DOCUMENTS)
+
+
+def _write(task: Task, changes: JSON) -> None:
+    if not change(task.pk, sources=_sources(task, changes), **changes):
+        _sources(get_task(str(task.pk)), changes)  # says what came between
+
+
+def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
+    """Return the statuses in which the changes may be made, none for all, or raise Refused.
+
+    What a run costs is held, and booked, for the project that it started in.
+    """
+    if changes.get("project_id", task.project_id) == task.project_id:
+        return ()
+    if task.status == Status.RUNNING:
+        raise Refused("The project of a running task cannot be changed.")
+    return tuple(status for status in Status if status != Status.RUNNING)
 
 
 def _filters(query: JSON) -> JSON:

@@ -32,6 +32,9 @@ LISTED = {
 }
 DETAILED = LISTED | {
     "result",
+    "error",
+    "runtime",
+    "profile",
     "resumeCount",
     "maxTurns",
     "maxBudgetUsd",

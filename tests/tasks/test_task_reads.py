@@ -85,9 +85,9 @@ def test_what_was_corrected_does_not_count(api, factory):
     task = RunFactory().task
     entry = LedgerEntryFactory(task_id=task.pk, usage=factory())
     LedgerEntry.objects.correct(entry, reason="booked twice")
-    usage = read(api, task).get("usage", {"totalTokens": 0, "costMicros": None})
+    usage = read(api, task).get("usage", {"totalTokens": 0, "costMicros": 0})
     assert usage["totalTokens"] == 0
-    assert not usage["costMicros"]
+    assert usage["costMicros"] == 0
     assert not usage.get("unpricedRequests")
 
 
@@ -119,7 +119,39 @@ def test_output_tells_how_to_render_it(api, result, content_type):
         "status": "completed",
         "result": result,
         "contentType": content_type,
+        "error": None,
+        "runtime": None,
+        "profile": None,
     }
+
+
+RAN = ("error", "runtime", "profile")
+
+
+@pytest.mark.parametrize("what", ["", "/output"])
+def test_a_failed_task_says_why_and_what_really_ran(api, what):
+    task = TaskFactory(status="failed", assigned_agent="", agent_profile="")
+    RunFactory(task=task, status="lost", error="gone", runtime="echo")
+    last = {"runtime": "ollama", "profile": "general"}
+    RunFactory(task=task, status="failed", error="No such model.", **last)
+    shown = read(api, task, what)
+    assert [shown[name] for name in RAN] == ["No such model.", "ollama", "general"]
+    assert not api.get("/api/tasks").json()[0].keys() & {"error", "runtime", "profile"}
+
+
+@pytest.mark.parametrize("status", ["completed", "running", "queued", "cancelled"])
+def test_a_task_that_is_not_failed_has_no_error(api, status):
+    task = TaskFactory(status=status)
+    RunFactory(task=task, status="failed", error="x", runtime="ollama", profile="p")
+    for what in ("", "/output"):
+        shown = read(api, task, what)
+        assert [shown[name] for name in RAN] == [None, "ollama", "p"]
+
+
+def test_a_task_that_never_ran_names_nothing_that_did(api):
+    task = TaskFactory(status="failed", assigned_agent="ollama")
+    for what in ("", "/output"):
+        assert [read(api, task, what)[name] for name in RAN] == [None] * 3
 
 
 def test_siblings_are_the_other_tasks_of_the_same_workflow_run(api):
@@ -181,3 +213,13 @@ def test_provenance_tells_what_ran_who_allowed_it_and_what_it_cost(api):
     permission = graph["permissions"][0]
     assert (permission["status"], permission["decidedBy"]) == ("allowed", "api")
     assert graph["costMicros"] == 6000
+
+
+def test_what_was_not_used_cost_nothing(api):
+    task = TaskFactory()
+    assert read(api, task, "/provenance")["costMicros"] == 0
+    for query in ("", f"?taskId={task.pk}", "?projectId=none"):
+        assert api.get(f"/api/usage{query}").json()["costMicros"] == 0
+    LedgerEntryFactory(task_id=task.pk, usage=UnknownUsageFactory())
+    assert read(api, task, "/provenance")["costMicros"] is None
+    assert api.get("/api/usage").json()["costMicros"] is None

@@ -23,10 +23,10 @@ const assignedAgent = z
   .enum(["claude-code", "openai-codex-app-server", "anthropic-direct", "openai-direct", "ollama"])
   .optional();
 const text = z.string().optional();
-const documentIds = z.array(z.string()).optional();
+const documentIds = z.array(z.string()).max(500).optional();
 const limits = {
-  maxTurns: z.number().int().min(1).max(1000).optional(),
-  maxBudgetUsd: z.number().positive().max(10000).optional(),
+  maxTurns: z.number().int().min(1).max(1000).nullable().optional(),
+  maxBudgetUsd: z.number().positive().max(10000).nullable().optional(),
 };
 const limit = z
   .string()
@@ -62,6 +62,7 @@ const schemas = {
     result: text,
     documentIds,
     ...limits,
+    projectId: z.string().nullable().optional(),
   }),
   list: z.object({ projectId: text, status, limit, cursor: text }),
   respond: z.object({
@@ -72,8 +73,8 @@ const schemas = {
     alwaysAllow: z.boolean().optional(),
     permissionPattern: text,
   }),
-  createProject: z.object({ id: projectId, name: title, description }),
-  updateProject: z.object({ name: title.optional(), description }),
+  createProject: z.object({ id: projectId, name: title, description: description.nullable() }),
+  updateProject: z.object({ name: title.optional(), description: description.nullable() }),
 };
 
 // What each body needs at least, as JSON text.
