@@ -33,6 +33,7 @@ from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
 from stagent.daphne_connections import Message, Send  # noqa: E402
 from stagent.request_bodies import leave_to_django  # noqa: E402
+from stagent.schema_check import refuse_another_schema  # noqa: E402
 from stagent.streaming import send_body  # noqa: E402
 from stagent.unavailable import unavailable  # noqa: E402
 from tasks import doorbell, lasting_connections  # noqa: E402
@@ -180,6 +181,7 @@ async def _spool(
         message = await receive()
 
 
+refuse_another_schema()
 leave_to_django()
 lasting_connections.take_over()
 application = Application()

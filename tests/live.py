@@ -5,12 +5,13 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,6 +20,7 @@ import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 LEASE_SECONDS = 2
+SQLITE_FILE = "stagent.sqlite3"
 
 
 class Site:
@@ -127,6 +129,22 @@ class Site:
                 process.kill()
             process.wait()
         self.client.close()
+
+    def rows(self, query: str) -> list[tuple]:
+        """Return the rows of `query` on the site's database, past all of its processes."""
+        with self._database() as database:
+            return database.execute(query).fetchall()
+
+    def execute_sql(self, statement: str) -> None:
+        """Change the site's database, past all of its processes."""
+        with self._database() as database:
+            database.execute(statement)
+            database.commit()
+
+    def _database(self) -> closing:
+        if url := self.environment["DATABASE_URL"]:
+            return closing(psycopg.connect(url))
+        return closing(sqlite3.connect(self.home / SQLITE_FILE, timeout=30))
 
     def end_connections(self) -> None:
         """End what is connected to the database, as a restart of PostgreSQL does."""

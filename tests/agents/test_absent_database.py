@@ -1,6 +1,5 @@
 """PostgreSQL is stopped while runs are in the middle: what they have is kept until it is back."""
 
-import psycopg
 import pytest
 
 from tests import live
@@ -41,16 +40,14 @@ def site(driver, model, database, tmp_path):
 
 
 def runs(site):
-    """Return the status of each attempt, once the task is finished."""
-    with psycopg.connect(site.environment["DATABASE_URL"]) as connection:
-        found = connection.execute("SELECT status FROM tasks_run ORDER BY attempt")
-        return [status for (status,) in found]
+    """Return the status of each attempt."""
+    return [
+        row[0] for row in site.rows("SELECT status FROM tasks_run ORDER BY attempt")
+    ]
 
 
 def booked(site):
-    with psycopg.connect(site.environment["DATABASE_URL"]) as connection:
-        found = connection.execute("SELECT input_tokens FROM ledger_ledgerentry")
-        return [tokens for (tokens,) in found]
+    return [row[0] for row in site.rows("SELECT input_tokens FROM ledger_ledgerentry")]
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=lambda one: one.name, indirect=True)

@@ -1,7 +1,9 @@
 """Arguments and signals; the work is in agents.worker."""
 
 import asyncio
+import logging
 import signal
+import time
 from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 from uuid import UUID
@@ -9,9 +11,16 @@ from uuid import UUID
 from channels.layers import get_channel_layer
 from channels.management.commands.runworker import Command as RunWorker
 from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection
 
 from agents.lone_worker import LoneWorker
 from agents.worker import GRACE_SECONDS, Worker
+from tasks import database_schema
+
+AGAIN_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Command(RunWorker):
@@ -36,6 +45,8 @@ class Command(RunWorker):
         parser.add_argument("--run", type=UUID, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["run"]:  # else the worker that starts this one has looked
+            _refuse_another_schema()
         layer = get_channel_layer()
         worker = (
             LoneWorker(options["run"], channel_layer=layer)
@@ -43,6 +54,22 @@ class Command(RunWorker):
             else Worker(channel_layer=layer, concurrency=options["concurrency"])
         )
         asyncio.run(_until_stopped(worker, grace=options["grace"]))
+
+
+def _refuse_another_schema() -> None:
+    """Raise CommandError unless the database has the schema of this code; wait for its answer."""
+    while True:
+        try:
+            mismatch = database_schema.mismatch()
+        except OperationalError as error:
+            log.warning("Waiting for the database: %s", error)
+            time.sleep(AGAIN_SECONDS)
+        else:
+            break
+        finally:
+            connection.close()
+    if mismatch:
+        raise CommandError(mismatch)
 
 
 async def _until_stopped(worker: Worker, *, grace: float) -> None:
