@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -94,33 +95,51 @@ _DETAILS = {
 }
 
 
+# A page begins in the middle of one priority, and goes on with those that follow.
+_PARTS = {
+    "priority": lambda value: Q(priority=value),
+    "below_id": lambda value: Q(pk__lt=value),
+    "beyond_priority": lambda value: Q(priority__gt=value),
+    "project_id": lambda value: Q(project_id=value),
+    "status": lambda value: Q(status=value),
+}
+_TYPES = {
+    "priority": int,
+    "below_id": UUID,
+    "beyond_priority": int,
+    "project_id": str,
+    "status": str,
+}
+
+
 @lru_cache(maxsize=64)
 def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
-    """Prepare the list for one set of filters: project_id, status, after."""
+    """Compile the list for one set of filters, named as in `_PARTS`."""
 
     def build(**values: Any) -> QuerySet[Any, Any]:
-        tasks = Task.objects.all()
-        if "after_id" in values:
-            place = values["after_priority"], values["after_id"]
-            tasks = tasks.filter(paging.MOST_URGENT.behind(place))
-        for name in ("project_id", "status"):
-            if name in values:
-                tasks = tasks.filter(**{name: values[name]})
+        conditions = [_PARTS[name](value) for name, value in values.items()]
+        tasks = Task.objects.filter(*conditions)
         return tasks.values_list(JsonText(**_LISTED), "priority", "id")[:limit]
 
-    types = {
-        "project_id": str,
-        "status": str,
-        "after_id": UUID,
-        "after_priority": int,
-    }
-    return Prepared(build, **{name: types[name] for name in sorted(filters)})
+    return Prepared(build, **{name: _TYPES[name] for name in sorted(filters)})
 
 
 def list_rows(limit: int | None, **filters: Any) -> Iterator[Row]:
     """Yield tasks as the list shows them: JSON text, and the priority and id to go on from."""
     query = _list_query(frozenset(filters), limit)
     return query.rows(paging.CHUNK, **filters)
+
+
+def page_rows(limit: int, *, after: paging.Place | None, **filters: Any) -> list[Row]:
+    """Return `limit` rows of the list, of what follows `after`: a priority and an id."""
+    if after is None:
+        return list(list_rows(limit, **filters))
+    priority, last_id = after
+    rows = list(list_rows(limit, priority=priority, below_id=last_id, **filters))
+    if len(rows) < limit:
+        beyond = list_rows(limit, beyond_priority=priority, **filters)
+        rows += islice(beyond, limit - len(rows))
+    return rows
 
 
 def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:

@@ -8,7 +8,8 @@ from ledger.models.budget import (
     Reservation,
     Scope,
 )
-from ledger.models.entry import EntryIsFinal, LedgerEntry, Totals
+from ledger.models.entry import EntryIsFinal, LedgerEntry
+from ledger.models.totals import Totals
 
 __all__ = [
     "Budget",

@@ -14,6 +14,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from ledger.models.totals import Totals
 from ledger.prepared import PreparedInsert, PreparedUpdate
 from ledger.pricing import dollars
 
@@ -59,24 +60,60 @@ def _total(rows: models.QuerySet[Any], column: str) -> Coalesce:
     return Coalesce(Subquery(one_group.values(total=Sum(column))), 0)
 
 
+CACHED = ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+# What a day counts beside its cost: the counts of `LedgerEntry`, and requests.
+USED = ("input_tokens", *CACHED, "output_tokens", "requests", "unpriced_requests")
+SUMS = ("spent_microdollars", *USED)
+_ADD = (
+    f"INSERT INTO ledger_dailyspend (day, scope, scope_id, {', '.join(SUMS)})"  # noqa: S608
+    f" VALUES ({', '.join(['%s'] * (len(SUMS) + 3))})"
+    " ON CONFLICT (scope, scope_id, day) DO UPDATE SET "
+    + ", ".join(f"{name} = ledger_dailyspend.{name} + excluded.{name}" for name in SUMS)
+)
+
+
 class DailySpendQuerySet(models.QuerySet["DailySpend"]):
     def add(
-        self, microdollars: int, *, at: datetime, runtime: str, project_id: str | None
+        self,
+        sums: Mapping[str, int],
+        *,
+        at: datetime,
+        runtime: str,
+        project_id: str | None,
     ) -> None:
-        """Count a cost into its day. One order of rows for all, so none waits in a circle."""
-        rows = [
-            (_day(at), scope.value, scope_id, microdollars)
+        """Add `sums`, by the names in `SUMS`, to the day that `at` is in.
+
+        One order of rows for all, so none waits in a circle.
+        """
+        amounts = [sums.get(name, 0) for name in SUMS]
+        rows: list[list[Any]] = [
+            [_day(at), scope.value, scope_id, *amounts]
             for scope, scope_id in _scopes(runtime=runtime, project_id=project_id)
         ]
         with connection.cursor() as cursor:
             # By hand, since bulk_create(update_conflicts=True) can only overwrite.
-            cursor.executemany(
-                "INSERT INTO ledger_dailyspend (day, scope, scope_id, spent_microdollars)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT (scope, scope_id, day) DO UPDATE SET"
-                " spent_microdollars = ledger_dailyspend.spent_microdollars"
-                " + excluded.spent_microdollars",
-                rows,
-            )
+            cursor.executemany(_ADD, rows)
+
+    def totals(self, *, project_id: str = "") -> Totals:
+        """Sum up all days, of everything or of one project.
+
+        A row a day is read, however many requests there were.
+        """
+        scope = Scope.PROJECT if project_id else Scope.OVERALL
+        days = self.filter(scope=scope, scope_id=project_id)
+        sums = days.aggregate(**{f"all_{name}": Sum(name, default=0) for name in SUMS})
+        count: dict[str, Any] = {name: int(sums[f"all_{name}"]) for name in SUMS}
+        priced = count["requests"] - count["unpriced_requests"]
+        is_unknown = count["requests"] and not priced
+        uncached = count.pop("input_tokens")
+        cost = count.pop("spent_microdollars")
+        cached = sum(count[name] for name in CACHED)
+        return Totals(
+            input_tokens=uncached + cached,
+            uncached_input_tokens=uncached,
+            cost_microdollars=None if is_unknown else cost,
+            **count,
+        )
 
     def overall(self, period: Period, *, now: datetime) -> int:
         """Return what was spent on everything in the current window."""
@@ -88,15 +125,22 @@ class DailySpendQuerySet(models.QuerySet["DailySpend"]):
 
 
 class DailySpend(models.Model):
-    """What a day (UTC) cost: everything, one runtime, one project.
+    """What a day (UTC) used and cost: everything, one runtime, one project.
 
-    So that no budget sums up the ledger, which only grows.
+    So that nothing has to sum up the ledger, which only grows.
     """
 
     day = models.DateField()
     scope = models.CharField(max_length=10, choices=Scope.choices)
     scope_id = models.CharField(max_length=255, blank=True)
     spent_microdollars = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    cache_read_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0)
+    cache_write_1h_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    requests = models.BigIntegerField(default=0)
+    unpriced_requests = models.BigIntegerField(default=0)
 
     objects = DailySpendQuerySet.as_manager()
 

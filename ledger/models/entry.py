@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from django.db.models import Case, Q, Sum, Value, When
 from django.utils import timezone
 
 from ledger.models.budget import DailySpend, Reservation
+from ledger.models.totals import Totals
 from ledger.prepared import PreparedInsert
 from ledger.pricing import Price, Usage, price_of
 
@@ -37,23 +37,6 @@ class EntryIsFinal(Exception):
         super().__init__(
             "A ledger entry is never changed or deleted: correct it by another."
         )
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Sums over entries, less what was corrected."""
-
-    input_tokens: int  # of the whole prompt: the next four together
-    uncached_input_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cache_write_1h_tokens: int
-    output_tokens: int
-    # Of the requests whose cost is known; None: there are requests, and it is of none.
-    cost_microdollars: int | None
-    requests: int
-    unpriced_requests: int
-    last_model: str
 
 
 class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
@@ -112,13 +95,13 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         with transaction.atomic(savepoint=False):
             if not _insert.unless_there(entry):
                 return self.get(run_id=run_id, key=key)
+            DailySpend.objects.add(
+                entry.sums,
+                at=entry.recorded_at,
+                runtime=entry.runtime,
+                project_id=entry.project_id,
+            )
             if entry.cost_microdollars:
-                DailySpend.objects.add(
-                    entry.cost_microdollars,
-                    at=entry.recorded_at,
-                    runtime=entry.runtime,
-                    project_id=entry.project_id,
-                )
                 Reservation.objects.shrink(entry.task_id, by=entry.cost_microdollars)
         return entry
 
@@ -203,7 +186,9 @@ class LedgerEntry(models.Model):
     cache_write_1h_price = _price_field()
     output_price = _price_field()
     price_source = models.CharField(max_length=255, blank=True)
-    corrects = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    corrects = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     reason = models.TextField(blank=True, help_text="Why it was corrected.")
     recorded_at = models.DateTimeField(default=timezone.now)
 
@@ -214,8 +199,12 @@ class LedgerEntry(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["run_id", "key"], name="ledger_entry_once"),
+            # Of corrections alone: SQLite would look up "corrects nothing", which nearly all
+            # entries do, in an index of all, and read the whole ledger for one task.
             models.UniqueConstraint(
-                fields=["corrects"], name="ledger_entry_corrected_once"
+                fields=["corrects"],
+                condition=Q(corrects__isnull=False),
+                name="ledger_entry_corrected_once",
             ),
         ]
         indexes = [
@@ -246,6 +235,17 @@ class LedgerEntry(models.Model):
     @property
     def prompt_tokens(self) -> int:
         return sum(getattr(self, count) for count in COUNTS if count != "output_tokens")
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """What this entry adds to its day: a correction takes a request back."""
+        requests = -1 if self.corrects_id else 1
+        return {
+            **{count: getattr(self, count) for count in COUNTS},
+            "spent_microdollars": self.cost_microdollars or 0,
+            "requests": requests,
+            "unpriced_requests": requests if self.cost_microdollars is None else 0,
+        }
 
     @property
     def price(self) -> Price | None:

@@ -124,6 +124,12 @@ class Task(models.Model):
             models.Index(
                 fields=["project", "priority", "-id"], name="task_order_by_project"
             ),
+            models.Index(
+                fields=["project", "status", "priority", "-id"],
+                name="task_order_by_both",
+                condition=models.Q(project__isnull=False),
+            ),
+            models.Index(fields=["-updated_at"], name="task_last_updated"),
             # Of the few that have one: each index of all is a page more that an INSERT writes.
             *(
                 models.Index(

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from ledger.models import Budget, LedgerEntry, Scope
+from ledger.models import Budget, DailySpend, LedgerEntry, Scope
 from tasks import answers, catalog
 from tasks.bodies import json_body
 from tasks.models import Project
@@ -80,13 +80,15 @@ class UsageView(APIView):
         responses={200: answers.UsageTotals},
     )
     def get(self, request: Request) -> Response:
-        """Sum up the ledger: everything, one project or one task."""
-        entries = LedgerEntry.objects.all()
-        if project_id := request.query_params.get("projectId"):
-            entries = entries.filter(project_id=project_id.replace("\x00", ""))
+        """Sum up what was used and what it cost: of everything, one project or one task."""
+        project_id = request.query_params.get("projectId", "").replace("\x00", "")
         if task_id := request.query_params.get("taskId"):
-            entries = entries.filter(task_id=_task_id(task_id))
-        totals = entries.totals()
+            entries = LedgerEntry.objects.for_task(_task_id(task_id))
+            if project_id:
+                entries = entries.filter(project_id=project_id)
+            totals = entries.totals()
+        else:
+            totals = DailySpend.objects.totals(project_id=project_id)
         return Response(
             {
                 "requests": totals.requests,

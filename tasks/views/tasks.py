@@ -73,7 +73,8 @@ class TaskViewSet(ViewSet):
         filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
             return paging.whole(representation.list_chunks(None, **filters))
-        rows = list(representation.list_rows(limit + 1, **filters))
+        after = _place(query)
+        rows = representation.page_rows(limit + 1, after=after, **filters)
         return paging.page(request, paging.MOST_URGENT, rows, limit, itemgetter(0))
 
     @extend_schema(request=CreateTask, responses={201: answers.Task})
@@ -259,13 +260,13 @@ def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
 
 
 def _filters(query: JSON) -> JSON:
-    """Return what `representation.list_chunks()` and `list_rows()` take of a query."""
+    """Return what `representation.list_chunks()` and `page_rows()` take of a query."""
     names = {"projectId": "project_id", "status": "status"}
-    filters = {column: query[name] for name, column in names.items() if name in query}
-    if "cursor" in query:
-        priority, last_id = paging.MOST_URGENT.place(query["cursor"])
-        filters |= {"after_priority": priority, "after_id": last_id}
-    return filters
+    return {column: query[name] for name, column in names.items() if name in query}
+
+
+def _place(query: JSON) -> paging.Place | None:
+    return paging.MOST_URGENT.place(query["cursor"]) if "cursor" in query else None
 
 
 def _create(documents: list[Document], **columns: Any) -> Task:

@@ -61,8 +61,12 @@ def test_windows_are_those_of_utc_wherever_the_clock_is():
 )
 def test_a_cost_counts_on_the_day_it_was_recorded(recorded_at, day):
     at = datetime.fromisoformat(recorded_at)
-    DailySpend.objects.add(5, at=at, runtime=RUNTIME, project_id="")
-    DailySpend.objects.add(2, at=at, runtime=RUNTIME, project_id="")
+    DailySpend.objects.add(
+        {"spent_microdollars": 5}, at=at, runtime=RUNTIME, project_id=""
+    )
+    DailySpend.objects.add(
+        {"spent_microdollars": 2}, at=at, runtime=RUNTIME, project_id=""
+    )
     spent = {
         (str(row.day), row.scope_id): row.spent_microdollars
         for row in DailySpend.objects.all()

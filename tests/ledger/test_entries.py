@@ -1,13 +1,17 @@
 """An entry is written once, never changed, and offset where it is wrong."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
+from importlib import import_module
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 
 from ledger.models import DailySpend, EntryIsFinal, LedgerEntry, Totals
+from ledger.models.budget import SUMS, USED
 from tests.ledger.factories import (
     FreeUsageFactory,
     LedgerEntryFactory,
@@ -249,7 +253,52 @@ def test_recording_takes_the_same_queries_however_long_the_book(
         LedgerEntryFactory(project_id="proj-8f3a")
 
 
-def test_a_free_or_unknown_entry_writes_nothing_but_itself():
+def test_a_free_or_unknown_entry_counts_into_its_day_at_no_cost():
     LedgerEntryFactory(usage=FreeUsageFactory())
     LedgerEntryFactory(usage=UnknownUsageFactory())
-    assert not DailySpend.objects.exists()
+    day = DailySpend.objects.get(scope="overall")
+    assert (day.spent_microdollars, day.requests, day.unpriced_requests) == (0, 2, 1)
+
+
+def test_the_days_sum_up_to_what_the_ledger_holds():
+    kept = LedgerEntryFactory(project_id="proj-8f3a")
+    LedgerEntryFactory(usage=UnknownUsageFactory(), task_id=kept.task_id)
+    wrong = LedgerEntryFactory(task_id=kept.task_id)
+    LedgerEntry.objects.correct(wrong, reason="counted twice")
+    held = LedgerEntry.objects.for_task(kept.task_id).totals()
+    assert DailySpend.objects.totals() == replace(held, last_model="")
+    of_project = LedgerEntry.objects.filter(project_id="proj-8f3a").totals()
+    assert DailySpend.objects.totals(project_id="proj-8f3a") == replace(
+        of_project, last_model=""
+    )
+
+
+def test_days_whose_requests_have_no_price_cost_an_unknown_amount():
+    assert DailySpend.objects.totals().cost_microdollars == 0
+    LedgerEntryFactory(usage=UnknownUsageFactory())
+    assert DailySpend.objects.totals().cost_microdollars is None
+
+
+def test_a_ledger_of_before_is_counted_into_its_days():
+    LedgerEntryFactory(project_id="proj-8f3a")
+    LedgerEntryFactory(usage=UnknownUsageFactory())
+    wrong = LedgerEntryFactory()
+    LedgerEntry.objects.correct(wrong, reason="counted twice")
+    counted = list(DailySpend.objects.order_by("scope", "scope_id").values(*SUMS))
+    DailySpend.objects.update(**dict.fromkeys(USED, 0))
+    DailySpend.objects.filter(spent_microdollars=0).delete()
+    fill = import_module("ledger.migrations.0003_fill_daily_sums").fill
+    with connection.cursor() as cursor:
+        fill(None, SimpleNamespace(connection=connection, execute=cursor.execute))
+    assert (
+        list(DailySpend.objects.order_by("scope", "scope_id").values(*SUMS)) == counted
+    )
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plans")
+def test_what_corrects_nothing_is_not_looked_up_in_an_index():
+    entry = LedgerEntryFactory()
+    requests = LedgerEntry.objects.for_task(entry.task_id).filter(corrects=None)
+    plan = requests.order_by("-pk").explain()
+    assert "ledger_entry_task" in plan
+    assert "corrected_once" not in plan

@@ -144,14 +144,16 @@ def test_a_made_up_cursor_is_the_same_field_error_everywhere(api, name, cursor):
 
 
 @LISTS
-def test_a_page_takes_one_statement_that_counts_nothing(api, fill):
+def test_a_page_takes_two_statements_at_most_and_counts_nothing(api, fill):
     url = f"{fill(10)}&limit=3"
     next_url = re.search("<([^>]*)>", api.get(url)["Link"])[1]
     for page in (url, next_url):
         with CaptureQueriesContext(connection) as queries:
             assert len(body(api.get(page))) == 3
-        (sql,) = [q["sql"] for q in queries if "tasks_apitoken" not in q["sql"]]
-        assert "COUNT(" not in sql
+        listing = [q["sql"] for q in queries if "tasks_apitoken" not in q["sql"]]
+        # The rest of a group of equals, then the groups that follow: a range of an index each.
+        assert len(listing) <= (2 if page == next_url else 1)
+        assert not any("COUNT(" in sql for sql in listing)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plans")
