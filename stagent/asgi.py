@@ -9,13 +9,10 @@ import asyncio
 import gc
 import io
 import os
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from typing import IO
 
 import django
-from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
 django.setup(set_prefix=False)
@@ -26,36 +23,30 @@ from django.core.handlers.base import BaseHandler  # noqa: E402
 from django.http import (  # noqa: E402
     HttpResponse,
     HttpResponseBase,
-    JsonResponse,
     StreamingHttpResponse,
 )
 from django.urls import get_resolver, set_script_prefix  # noqa: E402
 
 from stagent.daphne_connections import Message, Send  # noqa: E402
-from stagent.request_bodies import leave_to_django  # noqa: E402
+from stagent.heads import HeadHandler  # noqa: E402
+from stagent.request_bodies import stream_bodies  # noqa: E402
+from stagent.request_reader import (  # noqa: E402
+    BodyRefused,
+    Disconnected,
+    Receive,
+    RequestReader,
+)
 from stagent.schema_check import refuse_another_schema  # noqa: E402
 from stagent.streaming import send_body  # noqa: E402
 from stagent.unavailable import unavailable  # noqa: E402
 from tasks import doorbell, lasting_connections  # noqa: E402
 from tasks.hop import web_threads  # noqa: E402
 
-Receive = Callable[[], Awaitable[Message]]
-
 Answer = HttpResponse | StreamingHttpResponse
 
-UPLOADS = "/api/documents"
-SPOOL_BYTES = 2**20
 # As long as SQLite waits for its lock: who stood in line behind such a wait has waited too.
 PATIENCE_SECONDS = 30
 SAFE = {"GET", "HEAD", "OPTIONS"}
-
-
-class TooLarge(Exception):
-    pass
-
-
-class Disconnected(Exception):
-    pass
 
 
 class SyncHandler(BaseHandler):
@@ -94,6 +85,7 @@ class SyncHandler(BaseHandler):
 class Application:
     def __init__(self) -> None:
         self.handler = SyncHandler()
+        self.heads = HeadHandler()
         self.readers, self.writers = web_threads(8)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -104,12 +96,11 @@ class Application:
             raise ValueError(f"Only HTTP is served here, not {scope['type']}.")
         doorbell.use_loop(asyncio.get_running_loop())
         try:
-            body = await _read_body(scope, receive)
+            body = await RequestReader(scope, self._check_head).read(receive)
         except Disconnected:
             return
-        except TooLarge:
-            too_large = {"error": f"The body is larger than {_limit(scope)} bytes."}
-            await self._answer(JsonResponse(too_large, status=413), receive, send)
+        except BodyRefused as refused:
+            await self._answer(refused.response, receive, send)
             return
         with body:
             threads = self.readers if scope["method"] in SAFE else self.writers
@@ -117,6 +108,16 @@ class Application:
             if wait := getattr(response, "wait", None):
                 await wait()
             await self._answer(response, receive, send)
+
+    async def _check_head(self, scope: Message) -> HttpResponse | None:
+        return await self.readers.run(self._look_at_head, scope)
+
+    def _look_at_head(self, scope: Message) -> HttpResponse | None:
+        lasting_connections.look_after()
+        response = self.heads.refusal(ASGIRequest(scope, io.BytesIO()))
+        if response and response.status_code >= 500:
+            lasting_connections.look_after(has_failed=True)
+        return response
 
     async def _answer(self, response: Answer, receive: Receive, send: Send) -> None:
         headers = [(k.encode("ascii"), v.encode("latin1")) for k, v in response.items()]
@@ -137,52 +138,8 @@ class Application:
             await send_body(response, receive, send)
 
 
-def _limit(scope: Message) -> int:
-    is_upload = scope["path"].startswith(UPLOADS) or scope["path"].startswith("/admin/")
-    limit: int = (
-        settings.STAGENT_MAX_UPLOAD_BYTES
-        if is_upload
-        else settings.STAGENT_MAX_BODY_BYTES
-    )
-    return limit
-
-
-async def _read_body(scope: Message, receive: Receive) -> IO[bytes]:
-    message = await receive()
-    first = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body"):
-        if len(first) > _limit(scope):
-            raise TooLarge
-        return io.BytesIO(first)
-    body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
-    try:
-        await _spool(message, body, limit=_limit(scope), receive=receive)
-    except BaseException:  # a cancel too: the file is not to be left open
-        body.close()
-        raise
-    body.seek(0)
-    return body
-
-
-async def _spool(
-    message: Message, body: IO[bytes], *, limit: int, receive: Receive
-) -> None:
-    size = 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge
-        body.write(chunk)
-        if not message.get("more_body"):
-            return
-        message = await receive()
-
-
 refuse_another_schema()
-leave_to_django()
+stream_bodies()
 lasting_connections.take_over()
 application = Application()
 get_resolver().url_patterns  # noqa: B018  loads the views

@@ -77,14 +77,18 @@ class HasRight(BasePermission):
     """Let in who may do what the route does; raise 401 or 403 that says what is missing."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if not _is_known(request):
-            if not is_open(request._request):
-                raise NotAuthenticated(f"This server needs a login. {HOW}")
-            return True
-        if request.method == "OPTIONS" or request.method not in view.allowed_methods:
-            return True  # no method of the route: the view answers 405
-        require(request, _right_of(request._request))
-        return True
+        is_of_route = request.method in view.allowed_methods
+        check(request, is_of_route=is_of_route and request.method != "OPTIONS")
+        return True  # what is no method of the route is answered by the view, with 405
+
+
+def check(request: Request, *, is_of_route: bool = True) -> None:
+    """Raise NotAuthenticated (401) or PermissionDenied (403), as the route would."""
+    if _is_known(request):
+        if is_of_route:
+            require(request, _right_of(request._request))
+    elif not is_open(request._request):
+        raise NotAuthenticated(f"This server needs a login. {HOW}")
 
 
 def _is_known(request: Request) -> bool:
