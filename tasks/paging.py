@@ -1,25 +1,23 @@
 """Pages of a list, by a cursor that stays right while rows come and go."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from rest_framework.request import Request
 
 from tasks.models.project import is_name_in_url
+from tasks.whole_lists import FIRST, KEYS_AT_ONCE, Answer, WholeList, array
 from tasks.zod import Invalid
 
 DEFAULT_LIMIT = 100
-CHUNK = 1_000
 JSON = dict[str, Any]
 Place = tuple[Any, Any]
-Answer = HttpResponse | StreamingHttpResponse
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -122,8 +120,17 @@ def answer(
     def text(row: Any) -> str:
         return orjson.dumps(show(row)).decode()
 
+    def by_key(some: Iterable[Any]) -> dict[str, str]:
+        return {str(row.pk): text(row) for row in some}
+
     if limit is None:
-        return whole(chunks(map(text, rows.iterator(CHUNK))))
+        return WholeList(
+            first=lambda: list(map(text, rows[: FIRST + 1])),
+            keys=lambda: map(
+                str, rows.values_list("pk", flat=True).iterator(KEYS_AT_ONCE)
+            ),
+            rows=lambda keys: by_key(rows.filter(pk__in=keys).order_by()),
+        ).answer()
     if "cursor" in query:
         found = order.rows_after(rows, order.place(query["cursor"]), limit + 1)
     else:
@@ -139,27 +146,12 @@ def page(
     text: Callable[[Any], str],
 ) -> Answer:
     """Answer `limit` of the rows, of which there is one more if there is a next page."""
-    response = whole(chunks(map(text, rows[:limit])))
+    response = HttpResponse(
+        array(map(text, rows[:limit])), content_type="application/json"
+    )
     if len(rows) > limit:
         response["Link"] = link(request, order.cursor(rows[limit - 1]))
     return response
-
-
-def whole(parts: Iterable[bytes]) -> Answer:
-    """Answer what was read at one moment; a long list goes out piece by piece."""
-    read = list(parts)
-    if len(read) <= 2:
-        return HttpResponse(b"".join(read), content_type="application/json")
-    return StreamingHttpResponse(read, content_type="application/json")
-
-
-def chunks(texts: Iterator[str]) -> Iterator[bytes]:
-    """Yield a JSON array of what is JSON already, a few at a time."""
-    opening = b"["
-    while part := list(islice(texts, CHUNK)):
-        yield opening + ",".join(part).encode()
-        opening = b","
-    yield b"[]" if opening == b"[" else b"]"
 
 
 def link(request: Request, cursor: str) -> str:

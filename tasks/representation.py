@@ -1,6 +1,6 @@
 """A task as the API shows it. The queries are compiled once: these are the hottest paths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -29,6 +29,7 @@ from tasks import paging
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
 from tasks.sql import IsoText, JsonText, UuidText
+from tasks.whole_lists import FIRST, KEYS_AT_ONCE, WholeList
 
 JSON = dict[str, Any]
 
@@ -113,7 +114,7 @@ _TYPES = {
 
 
 @lru_cache(maxsize=64)
-def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
+def _list_query(filters: frozenset[str], limit: int) -> Prepared:
     """Compile the list for one set of filters, named as in `_PARTS`."""
 
     def build(**values: Any) -> QuerySet[Any, Any]:
@@ -124,10 +125,9 @@ def _list_query(filters: frozenset[str], limit: int | None) -> Prepared:
     return Prepared(build, **{name: _TYPES[name] for name in sorted(filters)})
 
 
-def list_rows(limit: int | None, **filters: Any) -> Iterator[Row]:
+def list_rows(limit: int, **filters: Any) -> Iterator[Row]:
     """Yield tasks as the list shows them: JSON text, and the priority and id to go on from."""
-    query = _list_query(frozenset(filters), limit)
-    return query.rows(paging.CHUNK, **filters)
+    return _list_query(frozenset(filters), limit).rows(**filters)
 
 
 def page_rows(limit: int, *, after: paging.Place | None, **filters: Any) -> list[Row]:
@@ -142,9 +142,23 @@ def page_rows(limit: int, *, after: paging.Place | None, **filters: Any) -> list
     return rows
 
 
-def list_chunks(limit: int | None, **filters: Any) -> Iterator[bytes]:
-    """Yield the JSON array of tasks in pieces."""
-    return paging.chunks(text for text, *_ in list_rows(limit, **filters))
+def whole_list(**filters: Any) -> WholeList:
+    """Return the list of all tasks that the filters project_id and status let through."""
+    tasks = Task.objects.filter(**filters)
+    key = UuidText("id")
+
+    def first() -> list[str]:
+        return [text for text, *_ in list_rows(FIRST + 1, **filters)]
+
+    def keys() -> Iterable[str]:
+        ordered = tasks.order_by(*paging.MOST_URGENT.columns)
+        return ordered.values_list(key, flat=True).iterator(KEYS_AT_ONCE)
+
+    def rows(some: list[str]) -> dict[str, str]:
+        found = tasks.filter(pk__in=some).order_by()
+        return dict(found.values_list(key, JsonText(**_LISTED)))
+
+    return WholeList(first, keys, rows)
 
 
 def of_new(task: Task) -> JSON:

@@ -65,6 +65,19 @@ def fill_log(site):
     return task_id
 
 
+def fill_list(site, count):
+    """Insert tasks, of about 700 bytes each as JSON."""
+    is_postgresql = connection.vendor == "postgresql"
+    key = "gen_random_uuid()" if is_postgresql else "printf('%032x', i)"
+    execute(
+        site,
+        "INSERT INTO tasks_task (id, title, description, status, priority, assigned_agent,"
+        " agent_profile, created_by, result, resume_count, log_sequence, created_at,"
+        f" updated_at) {numbers(count)} SELECT {key}, 'A task', '{'x' * 500}', 'planned',"
+        " i % 4, '', '', '', '', 0, 0, '2026-01-01', '2026-01-01' FROM n",
+    )
+
+
 class Reader:
     """A client that asks and then takes what it likes, when it likes."""
 
@@ -121,6 +134,21 @@ def test_readers_of_a_log_that_do_not_read_cost_no_memory(site):
     first.close()
 
 
+def test_readers_of_a_long_list_that_do_not_read_cost_no_memory(site):
+    fill_list(site, 30_000)
+    first = Reader(site, "/api/tasks")
+    first.read_until(b"]\r\n")
+    before = megabytes(site.process)
+    with ExitStack() as stack:
+        for _ in range(READERS):
+            reader = Reader(site, "/api/tasks")
+            stack.callback(reader.close)
+        assert len(site.client.get("/api/tasks").json()) == 30_000
+        assert megabytes(site.process) - before < MOST_MEGABYTES
+        reader.read_until(b"]\r\n")
+    first.close()
+
+
 def test_a_reader_that_leaves_without_reading_leaves_nothing(site):
     path = f"/api/tasks/{fill_log(site)}/logs"
     site.client.close()
@@ -146,3 +174,16 @@ def test_a_stream_whose_reads_fail_lives_on_and_ends(site):
             client.patch(path, json={"status": "completed", "result": "done"})
         entries = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
     assert entries[-1]["message"].startswith("Moved to completed")
+
+
+@needs_postgresql
+def test_a_list_that_cannot_be_finished_ends_and_is_no_whole_one(site):
+    fill_list(site, 30_000)
+    reader = Reader(site, "/api/tasks")
+    with site.absent_database():
+        received = b""
+        while chunk := reader.socket.recv(2**16):
+            received += chunk
+    reader.close()
+    assert not received.endswith(b"0\r\n\r\n")
+    assert "Traceback" not in site.output

@@ -18,6 +18,7 @@ from tasks.models.project import NAME_IN_URL, is_name_in_url
 from tasks.responses import Response
 from tasks.serializers import DocumentListQuery
 from tasks.uploads import UploadParser
+from tasks.whole_lists import Answer
 from tasks.zod import Invalid
 
 validate_list = DocumentListQuery.validator()
@@ -37,7 +38,7 @@ class DocumentViewSet(ViewSet):
         parameters=[DocumentListQuery, answers.LINK],
         responses={200: answers.Document(many=True)},
     )
-    def list(self, request: Request) -> paging.Answer:
+    def list(self, request: Request) -> Answer:
         """List documents, the newest first."""
         query = validate_list(request.query_params.dict())
         documents = Document.objects.all()

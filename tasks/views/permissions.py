@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import Http404
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -113,7 +113,7 @@ class NotificationsView(APIView):
         parameters=[NotificationListQuery, answers.LINK],
         responses={200: answers.Notification(many=True)},
     )
-    def get(self, request: Request) -> paging.Answer:
+    def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """List permission requests, the newest first."""
         query = validate_list(request.query_params.dict())
         asked = PermissionRequest.objects.all()

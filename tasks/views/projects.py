@@ -13,6 +13,7 @@ from tasks.models import PermissionRule, Project
 from tasks.models.log import to_text
 from tasks.responses import Response
 from tasks.serializers import CreateProject, ListQuery, UpdateProject
+from tasks.whole_lists import Answer
 from tasks.zod import Invalid
 
 validate_create = CreateProject.validator()
@@ -34,7 +35,7 @@ class ProjectViewSet(ViewSet):
         parameters=[ListQuery, answers.LINK],
         responses={200: answers.Project(many=True)},
     )
-    def list(self, request: Request) -> paging.Answer:
+    def list(self, request: Request) -> Answer:
         """List projects by name."""
         query = validate_list(request.query_params.dict())
         projects = Project.objects.all()

@@ -28,6 +28,7 @@ from tasks.views.task_bodies import (
     check_references,
     documents_of,
 )
+from tasks.whole_lists import Answer
 
 JSON = dict[str, Any]
 
@@ -67,12 +68,12 @@ class TaskViewSet(ViewSet):
         parameters=[TaskListQuery, answers.LINK],
         responses={200: answers.Task(many=True)},
     )
-    def list(self, request: Request) -> paging.Answer:
+    def list(self, request: Request) -> Answer:
         """List tasks, the most urgent and then the newest first."""
         query = validate_list(request.query_params.dict())
         filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
-            return paging.whole(representation.list_chunks(None, **filters))
+            return representation.whole_list(**filters).answer()
         after = _place(query)
         rows = representation.page_rows(limit + 1, after=after, **filters)
         return paging.page(request, paging.MOST_URGENT, rows, limit, itemgetter(0))
@@ -260,7 +261,7 @@ def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
 
 
 def _filters(query: JSON) -> JSON:
-    """Return what `representation.list_chunks()` and `page_rows()` take of a query."""
+    """Return what `representation.whole_list()` and `page_rows()` take of a query."""
     names = {"projectId": "project_id", "status": "status"}
     return {column: query[name] for name, column in names.items() if name in query}
 

@@ -266,11 +266,42 @@ def test_a_list_that_streams_keeps_nobody_from_writing(api):
         connection.close()
 
     with closing(api.get("/api/tasks")) as answer:
+        stream = iter(answer.streaming_content)
+        begun = next(stream)
         worker = threading.Thread(target=write)
         worker.start()
         worker.join()
         assert api.post("/api/tasks", {"title": "y"}).status_code == 201
-        assert len(body(answer)) == 2500
+        assert len(json.loads(begun + b"".join(stream))) == 2500
+
+
+def test_a_task_that_moves_up_while_a_list_streams_is_not_lost(api):
+    Task.objects.bulk_create(Task(title="x", priority=1) for _ in range(2500))
+    oldest = Task.objects.order_by("pk").first()
+    stream = iter(api.get("/api/tasks").streaming_content)
+    begun = next(stream)
+    assert api.patch(f"/api/tasks/{oldest.pk}", {"priority": 0}).status_code == 200
+    shown = [task["id"] for task in json.loads(begun + b"".join(stream))]
+    assert len(shown) == len(set(shown)) == 2500
+
+
+def test_a_task_that_goes_or_no_longer_fits_while_a_list_streams_is_left_out(api):
+    Task.objects.bulk_create(Task(title="x", status="failed") for _ in range(2500))
+    gone, moved = Task.objects.order_by("pk")[:2]
+    stream = iter(api.get("/api/tasks?status=failed").streaming_content)
+    begun = next(stream)
+    gone.delete()
+    api.patch(f"/api/tasks/{moved.pk}", {"status": "queued"})
+    shown = [task["id"] for task in json.loads(begun + b"".join(stream))]
+    assert len(shown) == 2498
+    assert not {str(gone.pk), str(moved.pk)} & set(shown)
+
+
+def test_a_list_of_which_nothing_is_left_is_an_empty_array(api):
+    Task.objects.bulk_create(Task(title="x") for _ in range(1001))
+    answer = api.get("/api/tasks")
+    Task.objects.all().delete()
+    assert body(answer) == []
 
 
 def test_an_unknown_status_names_those_there_are(api):

@@ -14,6 +14,7 @@ from tasks.management.finding import find_project
 from tasks.management.output import fit, one_line, width_of
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.task import TaskQuerySet
+from tasks.whole_lists import array
 
 TABLE_LIMIT = 50
 GAP = "  "
@@ -92,8 +93,13 @@ class Command(AdministratorCommand):
             self._write_requests(tasks[: limit or TABLE_LIMIT])
 
     def _write_list(self, limit: int | None, filters: dict[str, str]) -> None:
-        for chunk in representation.list_chunks(limit, **filters):
-            self.stdout.write(chunk.decode(), ending="")
+        if limit is None:
+            pieces = representation.whole_list(**filters).pieces()
+        else:
+            rows = representation.list_rows(limit, **filters)
+            pieces = iter([array(text for text, *_ in rows)])
+        for piece in pieces:
+            self.stdout.write(piece.decode(), ending="")
         self.stdout.write()
 
     def _write_in_full(self, tasks: TaskQuerySet) -> None:
