@@ -77,6 +77,11 @@ class Conversation:
             and (self.phase == "tools") == bool(self.pending)
         )
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether any of it is in a checkpoint."""
+        return self._kept > 0
+
     def checkpoint(self, *, will_continue: bool) -> events.CheckpointReached:
         state = {
             "v": self.VERSION,

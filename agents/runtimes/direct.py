@@ -19,9 +19,12 @@ import httpx2
 
 from agents import events
 from agents.events import Event
+from agents.runtimes import causes
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.causes import Cause
 from agents.runtimes.connections import Connections
 from agents.runtimes.conversation import Conversation
+from agents.runtimes.failures import failed
 from agents.runtimes.tool_calls import ToolCalls, not_run
 from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
 from agents.tools import Toolbox, ToolSchema
@@ -91,12 +94,19 @@ class AgentLoop:
     async def run(self) -> AsyncGenerator[Event, None]:
         for notice in filter(None, (self._wire.notice, self._notice)):
             yield events.Notice(notice)
-        while self._conversation.phase != "done":
-            in_tools = self._conversation.phase == "tools"
-            steps = self._use_tools() if in_tools else self._take_turn()
-            async with aclosing(steps):
-                async for event in steps:
-                    yield event
+        try:
+            while self._conversation.phase != "done":
+                in_tools = self._conversation.phase == "tools"
+                steps = self._use_tools() if in_tools else self._take_turn()
+                async with aclosing(steps):
+                    async for event in steps:
+                        yield event
+        except RuntimeFailed:
+            if (
+                not self._conversation.is_kept
+            ):  # else a resume has nothing to go on from
+                yield self._conversation.checkpoint(will_continue=False)
+            raise
         yield events.Finished(self._conversation.text)
 
     def _take_up(self) -> tuple[Conversation, str]:
@@ -177,11 +187,12 @@ class AgentLoop:
     def _digest(self, turn: Turn) -> Iterator[Event]:
         # First, so that whatever comes of the turn, it is paid for.
         yield events.UsageReported(turn.request_id, turn.usage)
-        _refuse_useless(turn)
         if turn.thinking.strip():
             yield events.Thinking(turn.thinking)
-        if turn.text.strip():
+        if not causes.is_blank(turn.text):
             yield events.AssistantText(turn.text)
+        if cause := _cause_of_failure(turn):
+            raise failed(cause, None, _detail(turn))
         if notice := _about_the_end(turn):
             yield events.Notice(notice)
         self._conversation.add_turn(turn)
@@ -212,19 +223,25 @@ class AgentLoop:
         yield self._conversation.checkpoint(will_continue=True)
 
 
-def _refuse_useless(turn: Turn) -> None:
-    """Fail on a turn that is not to be kept: a resume asks for it again."""
+def _cause_of_failure(turn: Turn) -> Cause | None:
+    """Say why a turn is not to be kept, so that a resume asks for it again; mostly None."""
     if turn.stop is Stop.REFUSED:
-        raise RuntimeFailed(
-            "The model refuses to go on with this task. Word it differently, or use another"
-            " model, then resume or start it afresh."
-        )
-    is_cut = turn.stop in (Stop.CUT, Stop.CONTEXT_FULL)
-    if is_cut and not (turn.text.strip() or turn.calls):
-        raise RuntimeFailed(
-            f"The model used up the {turn.usage.output_tokens:,} tokens of its answer"
-            " without saying anything. Ask for less at once, then resume."
-        )
+        return causes.REFUSED
+    if turn.calls or turn.stop is Stop.PAUSED:  # it goes on
+        return None
+    if turn.stop is Stop.CUT:
+        return causes.CUT
+    if turn.stop is Stop.CONTEXT_FULL:
+        return causes.CONTEXT_FULL
+    return (
+        causes.cause_of_silence(turn.thinking) if causes.is_blank(turn.text) else None
+    )
+
+
+def _detail(turn: Turn) -> str:
+    if turn.stop is Stop.REFUSED:
+        return turn.text.strip()[:500]
+    return f"{turn.usage.output_tokens:,} tokens"
 
 
 def _about_the_end(turn: Turn) -> str:

@@ -9,39 +9,12 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from agents.events import JSON
 from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.causes import Cause, cause_of
 from agents.runtimes.endpoint import Endpoint
 from agents.runtimes.wire import TurnFailed
 
-_OVERLOADED = "The provider is overloaded"
-_LIMITED = "The provider's rate limit is used up"
-_LATE = "The provider took too long"
-_FAILED = "The provider failed"
-
-# By the provider's own word for it, which goes before the status: an error in the middle of
-# an answer has the status 200.
-PASSING_KINDS = {
-    "overloaded_error": _OVERLOADED,
-    "server_is_overloaded": _OVERLOADED,
-    "slow_down": _OVERLOADED,
-    "rate_limit_error": _LIMITED,
-    "rate_limit_exceeded": _LIMITED,
-    "timeout_error": _LATE,
-    "api_error": _FAILED,
-    "server_error": _FAILED,
-}
-PASSING_STATUSES = {
-    408: _LATE,
-    409: "The provider was in conflict with itself",
-    429: _LIMITED,
-    529: _OVERLOADED,
-}
-TOO_LONG_KINDS = {
-    "request_too_large",
-    "exceed_context_size_error",
-    "context_length_exceeded",
-}
-_TOO_LONG_WORDS = ("too long", "context length", "context window", "context size")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -53,6 +26,7 @@ class Refusal:
     kind: str  # the provider's word for it
     said: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    facts: JSON = field(default_factory=dict)  # the error's own fields
 
 
 def unreachable(error: Exception, endpoint: Endpoint) -> TurnFailed:
@@ -68,51 +42,35 @@ def unreachable(error: Exception, endpoint: Endpoint) -> TurnFailed:
 
 
 def refused(refusal: Refusal, endpoint: Endpoint) -> TurnFailed | RuntimeFailed:
-    said = f"({refusal.status}: {refusal.said[:500]})"
-    if reason := _passing(refusal):
-        return TurnFailed(f"{reason} {said}", retry_after=_wish(refusal.headers))
-    return RuntimeFailed(f"{_advice(refusal, endpoint)} {said}")
+    cause = cause_of(refusal.status, refusal.kind, refusal.said)
+    status = f"{refusal.status}: " if refusal.status else ""
+    detail = f"{status}{refusal.said[:500]}"
+    return failed(cause, endpoint, detail, retry_after=_wish(refusal))
 
 
-def _passing(refusal: Refusal) -> str | None:
-    # It comes with the status of a rate limit, and no wait helps.
-    if refusal.kind == "insufficient_quota":
-        return None
-    reason = PASSING_KINDS.get(refusal.kind) or PASSING_STATUSES.get(refusal.status)
-    return reason or (_FAILED if refusal.status >= 500 else None)
-
-
-def _advice(refusal: Refusal, endpoint: Endpoint) -> str:
-    """Say what is wrong with the request and what to do about it."""
-    key, restart = endpoint.key_name, "in the server's environment and restart it."
-    match refusal.status, refusal.kind:
-        case (401, _) | (_, "authentication_error" | "invalid_api_key"):
-            return f"The key in {key} was refused. Set a valid one {restart}"
-        case (402, _) | (_, "billing_error" | "insufficient_quota"):
-            return (
-                f"The account of the key in {key} cannot pay. Top it up, then resume."
-            )
-        case (403, _) | (_, "permission_error"):
-            return f"The key in {key} may not do this. Set one that may {restart}"
-        case (404, _) | (_, "not_found_error" | "model_not_found"):
-            return endpoint.unknown_model
-    said = refusal.said.lower()
-    if (
-        refusal.status == 413
-        or refusal.kind in TOO_LONG_KINDS
-        or any(words in said for words in _TOO_LONG_WORDS)
-    ):
-        return endpoint.too_long
-    return (
-        "The provider does not accept the request. Start the task afresh, or change it."
-    )
+def failed(
+    cause: Cause,
+    endpoint: Endpoint | None,
+    detail: str = "",
+    *,
+    retry_after: float | None = None,
+) -> TurnFailed | RuntimeFailed:
+    """Word a failure: what it is, what to do where time alone does not help, and the detail."""
+    reason = cause.sentence.format(endpoint)
+    aside = f" ({detail})" if detail else ""
+    if cause.passes:
+        return TurnFailed(f"{reason}{aside}", cause=cause, retry_after=retry_after)
+    return RuntimeFailed(f"{reason} {cause.advice}".strip() + aside)
 
 
 # --- When to ask again ------------------------------------------------------------------
 
 
-def _wish(headers: Mapping[str, str]) -> float | None:
+def _wish(refusal: Refusal) -> float | None:
     """Read when the provider takes requests again, in seconds from now."""
+    headers = refusal.headers
+    if (seconds := _resets_in(refusal.facts)) is not None:
+        return seconds
     if re.fullmatch(r"\d+(\.\d+)?", milliseconds := headers.get("retry-after-ms", "")):
         return float(milliseconds) / 1_000
     wish = headers.get("retry-after", "")
@@ -122,6 +80,15 @@ def _wish(headers: Mapping[str, str]) -> float | None:
         return max(parsedate_to_datetime(wish).timestamp() - time.time(), 0.0)
     except ValueError:
         return _reset_of_what_is_used_up(headers)
+
+
+def _resets_in(facts: JSON) -> float | None:
+    """Read the end of a plan's usage limit, which stands in the error itself."""
+    if isinstance(seconds := facts.get("resets_in_seconds"), int | float):
+        return max(float(seconds), 0.0)
+    if isinstance(moment := facts.get("resets_at"), int | float):
+        return max(float(moment) - time.time(), 0.0)
+    return None
 
 
 def _reset_of_what_is_used_up(headers: Mapping[str, str]) -> float | None:

@@ -11,7 +11,9 @@ from django.conf import settings
 
 from agents import events
 from agents.events import JSON
+from agents.runtimes import causes
 from agents.runtimes.base import Parked, RuntimeFailed
+from agents.runtimes.causes import Cause
 from ledger.pricing import Usage
 
 A_YEAR = 365 * 86_400.0  # seconds
@@ -88,12 +90,14 @@ class TurnFailed(Exception):
         self,
         reason: str,
         *,
+        cause: Cause = causes.BROKE_OFF,
         retry_after: float | None = None,  # seconds; the provider's wish
         spent: events.UsageReported
         | None = None,  # what the provider said it used so far
     ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.cause = cause
         self.retry_after = retry_after
         self.spent = spent
 
@@ -114,17 +118,25 @@ class RetryPolicy:
     def delay(self, failure: TurnFailed, failures: int) -> float:
         """Return how long to wait after so many failures, or raise Parked or RuntimeFailed."""
         wish = failure.retry_after or 0.0
-        if self.longest_wish < wish <= self.longest_park:
-            raise Parked(failure.reason, seconds=wish)
-        if wish > self.longest_wish:
-            opens_at = datetime.now(UTC) + timedelta(seconds=min(wish, A_YEAR))
-            raise RuntimeFailed(
-                f"{failure.reason}, until {opens_at:%Y-%m-%d %H:%M} UTC. Resume after that."
-            )
-        if failures >= self.tries:
-            raise RuntimeFailed(
-                f"{failure.reason}, {failures} times in a row. Resume later to go on from here."
-            )
+        is_long = wish > self.longest_wish
+        if is_long or failures >= self.tries or failure.cause.rests_at_once:
+            raise self.end(failure, failures)
         backoff = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
         # Half of it by chance, so that runs that failed together do not return together.
         return max(wish, backoff * random.uniform(0.5, 1.0))  # noqa: S311
+
+    def end(self, failure: TurnFailed, failures: int) -> Parked | RuntimeFailed:
+        """Return what becomes of the run when no more is tried: it rests, or it fails."""
+        seconds = failure.retry_after or 0.0
+        if seconds > self.longest_park:
+            opens_at = datetime.now(UTC) + timedelta(seconds=min(seconds, A_YEAR))
+            return RuntimeFailed(
+                f"{failure.reason}, until {opens_at:%Y-%m-%d %H:%M} UTC. Resume after that."
+            )
+        if seconds <= self.longest_wish:
+            seconds = max(seconds, failure.cause.rest_seconds or 0.0)
+        if seconds > self.longest_wish or failure.cause.rest_seconds:
+            return Parked(failure.reason, seconds=seconds)
+        return RuntimeFailed(
+            f"{failure.reason}, {failures} times in a row. {failure.cause.advice}"
+        )

@@ -3,6 +3,7 @@
 import pytest
 
 from agents.events import (
+    AssistantText,
     Finished,
     Notice,
     ToolResult,
@@ -174,14 +175,17 @@ async def test_calls_of_a_turn_that_did_not_wait_for_them_are_not_run(
     assert events[-1] == Finished("Done.")
 
 
-async def test_an_answer_that_was_cut_is_the_result_and_says_so(runtime, tmp_path):
+async def test_an_answer_that_was_cut_is_no_result_and_is_in_the_log(runtime, tmp_path):
     async with serving(
         Reply("Half an ans", stop="max_tokens", final_usage={"output_tokens": 4096})
     ):
         performance = Performance(runtime)
-        events = await performance.run(assignment(tmp_path))
-    assert performance.of(Notice) == [Notice("The answer was cut at 4,096 tokens.")]
-    assert events[-1] == Finished("Half an ans")
+        await performance.run(assignment(tmp_path))
+    assert performance.of(AssistantText) == [AssistantText("Half an ans")]
+    assert performance.failure == (
+        "The model's answer was cut at its output limit. Ask for less at once, then"
+        " resume. (4,096 tokens)"
+    )
 
 
 async def test_a_refusal_fails_the_run_and_is_not_kept(runtime, tmp_path):
@@ -189,7 +193,8 @@ async def test_a_refusal_fails_the_run_and_is_not_kept(runtime, tmp_path):
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path))
     assert performance.failure.startswith("The model refuses")
-    assert performance.checkpoint is None
+    assert performance.failure.endswith("(No.)")
+    assert performance.checkpoint.items == [{"role": "user", "content": "Do it."}]
     assert len(performance.of(UsageReported)) == 1
 
 
@@ -199,7 +204,8 @@ async def test_a_turn_that_was_cut_before_it_said_anything_fails_the_run(
     async with serving(Reply(thinking="Hm", stop="max_tokens")):
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path))
-    assert performance.failure.startswith("The model used up the 20 tokens")
+    assert performance.failure.startswith("The model's answer was cut")
+    assert performance.failure.endswith("(20 tokens)")
 
 
 async def test_a_paused_turn_goes_straight_back(runtime, tmp_path):
@@ -210,12 +216,6 @@ async def test_a_paused_turn_goes_straight_back(runtime, tmp_path):
         "content": [{"type": "text", "text": "So far"}],
     }
     assert events[-1] == Finished("and on.")
-
-
-async def test_an_empty_last_turn_leaves_what_was_said_before(runtime, tmp_path):
-    async with serving(Reply("All done.", calls=[Call("list")]), Reply()):
-        events = await Performance(runtime).run(assignment(tmp_path))
-    assert events[-1] == Finished("All done.")
 
 
 # --- Limits ------------------------------------------------------------------------------

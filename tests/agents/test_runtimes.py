@@ -12,6 +12,7 @@ from tests.agents.drivers.base import PASSING, PERMANENT, Tokens, Turn, Use
 from tests.agents.performing import Performance, Person, assignment
 
 WRITE = Use("write", path="a.txt", content="hello")
+LIST = Use("list")
 NONSENSE = Use("nonsense", content="17")
 # Of a length of its own, to be found among the processes of other tests.
 SLEEP = f"sleep 60.{os.getpid()}"
@@ -349,6 +350,47 @@ async def test_usage_is_told_once_a_request_in_disjoint_counts(
             assert (usage.cache_read_tokens, usage.cache_write_tokens) == (400, 50)
 
 
+# --- Answers that are none ---------------------------------------------------------------
+
+ENDINGS = {
+    "empty": (Turn(), "The model's answer is empty."),
+    "white space": (Turn(" \n\t\u2003"), "The model's answer is empty."),
+    "only thought": (Turn(thinking="Hm."), "The model thought, and then said nothing."),
+    "cut": (
+        Turn("Half an ans", end="cut"),
+        "The model's answer was cut at its output limit. Ask for less at once, then resume.",
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("before", [(), (Turn("I look.", uses=(LIST,)),)], ids=len)
+async def test_an_answer_that_is_none_fails_the_run_which_can_be_resumed(
+    runtime, serving, tmp_path, ending, before
+):
+    turn, reason = ENDINGS[ending]
+    performance = Performance(runtime)
+    async with serving(*before, turn):
+        await performance.run(assignment(tmp_path))
+    assert performance.failure.startswith(reason)
+    assert performance.of(events.Finished) == []
+    resumed = assignment(tmp_path, checkpoint=performance.checkpoint)
+    async with serving(Turn("Whole.")):
+        seen = await performance.run(resumed)
+    assert seen[-1] == events.Finished("Whole.")
+
+
+async def test_a_refusal_fails_the_run_and_says_so(driver, runtime, serving, tmp_path):
+    if not driver.refuses:
+        pytest.skip(f"The protocol of {driver.name} has no refusal.")
+    async with serving(Turn("I will not.", end="refusal")):
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
+    assert "refus" in performance.failure
+    assert "resume" in performance.failure.lower()
+    assert performance.of(events.Finished) == []
+
+
 # --- Failures ----------------------------------------------------------------------------
 
 MEND = {
@@ -393,6 +435,17 @@ async def test_a_failure_that_does_not_pass_ends_the_run(
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path))
     assert "Resume later" in performance.failure
+
+
+async def test_a_limit_of_untold_length_rests_the_run_for_a_minute(
+    driver, serving, tmp_path
+):
+    async with serving(Turn(fault="untold limit")), driver.runtime(tries=2) as runtime:
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
+    assert performance.parked is not None, performance.failure
+    assert performance.parked.reason.startswith("The provider's rate limit is used up")
+    assert performance.parked.seconds == 60
 
 
 async def test_a_rate_limit_that_opens_later_parks_the_run(runtime, serving, tmp_path):

@@ -7,6 +7,7 @@ ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
 
 import json
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
 from agents.runtimes.connections import KEPT_CLIENTS
 from agents.runtimes.direct import DirectRuntime
-from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
 from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
@@ -134,7 +135,12 @@ class MessagesWire:
             not answer.is_complete
         ):  # the SDK takes a body that just ends for a whole one
             raise TurnFailed("The provider's answer broke off", spent=answer.spent())
-        yield answer.turn()
+        yield self._taken(answer.turn())
+
+    def _taken(self, turn: Turn) -> Turn:
+        """Take what the embedded model says, cut or not: it is what it has to say."""
+        is_cut = self._endpoint.is_embedded and turn.stop is Stop.CUT
+        return replace(turn, stop=Stop.FINISHED) if is_cut and turn.text else turn
 
     def _request(self, history: list[JSON]) -> dict[str, Any]:
         request: dict[str, Any] = {

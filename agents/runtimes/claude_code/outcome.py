@@ -10,15 +10,6 @@ from agents.runtimes.base import Parked, RuntimeFailed
 from agents.runtimes.failures import Refusal, refused
 from agents.runtimes.wire import RetryPolicy, TurnFailed
 
-# The CLI's words for what the API answered.
-KINDS = {
-    "authentication_failed": "authentication_error",
-    "billing_error": "billing_error",
-    "model_not_found": "not_found_error",
-    "overloaded": "overloaded_error",
-    "rate_limit": "rate_limit_error",
-}
-
 
 def failure_of(
     result: ResultMessage,
@@ -35,14 +26,14 @@ def failure_of(
         return RuntimeFailed(
             f"The turn limit of {max_turns} is reached. Resume for as many more."
         )
-    if not result.is_error:
-        return None
     if reason.startswith("aborted"):
         return RuntimeFailed("The agent was interrupted. Resume to go on from here.")
-    if reason == "prompt_too_long":
-        return RuntimeFailed(endpoint.too_long)
-    if result.api_error_status or error:
-        return _of_provider(result, endpoint, error, opens_at, policy)
+    if failure := _of_provider(result, endpoint, error, opens_at):
+        if isinstance(failure, TurnFailed):
+            return policy.end(failure, policy.tries)
+        return failure
+    if not result.is_error:
+        return None
     said = "; ".join(result.errors or []) or result.result or result.subtype
     return RuntimeFailed(
         f"Claude Code ended with an error: {said}. Resume to try again."
@@ -54,17 +45,18 @@ def _of_provider(
     endpoint: AnthropicEndpoint,
     error: str,
     opens_at: float | None,
-    policy: RetryPolicy,
-) -> Parked | RuntimeFailed:
-    failure = of_status(
-        result.api_error_status or 0, error, result.result or error, endpoint
-    )
-    if not isinstance(failure, TurnFailed):
-        return failure
-    wait = max(opens_at - time.time(), 0.0) if opens_at else None
-    if wait is not None and wait <= policy.longest_park:
-        return Parked(failure.reason, seconds=wait)
-    return RuntimeFailed(f"{failure.reason}. Resume later to go on from here.")
+) -> TurnFailed | RuntimeFailed | None:
+    """Read what the last request failed of, though the CLI may not call that an error."""
+    said, status = result.result or error, result.api_error_status or 0
+    if result.stop_reason == "refusal" or result.terminal_reason == "prompt_too_long":
+        kind = "refusal" if result.stop_reason == "refusal" else "prompt_too_long"
+        return of_status(0, kind, said, endpoint)
+    if not error and not (result.is_error and status):
+        return None
+    failure = of_status(status, error, said, endpoint)
+    if isinstance(failure, TurnFailed) and opens_at:
+        failure.retry_after = max(opens_at - time.time(), 0.0)
+    return failure
 
 
 def refuse_to_wait(
@@ -88,4 +80,4 @@ def refuse_to_wait(
 def of_status(
     status: int, kind: str, said: str, endpoint: AnthropicEndpoint
 ) -> TurnFailed | RuntimeFailed:
-    return refused(Refusal(status, KINDS.get(kind, kind), said), endpoint)
+    return refused(Refusal(status, kind, said), endpoint)

@@ -35,6 +35,7 @@ class Reader:
         self._partial = ""
         self._shown_at = float("-inf")
         self.text = ""  # what the agent said last
+        self.thought = ""  # what it thought last, if it said nothing after that
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
 
@@ -79,7 +80,9 @@ class Reader:
     # --- Whole messages ------------------------------------------------------------------
 
     def _said(self, message: AssistantMessage) -> Iterator[Event]:
-        self.error = message.error or self.error
+        if message.parent_tool_use_id is None:
+            self.error = message.error or ""
+            self.thought = ""
         for block in message.content:
             match block:
                 case ToolUseBlock():
@@ -89,6 +92,7 @@ class Reader:
                         self.text = block.text
                         yield events.AssistantText(block.text)
                 case ThinkingBlock() if block.thinking.strip():
+                    self.thought = block.thinking
                     yield events.Thinking(block.thinking)
 
     def _answered(self, blocks: list[Any]) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from agents.events import Event
 from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.causes import cause_of_silence, is_blank
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
@@ -27,6 +28,7 @@ from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
+from agents.runtimes.failures import failed
 from agents.runtimes.wire import RetryPolicy
 from agents.tools.base import in_thread, to_the_end
 from agents.workspace import Workspace
@@ -264,7 +266,10 @@ class AgentRun:
         )
         if failure:
             raise failure
-        return self._result.result or ""
+        text = self._result.result or ""
+        if is_blank(text):
+            raise failed(cause_of_silence(self._reader.thought), self._endpoint)
+        return text
 
 
 def _config(confinement: sandbox.Confinement) -> Path:

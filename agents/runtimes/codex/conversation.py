@@ -14,6 +14,7 @@ from pathlib import Path
 from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.causes import cause_of_silence
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused, Gone, Message
 from agents.runtimes.codex.approvals import Question, Reply
@@ -22,11 +23,14 @@ from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
+from agents.runtimes.failures import failed
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import RetryPolicy, TurnFailed
 from agents.tools.base import to_the_end
 from agents.workspace import Workspace
 
+# Codex drops what it cannot read of an answer, so that nobody can tell which it was.
+NOTHING_READABLE = "Codex does not pass on what else may be in it, such as a refusal"
 GLANCE_SECONDS = 0.05  # while it is not known yet what a request used
 LATE_SECONDS = 2.0  # for what a command says that is ended with the turn
 # What we put into the inbox ourselves, or take for a message.
@@ -87,9 +91,12 @@ class Conversation:
         async with aclosing(turns):
             async for event in turns:
                 yield event
-        result = self._items.text
         for event in self._grown():
             yield event
+        result = self._items.text
+        if not result:
+            cause = cause_of_silence(self._items.thought)
+            raise failed(cause, self._endpoint, NOTHING_READABLE)
         yield events.CheckpointReached(self._thread.rollout.state(result=result))
         yield events.Finished(result)
 

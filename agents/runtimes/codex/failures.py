@@ -1,47 +1,37 @@
 """What Codex says went wrong with a request, as what it means for the run."""
 
 import re
+from datetime import datetime
 
 from agents.events import JSON
-from agents.runtimes import failures
-from agents.runtimes.base import Parked, RuntimeFailed
+from agents.runtimes import causes
+from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.causes import cause_of, said_in
+from agents.runtimes.failures import failed
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import TurnFailed
 
-# Codex does not pass on for how long a limit holds, if the provider says it in a header.
-UNKNOWN_LIMIT_SECONDS = 60.0
-# Codex's words, as the provider's own for the same.
-_KINDS = {
-    "usageLimitExceeded": (429, "insufficient_quota"),
-    "rateLimitExceeded": (429, "rate_limit_exceeded"),
-    "serverOverloaded": (503, "server_is_overloaded"),
-    "internalServerError": (500, "server_error"),
-    "contextWindowExceeded": (400, "context_length_exceeded"),
-    "unauthorized": (401, "invalid_api_key"),
-}
-_REFUSED = {"cyberPolicy", "misalignment"}
-_WISH = re.compile(r"try again in (\d+(?:\.\d+)?)(ms|s|m|h)\b")
+# For how long a limit holds Codex tells in its sentence only, if at all: "try again in
+# 1.5s", "try again at 7:05 AM", "try again at Nov 30th, 2026 12:53 AM", of the local time.
+_WISH = re.compile(r"[Tt]ry again in (\d+(?:\.\d+)?)(ms|s|m|h)\b")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
+_MOMENT = re.compile(
+    r"[Tt]ry again at (?:(\w{3}) (\d{1,2})\w\w, (\d{4}) )?(\d{1,2}:\d\d [AP]M)"
+)
+_INCOMPLETE = re.compile(r"Incomplete response returned, reason: (\w+)")
 
 
-def failure_of(
-    error: JSON, endpoint: OpenAIEndpoint
-) -> TurnFailed | RuntimeFailed | Parked:
+def failure_of(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFailed:
     said = str(error.get("message") or "")
     kind, status = _kind(error.get("codexErrorInfo"))
-    if kind in _REFUSED:
-        return RuntimeFailed(
-            f"The provider refuses to go on with this task ({said[:500]}). Word it"
-            " differently, then start it afresh."
-        )
-    if kind in _KINDS:
-        status, kind = _KINDS[kind]
-    elif not status:
-        return _unclear(said, endpoint)
-    failure = failures.refused(failures.Refusal(status, kind, said), endpoint)
-    if status == 429 and isinstance(failure, TurnFailed):
-        return _limited(failure, said)
-    return failure
+    if kind in {"", "other"} and not status:
+        kind, status = _unclear(said)
+    if kind == "usageLimitExceeded" and said_in(said) is causes.NO_MONEY:
+        kind = "insufficient_quota"  # Codex has one word for both
+    is_known = kind in causes.KINDS or status
+    cause = cause_of(status, kind, said) if is_known else said_in(said)
+    detail = f"{status}: {said[:500]}" if status else said[:500]
+    return failed(cause or causes.BROKE_OFF, endpoint, detail, retry_after=_wish(said))
 
 
 def _kind(info: object) -> tuple[str, int]:
@@ -53,27 +43,30 @@ def _kind(info: object) -> tuple[str, int]:
     return str(info or ""), 0
 
 
-def _unclear(
-    said: str, endpoint: OpenAIEndpoint
-) -> TurnFailed | RuntimeFailed | Parked:
-    if "rate limit" in said.lower():
-        return _limited(TurnFailed("The provider's rate limit is used up"), said)
-    if said.startswith("Incomplete response"):
-        return RuntimeFailed(
-            f"The model's answer was cut ({said[:500]}). Ask for less at once, then resume."
-        )
+def _unclear(said: str) -> tuple[str, int]:
+    """Read what has no word of its own from the sentence."""
+    if incomplete := _INCOMPLETE.search(said):
+        return incomplete[1], 0
     if said.lstrip().startswith("{"):  # the body of a 400
-        return failures.refused(failures.Refusal(400, _code_in(said), said), endpoint)
-    return TurnFailed(f"The connection to {endpoint.url} broke ({said[:500]})")
+        found = re.search(r'"(?:code|type)":\s*"(\w+)"', said)
+        return found[1] if found else "", 400
+    return "", 0
 
 
-def _limited(failure: TurnFailed, said: str) -> TurnFailed | Parked:
+def _wish(said: str) -> float | None:
     if wish := _WISH.search(said):
-        failure.retry_after = float(wish[1]) * _UNITS[wish[2]]
-        return failure
-    return Parked(failure.reason, seconds=UNKNOWN_LIMIT_SECONDS)
+        return float(wish[1]) * _UNITS[wish[2]]
+    if moment := _MOMENT.search(said):
+        return _seconds_until(*moment.groups())
+    return None
 
 
-def _code_in(body: str) -> str:
-    found = re.search(r'"(?:code|type)":\s*"(\w+)"', body)
-    return found[1] if found else ""
+def _seconds_until(month: str | None, day: str, year: str, clock: str) -> float | None:
+    now = datetime.now().astimezone()
+    date = f"{month} {day} {year}" if month else f"{now:%b %d %Y}"
+    try:
+        moment = datetime.strptime(f"{date} {clock}", "%b %d %Y %I:%M %p").astimezone()
+    except ValueError:
+        return None
+    # It leaves the seconds out.
+    return max((moment - now).total_seconds(), 0.0) + 60.0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agents import events
 from agents.events import JSON, Event
+from agents.runtimes.causes import is_blank
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import clipped
 from tasks.readable import readable
@@ -21,7 +22,9 @@ UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without 
 
 class Items:
     def __init__(self) -> None:
-        self.text = ""  # what the agent said last
+        # What the agent said last, with nothing done after it: the result, once it ends.
+        self.text = ""
+        self.thought = ""  # the same of its reasoning, as far as it is shown
         # What Codex makes of the calls it asks about, by id, as it was said last.
         self.items: dict[str, JSON] = {}
         self._open: dict[str, tuple[str, str]] = {}  # to call id and tool
@@ -32,11 +35,13 @@ class Items:
 
     def begun(self, item_id: str, call_id: str, tool_name: str) -> None:
         """Await the result of a call that may run now."""
+        self.text = self.thought = ""
         self._open[item_id] = (call_id, tool_name)
         self._ended.discard(item_id)
 
     def ended(self, item_id: str) -> None:
         """Expect no more of a call: it was denied."""
+        self.text = self.thought = ""
         self._open.pop(item_id, None)
         self._ended.add(item_id)
 
@@ -60,12 +65,13 @@ class Items:
     def completed(self, item: JSON) -> Iterator[Event]:
         self.started(item)
         match item["type"]:
-            case "agentMessage" if item["text"].strip():
-                self.text = item["text"]
+            case "agentMessage" if not is_blank(item["text"]):
+                self.text, self.thought = item["text"], ""
                 yield events.AssistantText(item["text"])
             case "reasoning":
                 thought = "\n\n".join(item.get("summary") or [])
                 if thought.strip():
+                    self.thought = thought
                     yield events.Thinking(thought)
             case "contextCompaction":
                 yield events.Notice(

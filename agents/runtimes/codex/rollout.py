@@ -101,7 +101,8 @@ class Rollout:
         self._home = home
         path = home / self._path
         path.parent.mkdir(parents=True)
-        lines = "".join(json.dumps(line) + "\n" for line in self._kept)
+        kept = _without_lone_thoughts(self._kept)
+        lines = "".join(json.dumps(line) + "\n" for line in kept)
         path.write_text(lines)
         self._read = len(lines.encode())
         self._kept, self.requests = [], 0
@@ -173,7 +174,7 @@ class Rollout:
 
     def _count(self, payload: JSON) -> None:
         # The items of one answer follow one another; what its tools say comes after them.
-        is_model = payload["type"] in MODEL_ITEMS or payload.get("role") == "assistant"
+        is_model = _is_of_model(payload)
         self.requests += is_model and not self._is_answer
         self._is_answer = is_model
 
@@ -199,6 +200,24 @@ class Rollout:
     def _book(self, total: JSON | None, news: News) -> None:
         if total is not None and (used := self.book(total)):
             news.used.append(used)
+
+
+def _without_lone_thoughts(lines: list[JSON]) -> list[JSON]:
+    """Leave out reasoning that nothing of the model follows: providers refuse it."""
+    kept: list[JSON] = []
+    follows = False  # whether the next item of the conversation is the model's
+    for line in reversed(lines):
+        payload = line["payload"]
+        if line["type"] == "response_item":
+            if payload["type"] == "reasoning" and not follows:
+                continue
+            follows = _is_of_model(payload)
+        kept.append(line)
+    return kept[::-1]
+
+
+def _is_of_model(payload: JSON) -> bool:
+    return payload["type"] in MODEL_ITEMS or payload.get("role") == "assistant"
 
 
 def _safe(path: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 import httpx2
 
 from agents.events import JSON
-from agents.runtimes import failures
+from agents.runtimes import causes, failures
 from agents.runtimes.base import RuntimeFailed
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.lines import lines_of
@@ -144,7 +144,7 @@ class ChatWire:
             response.status_code, "", _said(body), response.headers
         )
         if refusal.status == 200:  # it came in the middle of an answer
-            return TurnFailed(f"The provider failed ({refusal.said})")
+            return failures.failed(causes.FAILED, self._endpoint, refusal.said)
         return failures.refused(refusal, self._endpoint)
 
 

@@ -155,6 +155,7 @@ class ResponsesWire:
                     kind=str(error.code or error.type or ""),
                     said=_said(error),
                     headers=error.response.headers,
+                    facts=error.body if isinstance(error.body, dict) else {},
                 )
                 return failures.refused(refusal, self._endpoint)
             case openai.APIConnectionError() if isinstance(error.__cause__, Exception):

@@ -50,8 +50,9 @@ class Answer:
             request_id=self._request_id,
             items=items,
             calls=calls,
-            text=_texts(items, "message", "content", "output_text"),
-            thinking=_texts(items, "reasoning", "summary", "summary_text"),
+            text=_texts(items, "message", "content", "output_text")
+            or _texts(items, "message", "content", "refusal"),
+            thinking=_texts(output, "reasoning", "summary", "summary_text"),
             usage=self._usage(),
             stop=self._stop(items, calls),
         )

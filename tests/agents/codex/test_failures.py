@@ -1,11 +1,12 @@
 """What goes wrong with a request ends the run, rests it, or is tried again."""
 
+import time
 from base64 import b64decode
 
 import pytest
 
 from agents import events
-from agents.runtimes.base import Parked, RuntimeFailed
+from agents.runtimes.base import RuntimeFailed
 from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from agents.runtimes.wire import RetryPolicy, TurnFailed
@@ -26,15 +27,18 @@ PIXEL = b64decode(
         ({"httpConnectionFailed": {"httpStatusCode": 403}}, "", RuntimeFailed, "may not"),
         ({"httpConnectionFailed": {"httpStatusCode": 404}}, "", RuntimeFailed, "gpt-5.5"),
         ({"httpConnectionFailed": {"httpStatusCode": None}}, "x", TurnFailed, "broke"),
-        ("usageLimitExceeded", "", RuntimeFailed, "Top it up"),
+        ("usageLimitExceeded", "Quota exceeded.", RuntimeFailed, "Top it up"),
+        ("usageLimitExceeded", "The usage limit of the plan is hit.", TurnFailed, "plan is reached"),
         ("contextWindowExceeded", "", RuntimeFailed, "too long"),
         ("serverOverloaded", "", TurnFailed, "overloaded"),
         ("internalServerError", "", TurnFailed, "failed"),
         ("rateLimitExceeded", "try again in 1.5s", TurnFailed, "rate limit"),
-        ("rateLimitExceeded", "later", Parked, "rate limit"),
-        ({"responseTooManyFailedAttempts": {"httpStatusCode": 429}}, "", Parked, "rate limit"),
+        ("rateLimitExceeded", "later", TurnFailed, "rate limit"),
+        ({"responseTooManyFailedAttempts": {"httpStatusCode": 429}}, "", TurnFailed, "rate limit"),
+        ("other", "stream broke: Rate limit reached", TurnFailed, "rate limit"),
         ("cyberPolicy", "", RuntimeFailed, "refuses"),
-        ("other", "Incomplete response returned", RuntimeFailed, "was cut"),
+        ("other", "Incomplete response returned, reason: max_output_tokens", RuntimeFailed, "was cut"),
+        ("other", "Incomplete response returned, reason: content_filter", RuntimeFailed, "refuses"),
         ("other", '{"error": {"code": "bad"}}', RuntimeFailed, "does not accept"),
         ("other", "stream disconnected", TurnFailed, "broke"),
         ("a word of a later version", "?", TurnFailed, "broke"),
@@ -47,11 +51,33 @@ def test_each_failure_is_what_it_means_for_the_run(info, message, kind, words):
     assert words in str(failure)
 
 
-async def test_a_limit_of_unknown_length_rests_the_run(play):
-    limited = Reply(status=429, error={"code": "rate_limit_exceeded", "message": "no"})
-    performance = await play(limited)
-    assert performance.parked.seconds == 60
+async def test_the_usage_limit_of_a_plan_rests_the_run_at_once(play):
+    error = {"type": "usage_limit_reached", "message": "limit", "plan_type": "plus"}
+    performance = await play(Reply(status=429, error=error))
+    assert performance.parked.reason.startswith("The usage limit of the account's plan")
+    assert performance.parked.seconds == 900
     assert len(performance.server.requests) == 1
+
+
+async def test_the_usage_limit_of_a_plan_rests_the_run_until_it_resets(play):
+    resets_at = int(time.time()) + 3_600
+    error = {"type": "usage_limit_reached", "message": "limit", "resets_at": resets_at}
+    performance = await play(Reply(status=429, error=error))
+    assert 3_500 <= performance.parked.seconds <= 3_700  # Codex says no seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("try again in 1.5s", 1.5),
+        ("try again at Jan 1st, 2020 1:00 AM.", 60.0),  # it has passed
+        ("try again at Foo 1st, 2020 1:00 AM.", None),
+        ("try again later", None),
+    ],
+)
+def test_when_to_try_again_is_read_from_the_sentence(said, seconds):
+    error = {"codexErrorInfo": "usageLimitExceeded", "message": said}
+    assert failure_of(error, ENDPOINT).retry_after == seconds
 
 
 async def test_a_provider_that_is_not_there_ends_the_run_by_our_clock(play):

@@ -14,6 +14,7 @@ Fault = Literal[
     "unknown model",
     "too long",
     "rate limit",  # opens in 600 seconds
+    "untold limit",  # opens, but nobody says when
     "overload",
     "server error",
     "cut",  # in the middle of the answer
@@ -55,11 +56,13 @@ class Turn:
     thinking: str = ""
     tokens: Tokens | None = None
     fault: Fault = ""
+    end: Literal["", "refusal", "cut"] = ""  # why it ends, if not by itself
 
 
 class Driver(Protocol):
     name: str
     edits_input: bool  # who allows a call may change it
+    refuses: bool  # the provider has a way to say that the model refuses
     caches: bool  # the provider tells of a prompt cache
 
     def server(self, *turns: Turn, by_turn: bool = False) -> ScriptedServer:

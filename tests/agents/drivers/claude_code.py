@@ -36,4 +36,5 @@ CLAUDE_CODE = ClaudeCodeDriver(
     variables=ANTHROPIC.variables,
     usage=ANTHROPIC.usage,
     result=ANTHROPIC.result,
+    ends=ANTHROPIC.ends,
 )

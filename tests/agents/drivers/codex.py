@@ -52,5 +52,6 @@ CODEX = CodexDriver(
     variables=OPENAI.variables,
     usage=OPENAI.usage,
     result=OPENAI.result,
+    ends=OPENAI.ends,
     edits_input=False,
 )

@@ -58,7 +58,9 @@ class DirectDriver:
     variables: Callable[[str], dict[str, str]]
     usage: Callable[[Tokens], JSON]
     result: Callable[[JSON], list[str]]
+    ends: dict[str, str]  # the provider's words for them
     caches: bool = True
+    refuses: bool = True
     edits_input: bool = True
 
     def server(self, *turns: Turn, by_turn: bool = False) -> ScriptedServer:
@@ -88,13 +90,14 @@ class DirectDriver:
             thinking=turn.thinking,
             usage=self.usage(turn.tokens) if turn.tokens else {},
             final_usage={"output_tokens": turn.tokens.output} if turn.tokens else {},
-            **self._fault(turn.fault),
+            **{"stop": self.ends.get(turn.end, ""), **self._fault(turn.fault)},
         )
 
     def _fault(self, fault: Fault) -> JSON:
         if not fault or fault in IN_THE_MIDDLE:
             return {"fault": IN_THE_MIDDLE.get(fault, "")}
-        status, error = self.errors[fault]
+        kind = "rate limit" if fault == "untold limit" else fault
+        status, error = self.errors[kind]
         headers = {"retry-after": "600"} if fault == "rate limit" else {}
         return {"status": status, "error": error, "headers": headers}
 
@@ -143,6 +146,7 @@ ANTHROPIC = DirectDriver(
     variables=lambda url: {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "sk-test"},
     usage=_anthropic_usage,
     result=_anthropic_results,
+    ends={"refusal": "refusal", "cut": "max_tokens"},
 )
 OPENAI = DirectDriver(
     name="openai-direct",
@@ -152,6 +156,7 @@ OPENAI = DirectDriver(
     variables=lambda url: {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-test"},
     usage=_openai_usage,
     result=lambda item: [item["output"]] if "output" in item else [],
+    ends={"refusal": "refusal", "cut": "max_output_tokens"},
 )
 OLLAMA = DirectDriver(
     name="ollama",
@@ -164,5 +169,7 @@ OLLAMA = DirectDriver(
         "eval_count": tokens.output,
     },
     result=lambda item: [item["content"]] if item["role"] == "tool" else [],
+    ends={"cut": "length"},
     caches=False,
+    refuses=False,
 )
