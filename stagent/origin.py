@@ -1,10 +1,11 @@
 """No web page may drive this server but its own: checks the Host and Origin of every request."""
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http.request import split_domain_port
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -32,7 +33,7 @@ class OriginMiddleware:
 def _is_foreign(request: HttpRequest, host: str) -> bool:
     origin = request.META.get("HTTP_ORIGIN")
     if origin is not None:
-        return _place(origin) != host.lower()
+        return origin.lower() not in _own(request, host.lower())
     # Browsers that send no Origin with a form still say where the request comes from.
     site = request.META.get("HTTP_SEC_FETCH_SITE", "none")
     if site in {"none", "same-origin"}:
@@ -41,11 +42,13 @@ def _is_foreign(request: HttpRequest, host: str) -> bool:
     return not (is_navigation and request.method in SAFE_METHODS)
 
 
-def _place(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return None
+def _own(request: HttpRequest, host: str) -> set[str]:
+    """Return what browsers call the origin of this server's pages."""
+    schemes = {request.scheme}
+    if split_domain_port(host)[0] not in settings.STAGENT_LOCAL_HOSTS:
+        # A proxy may end TLS and not say so; then our pages have come over it all the same.
+        schemes.add("https")
+    return {f"{scheme}://{host}" for scheme in schemes}
 
 
 def _refuse(status: int, message: str) -> JsonResponse:

@@ -9,6 +9,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from redis.connection import parse_url
 
+from stagent import home
 from stagent.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,7 +51,7 @@ def _kept_secret(file: Path) -> str:
 
 # Where the data lives: database, workspaces, documents, a site's own profiles.
 STAGENT_HOME = Path(os.environ.get("STAGENT_HOME") or BASE_DIR / ".stagent").resolve()
-STAGENT_HOME.mkdir(parents=True, exist_ok=True)
+home.make_private(STAGENT_HOME)
 # Runs that one worker performs at once. They wait on the network, so hundreds are fine.
 STAGENT_WORKER_CONCURRENCY = _whole_number("STAGENT_WORKER_CONCURRENCY", 300)
 # Of those, agents that are processes of their own (claude-code, codex): about 300 MiB each.
@@ -76,9 +77,10 @@ SECRET_KEY = os.environ.get("STAGENT_SECRET_KEY") or _kept_secret(
     STAGENT_HOME / "secret-key"
 )
 _PUBLIC_HOSTS = _names("STAGENT_ALLOWED_HOSTS")
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *_PUBLIC_HOSTS]
+STAGENT_LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [*STAGENT_LOCAL_HOSTS, *_PUBLIC_HOSTS]
 # A name that others can reach: behind a proxy on this machine every client looks local.
-STAGENT_HAS_PUBLIC_HOST = bool(set(_PUBLIC_HOSTS) - {"localhost", "127.0.0.1", "[::1]"})
+STAGENT_HAS_PUBLIC_HOST = bool(set(_PUBLIC_HOSTS) - set(STAGENT_LOCAL_HOSTS))
 
 # Behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
 STAGENT_HTTPS = _flag("STAGENT_HTTPS")
@@ -86,7 +88,10 @@ if STAGENT_HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 31_536_000
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in _PUBLIC_HOSTS]
+# A name that starts with a dot stands for its subdomains, which Django writes with a star here.
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' if host.startswith('.') else ''}{host}" for host in _PUBLIC_HOSTS
+]
 
 INSTALLED_APPS = [
     "daphne",
@@ -181,6 +186,8 @@ def _database() -> dict[str, Any]:
     parsed = (
         dj_database_url.parse(DATABASE_URL) if DATABASE_URL else {"NAME": str(file)}
     )
+    if parsed["NAME"] != ":memory:":
+        home.make_database_private(Path(parsed["NAME"]))
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": parsed["NAME"],

@@ -16,8 +16,17 @@ from rest_framework.request import Request
 
 from tasks.models import ApiToken
 
-# What a proxy on this machine adds: behind it every client looks local.
-FORWARDED = {"HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP"}
+# How what a proxy adds begins: behind one on this machine every client looks local.
+FORWARDED = (
+    *("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_VIA", "HTTP_PROXY_", "HTTP_X_PROXY"),
+    *("HTTP_X_REAL_", "HTTP_X_CLIENT_", "HTTP_CLIENT_IP", "HTTP_TRUE_CLIENT_IP"),
+    *("HTTP_X_CLUSTER_", "HTTP_X_REMOTE_", "HTTP_REMOTE_", "HTTP_X_ORIGINAL_"),
+    *("HTTP_X_HOST", "HTTP_X_SCHEME", "HTTP_X_URL_SCHEME", "HTTP_FRONT_END_"),
+    *("HTTP_CF_", "HTTP_CDN_", "HTTP_FASTLY_", "HTTP_FLY_", "HTTP_X_AZURE_"),
+    *("HTTP_X_AMZN_", "HTTP_X_AMZ_CF_", "HTTP_X_ENVOY_", "HTTP_X_VARNISH"),
+    *("HTTP_X_ARR_", "HTTP_X_APPENGINE_", "HTTP_X_CLOUD_TRACE_", "HTTP_X_TS_"),
+    *("HTTP_TAILSCALE_", "HTTP_X_NGROK_", "HTTP_X_AUTHENTIK_", "HTTP_X_AUTH_REQUEST_"),
+)
 MAX_ACTOR_LENGTH = 150  # of the columns that keep it
 HOW = "Send “Authorization: Bearer TOKEN”; `manage.py issuetoken` makes a token."
 
@@ -44,12 +53,13 @@ class TokenAuthentication(BaseAuthentication):
 def is_open(request: HttpRequest) -> bool:
     """Tell whether this request may do without a login.
 
-    Only on a laptop: both ends on loopback, no public host name set, no token issued.
+    Only on a laptop: both ends on loopback with no proxy in between, no public host name
+    set, no token issued.
     """
     return (
         not settings.STAGENT_REQUIRE_AUTH
         and not settings.STAGENT_HAS_PUBLIC_HOST
-        and not FORWARDED & request.META.keys()
+        and not any(name.startswith(FORWARDED) for name in request.META)
         and _is_loopback(request.META.get("REMOTE_ADDR", ""))
         and _is_loopback(request.META.get("SERVER_NAME", ""))
         and not _any_token_issued()

@@ -131,10 +131,33 @@ def test_it_is_open_only_between_two_ends_on_this_machine(api, end, address, cod
 
 
 @pytest.mark.parametrize(
-    "header", ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP"]
+    "header",
+    [
+        *(
+            "Forwarded",
+            "Via",
+            "X-Forwarded-For",
+            "X-Forwarded-Host",
+            "X-Forwarded-Proto",
+        ),
+        *("X-Forwarded-Server", "X-Forwarded-Port", "X-Forwarded", "X-Real-IP"),
+        *("X-Client-IP", "Client-IP", "True-Client-IP", "X-Cluster-Client-IP"),
+        *(
+            "CF-Connecting-IP",
+            "CF-Ray",
+            "CDN-Loop",
+            "Fastly-Client-IP",
+            "Fly-Client-IP",
+        ),
+        *("X-Original-Forwarded-For", "X-Original-URL", "X-Envoy-External-Address"),
+        *("X-Amzn-Trace-Id", "X-Azure-ClientIP", "X-Remote-Addr", "Proxy-Connection"),
+        *("X-ProxyUser-IP", "X-Varnish", "X-Host", "X-Scheme", "Remote-User"),
+    ],
 )
-def test_what_a_proxy_forwards_is_from_elsewhere(api, header):
-    assert status(api, **{header: "8.8.8.8"}) == 401
+@pytest.mark.parametrize("value", ["8.8.8.8", "127.0.0.1", ""])
+def test_what_a_proxy_forwards_is_from_elsewhere(api, header, value):
+    name = f"HTTP_{header.upper().replace('-', '_')}"
+    assert status(api, **{name: value}) == 401
 
 
 @pytest.mark.parametrize("is_open", [True, False])

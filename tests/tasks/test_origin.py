@@ -29,6 +29,11 @@ READS = [
     (OWN, None, None, True),
     (OWN, "same-origin", "cors", True),
     ("HTTP://LOCALHOST:3000", None, None, True),
+    ("https://localhost:3000", None, None, False),  # another server's, or nobody's
+    ("https://localhost:3000", "cross-site", "cors", False),
+    ("ws://localhost:3000", None, None, False),
+    ("//localhost:3000", None, None, False),
+    ("http://localhost:3000/", None, None, False),
     ("http://localhost", None, None, False),
     ("http://localhost:8080", None, None, False),
     ("http://127.0.0.1:3000", None, None, False),
@@ -146,13 +151,34 @@ def test_no_other_name_reaches_it(api, host, path):
 
 
 def test_a_forwarded_host_is_not_believed(api):
-    assert (
-        api.get("/api/tasks", HTTP_X_FORWARDED_HOST="evil.example").status_code == 200
-    )
     answer = api.get(
         "/api/tasks", HTTP_HOST="evil.example", HTTP_X_FORWARDED_HOST="localhost"
     )
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("is_https", "origin", "is_let_in"),
+    [
+        (
+            False,
+            "https://stagent.example",
+            True,
+        ),  # a proxy ends TLS and does not say so
+        (False, "http://stagent.example", True),
+        (True, "https://stagent.example", True),
+        (True, "http://stagent.example", False),  # a page that anybody on the way wrote
+        (True, "https://stagent.example:8443", False),
+    ],
+)
+def test_the_scheme_counts(api, settings, is_https, origin, is_let_in):
+    settings.ALLOWED_HOSTS = ["stagent.example"]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    headers = {"HTTP_X_FORWARDED_PROTO": "https"} if is_https else {}
+    answer = api.get(
+        "/api/schema", HTTP_HOST="stagent.example", HTTP_ORIGIN=origin, **headers
+    )
+    assert (answer.status_code != 403) is is_let_in
 
 
 def test_a_name_that_is_allowed_reaches_it(api, settings):
