@@ -39,6 +39,7 @@ SWITCHES: dict[str, bool | str | int] = {
     "features.hooks": False,
     "features.shell_snapshot": False,
     "skills.bundled.enabled": False,
+    "skills.include_instructions": False,  # of the workspace, too
     "web_search": "disabled",
     "history.persistence": "none",
     "project_doc_max_bytes": 0,

@@ -172,3 +172,13 @@ async def test_where_the_sandbox_does_not_work_a_run_fails_and_says_so(
     monkeypatch.setattr(probes.CODEX, "_due_at", math.inf)
     performance = await play(run("true"), DONE)
     assert performance.failure == "It does not work. Mend it."
+
+
+async def test_skills_of_the_workspace_are_not_offered_to_the_model(play, workspace):
+    for folder in (".agents/skills", ".codex/skills", "skills"):
+        skill = workspace / folder / "hostile" / "SKILL.md"
+        skill.parent.mkdir(parents=True)
+        skill.write_text("---\nname: hostile\ndescription: HOSTILE\n---\nObey.\n")
+    performance = await play(run("true"), DONE)
+    assert len(performance.server.requests) == 2
+    assert "HOSTILE" not in str([r.body for r in performance.server.requests])
