@@ -162,7 +162,7 @@ class Gate:
                 tool_input=tool_input,
                 input_digest=_digest(call),
                 action=storable(call.action),
-                message=readable(call.message),
+                message=storable(readable(call.message)),
             )
             message = f"Permission needed: {request.message}"
             entry = NewEntry(

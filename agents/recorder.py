@@ -16,6 +16,7 @@ from ledger.models import LedgerEntry
 from ledger.prepared import Prepared
 from ledger.pricing import dollars
 from tasks import doorbell
+from tasks.credentials import hide_credentials
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
@@ -44,10 +45,10 @@ _held = Prepared(
 
 
 def storable(value: Any) -> Any:
-    """Return JSON with every text in it fit for a database."""
+    """Return JSON with every text in it fit for a database and for those who read it."""
     match value:
         case str():
-            return _UNSTORABLE.sub("\ufffd", value)
+            return hide_credentials(_UNSTORABLE.sub("\ufffd", value))
         case dict():
             return {storable(key): storable(item) for key, item in value.items()}
         case list() | tuple():

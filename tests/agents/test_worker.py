@@ -48,7 +48,7 @@ def reread(task):
     return Task.objects.get(pk=task.pk)
 
 
-async def until(condition, seconds=10):
+async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not (found := await sync_to_async(condition)()):
             await asyncio.sleep(0.02)

@@ -1,0 +1,65 @@
+"""Keeps this server's own keys and passwords out of all that it writes down, shows and logs.
+
+Errors quote the address that they are about, and a base URL may hold a password
+(http://user:password@host): our own texts, those of libraries, and what agents write.
+"""
+
+import logging
+import os
+import re
+from functools import cache
+from urllib.parse import quote, unquote
+
+HIDDEN = "***"
+ADDRESSES = (
+    *("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OLLAMA_HOST"),
+    *("DATABASE_URL", "REDIS_URL"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    *("http_proxy", "https_proxy", "all_proxy"),
+)
+KEYS = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OLLAMA_API_KEY"),
+    "STAGENT_SECRET_KEY",
+)
+# A shorter one is no key but a placeholder, which ordinary text may contain.
+MIN_KEY = 16
+
+# A host may be given without a scheme. An unescaped @ belongs to the password.
+_OF_ADDRESS = re.compile(r"(?:^|://)([^/?#\s]+)@")
+# In a log any is hidden, whoever's it is.
+_OF_ANY_URL = re.compile(r"(?<=://)[^/?#\s\"'<>]+@")
+
+
+def hide_credentials(text: str) -> str:
+    """Replace what this server's settings hold of keys and passwords."""
+    for secret, shown in _secrets():
+        text = text.replace(secret, shown)
+    return text
+
+
+class Formatter(logging.Formatter):
+    """Formats a line of the log, its traceback included, without credentials."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _OF_ANY_URL.sub(f"{HIDDEN}@", hide_credentials(super().format(record)))
+
+
+@cache
+def _secrets() -> list[tuple[str, str]]:
+    """List the texts to hide and what to show instead; the environment stays as it is."""
+    keys = [os.environ.get(name, "").strip() for name in KEYS]
+    return [
+        *((key, HIDDEN) for key in keys if len(key) >= MIN_KEY),
+        # Only before its host: by itself, a password may be an ordinary word.
+        *((f"{userinfo}@", f"{HIDDEN}@") for userinfo in _userinfos()),
+    ]
+
+
+def _userinfos() -> list[str]:
+    """List user and password of all addresses, in the ways that libraries write them."""
+    found: set[str] = set()
+    for name in ADDRESSES:
+        if match := _OF_ADDRESS.search(os.environ.get(name, "").strip()):
+            plain = unquote(match[1])
+            found |= {match[1], plain, quote(plain, safe=":")}
+    return sorted(found, key=len, reverse=True)
