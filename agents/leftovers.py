@@ -1,4 +1,4 @@
-"""Removes the workspaces of tasks that were deleted."""
+"""Removes the workspaces and the long logs of tasks that were deleted."""
 
 import asyncio
 import logging
@@ -9,16 +9,20 @@ from pathlib import Path
 
 from agents.assignments import folder_of
 from agents.database import in_database
-from tasks.models import Leftover
+from tasks.models import Leftover, LogEntry
 
 log = logging.getLogger(__name__)
 
 BATCH = 20  # at a look, which is bounded: the next one is seconds away
+# In a transaction, so that whoever else writes waits for milliseconds.
+ENTRIES_AT_ONCE = 1_000
 
 
 async def remove_due() -> None:
     """Remove what is due; what cannot be removed stays due, an hour later."""
     for task_id in await in_database(Leftover.objects.take_due, BATCH):
+        while await in_database(LogEntry.objects.remove_some, task_id, ENTRIES_AT_ONCE):
+            pass  # until none is left, with room for others in between
         folder = folder_of(task_id)
         if await asyncio.to_thread(_remove, folder):
             await in_database(Leftover.objects.filter(pk=task_id).delete)

@@ -32,6 +32,9 @@ from tasks.models.run import next_attempt
 from tasks.models.session import insert as insert_session
 from tasks.models.task import FINAL
 
+# Entries that are removed together with their task, which keeps others from writing.
+SHORT_LOG = 1_000
+
 
 def start_run(task: Task, *, by: str) -> Run:
     """Start a fresh run of a queued task.
@@ -242,7 +245,8 @@ def cancel(task: Task, *, by: str) -> None:
 def delete(task: Task) -> None:
     """Remove a task, its workspace and all but its ledger entries.
 
-    A live run is stopped first. The workspace goes once its worker has let go of it.
+    A live run is stopped first. The workspace goes once its worker has let go of it. A
+    long log goes then too, piece by piece: without its task nobody sees it any more.
     """
     with transaction.atomic():
         locked = Task.objects.select_for_update().get(pk=task.pk)
@@ -251,13 +255,15 @@ def delete(task: Task) -> None:
         )
         if run:
             _stop_counting(locked, run)
-        _leave_workspace(locked)
+        _leave_rest(locked)
         _ring_end(task.pk)
         locked.delete()
 
 
-def _leave_workspace(task: Task) -> None:
+def _leave_rest(task: Task) -> None:
+    """Write down for a worker what of the task is to be removed later."""
     runs = task.runs.aggregate(count=Count("pk"), lease_end=Max("lease_expires_at"))
-    if runs["count"]:
+    has_more = LogEntry.objects.remove_some(task.pk, SHORT_LOG)
+    if runs["count"] or has_more:
         due_at = runs["lease_end"] or timezone.now()
         Leftover.objects.create(task_id=task.pk, due_at=due_at)

@@ -15,7 +15,7 @@ from tasks.admin.base import (
     profile_name,
     runtime_title,
 )
-from tasks.models import LogEntry, Run, Session, SessionItem
+from tasks.models import LogEntry, Run, Session, SessionItem, Task
 
 
 class OfTaskAdmin(RecordAdmin):
@@ -179,6 +179,14 @@ class LogEntryAdmin(OfTaskAdmin):
         "whole_message",
         "shown_data",
     )
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> LogEntry | None:
+        """Not what is left of a deleted task's log; in the list that misses its task, too."""
+        entry = super().get_object(request, object_id, from_field)
+        is_there = entry and Task.objects.filter(pk=entry.task_id).exists()
+        return entry if is_there else None
 
     @admin.display(description="Event")
     def kind(self, entry: LogEntry) -> str:

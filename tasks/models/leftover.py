@@ -27,7 +27,7 @@ class LeftoverQuerySet(models.QuerySet["Leftover"]):
 
 
 class Leftover(models.Model):
-    """A deleted task's workspace, for a worker to remove once no run can be left in it.
+    """A deleted task's workspace and long log, for a worker to remove once no run is left in it.
 
     Written down, not found by looking for folders without a task: those may be another
     database's, which had this STAGENT_HOME before.
@@ -39,4 +39,4 @@ class Leftover(models.Model):
     objects = LeftoverQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return f"Workspace of {self.task_id}"
+        return f"What is left of {self.task_id}"

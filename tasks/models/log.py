@@ -88,6 +88,12 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
             event_type=entry.event_type, message=entry.message, recorded_at=at
         )
 
+    def remove_some(self, task_id: UUID, count: int) -> bool:
+        """Remove up to `count` entries of a task that is gone; tell whether more may be left."""
+        some = self.filter(task_id=task_id).order_by("sequence").values("pk")[:count]
+        removed, _ = self.filter(pk__in=some).delete()
+        return removed == count
+
     def append(
         self,
         task_id: UUID,
@@ -139,9 +145,11 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
 class LogEntry(models.Model):
     """What happened to a task, numbered from 1 without a gap, only appended."""
 
+    # A log may outlive its task for a moment: it can be too long to go in one transaction.
     task = models.ForeignKey(
         Task,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
         related_name="log",
         db_index=False,  # the constraint below has one
     )

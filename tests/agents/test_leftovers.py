@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.urls import reverse
 from django.utils import timezone
 
 from agents import leftovers
 from agents.assignments import workspace_of
 from tasks import lifecycle
-from tasks.models import Leftover, Run
-from tests.factories import RunFactory, TaskFactory
+from tasks.models import Leftover, LogEntry, Run
+from tests.factories import LogEntryFactory, RunFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +36,55 @@ def test_the_workspace_of_a_deleted_task_is_removed():
     lifecycle.delete(task)
     remove_due()
     assert not folder.exists()
+    assert not Leftover.objects.exists()
+
+
+@pytest.fixture
+def long_log(monkeypatch):
+    """A finished task whose log is too long to go together with it."""
+    monkeypatch.setattr(lifecycle, "SHORT_LOG", 10)
+    monkeypatch.setattr(leftovers, "ENTRIES_AT_ONCE", 10)
+    task = TaskFactory(status="completed")
+    for _ in range(35):
+        LogEntryFactory(task=task)
+    return task
+
+
+def test_a_long_log_goes_in_pieces_after_its_task(long_log, api, admin_client):
+    kept = LogEntryFactory()
+    entry = long_log.log.first()
+    assert api.delete(f"/api/tasks/{long_log.pk}").status_code == 200
+    left = LogEntry.objects.filter(task_id=long_log.pk)
+    assert left.count() == 25
+    # Nobody sees what is left.
+    assert api.get(f"/api/tasks/{long_log.pk}/logs").status_code == 404
+    entries = admin_client.get(reverse("admin:tasks_logentry_changelist"))
+    assert entries.status_code == 200
+    assert str(long_log.pk) not in entries.content.decode()
+    page = reverse(
+        "admin:tasks_logentry_change", args=[left.order_by("sequence").last().pk]
+    )
+    assert admin_client.get(page).status_code != 500
+    assert entry.message not in admin_client.get(page).content.decode()
+    remove_due()
+    assert list(LogEntry.objects.all()) == [kept]
+    assert not Leftover.objects.exists()
+
+
+def test_a_log_that_a_killed_worker_was_removing_is_removed_later(long_log):
+    lifecycle.delete(long_log)
+    (task_id,) = Leftover.objects.take_due(1)  # and then it was killed, half-way
+    LogEntry.objects.remove_some(task_id, 10)
+    Leftover.objects.update(due_at=from_now(seconds=-1))  # an hour has gone
+    remove_due()
+    assert not LogEntry.objects.exists()
+    assert not Leftover.objects.exists()
+
+
+def test_a_short_log_goes_with_its_task():
+    task = LogEntryFactory().task
+    lifecycle.delete(task)
+    assert not LogEntry.objects.exists()
     assert not Leftover.objects.exists()
 
 
