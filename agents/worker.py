@@ -140,13 +140,9 @@ class Worker(ChannelsWorker):
 
     async def _listen(self) -> None:
         while True:
-            try:
-                await self._hear()
-            except PASSING as error:
-                log.warning(
-                    "The channel layer is not heard (the table is looked at): %s", error
-                )
-                await asyncio.sleep(GLANCE_SECONDS)
+            # Whatever came over it: rings are heard again a moment later.
+            await self._forgiving("hear the rings (the table is looked at)", self._hear)
+            await asyncio.sleep(GLANCE_SECONDS)
 
     async def _hear(self) -> None:
         channel = await self.channel_layer.new_channel()
@@ -280,12 +276,18 @@ class Worker(ChannelsWorker):
     async def _forgiving(
         self, what: str, chore: Callable[[], Coroutine[Any, Any, None]]
     ) -> None:
-        """Do a chore that will be done again: a passing failure is logged once, no more."""
+        """Do a chore that will be done again: that it failed is logged once, no more."""
         try:
             await chore()
-        except PASSING as error:
+        except Exception as error:
             if what not in self._failing:
-                log.warning("Could not %s; trying again: %s", what, error)
+                is_passing = isinstance(error, PASSING)
+                log.warning(
+                    "Could not %s; trying again: %s",
+                    what,
+                    error,
+                    exc_info=None if is_passing else error,
+                )
             self._failing.add(what)
         else:
             if what in self._failing:

@@ -345,3 +345,45 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch)
         async with asyncio.timeout(5):
             while worker.executions:
                 await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "task.cancel"},
+        {"type": "task.cancel", "run_id": "none"},
+        {"type": "task.cancel", "run_id": 1},
+    ],
+)
+async def test_a_malformed_ring_does_not_deafen_the_worker(message, monkeypatch):
+    monkeypatch.setattr(worker_module, "GLANCE_SECONDS", 0.01)
+    layer = get_channel_layer()
+    worker = Worker(channel_layer=layer)
+    listening = asyncio.create_task(worker._listen())
+    try:
+        async with asyncio.timeout(20):
+            await layer.group_send(doorbell.WORKERS, message)
+            while not worker._rung.is_set():  # until it has joined again, too
+                await layer.group_send(doorbell.WORKERS, {"type": "task.wake"})
+                await asyncio.sleep(0.02)
+        assert not listening.done()
+    finally:
+        await worker_module._end([listening])
+
+
+async def test_a_chore_goes_on_after_anything_and_says_what_it_was(caplog):
+    worker = Worker(channel_layer=get_channel_layer())
+    done = asyncio.Event()
+
+    async def chore():
+        if not caplog.records:
+            raise ZeroDivisionError("as asked")
+        done.set()
+
+    repeating = worker._repeat("count", chore, 0.01)
+    async with asyncio.timeout(20):
+        await done.wait()
+    await worker_module._end([repeating])
+    first = caplog.records[0]
+    assert "count" in first.getMessage()
+    assert first.exc_info
