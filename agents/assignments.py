@@ -15,7 +15,7 @@ from agents.prompt import (
 )
 from agents.runtimes.base import Assignment, Checkpoint, RuntimeFailed
 from ledger.prepared import PreparedObjects
-from tasks import catalog, lifecycle
+from tasks import agent_user, catalog, lifecycle
 from tasks.exceptions import LeaseLost
 from tasks.models import Document, PermissionRequest, Run
 from tasks.models.session import checkpoint_of
@@ -104,6 +104,8 @@ def _copy(document: Document, workspace: Path, name: str) -> AttachedDocument:
     if not folder.is_symlink() and not target.exists() and not target.is_symlink():
         folder.mkdir(exist_ok=True)
         target.write_bytes(content)
+        agent_user.share_path(folder, workspace)
+        agent_user.share_path(target, workspace)
     return AttachedDocument(
         id=document.pk,
         name=document.name,

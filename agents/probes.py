@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from agents.assignments import all_workspaces
+from agents.supervision import ConfinementRefused
 from tasks import runtime_facts
 
 PROBE_SECONDS = 20
@@ -46,6 +47,8 @@ class Probe:
     def _ask(self) -> tuple[str, str]:
         try:
             told: tuple[str, str] = import_module(self._module).obstacle()
+        except ConfinementRefused as refused:
+            return str(refused), ""
         except OSError as error:
             return (
                 f"An agent's folders cannot be made ({error}).",

@@ -22,6 +22,10 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
+from agents import supervision
+from agents.supervision import ConfinementRefused
+from tasks import agent_user
+
 MARKER = "STAGENT_RUN"
 # Killed processes are gone in milliseconds; one that hangs in the kernel is not waited for.
 KILL_SECONDS = 2.0
@@ -31,6 +35,27 @@ PROBE_SECONDS = 10
 # Followed by the marker, so that what a dead worker left is told here too.
 _SCRATCH = os.path.join(tempfile.gettempdir(), "stagent-run-")
 
+
+# What the kernel of the machine is told, or asked, beneath a /proc that is otherwise new.
+KERNEL = (
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/irq",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/acpi",
+    "/proc/scsi",
+)
+BECOMING = ("CAP_DAC_READ_SEARCH", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+SECRETS_OF_THE_KERNEL = (
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/key-users",
+    "/proc/kmsg",
+    "/proc/kallsyms",
+    "/proc/timer_list",
+    "/proc/sched_debug",
+)
 
 # A folder that looks like a bare repository brings a configuration that runs programs, and
 # none of its files has a name by which a rule could tell it from others.
@@ -48,26 +73,47 @@ class Confinement:
     workspace: str
     scratch: str
     marker: str
+    user: int | None = None  # who runs it, where that is not us
+    has_network: bool = False
 
     def argv(self, command: str) -> list[str]:
         shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
         return [*self.launcher(), shell, "-c", command]
 
     def launcher(
-        self, *, programs: Sequence[str] = (), last_word: str = "KILL"
+        self,
+        *,
+        programs: Sequence[str] = (),
+        provider: str = "",
+        is_agent: bool = False,
+        has_own_sandbox: bool = False,
     ) -> list[str]:
         """Return what a command line starts with to run confined.
 
         `programs` are files or folders that it needs from what is hidden, by their real paths;
-        `last_word` is the signal that it gets when the worker is gone: TERM, if it ends its
-        own children then.
+        `provider` is the
+        base URL that an agent must reach though it has no network. An agent is asked to end
+        before it is ended, and one with a sandbox of its own is put into none of ours.
         """
-        if bubblewrap := find_bubblewrap():
-            return self._in_bubblewrap(bubblewrap, programs)
-        if setpriv := shutil.which("setpriv"):
-            # Ends it with the worker, or rather with the thread that started it.
-            return [setpriv, "--pdeathsig", last_word, "--"]
-        return []
+        bubblewrap = None if has_own_sandbox else find_bubblewrap()
+        shown = [self.workspace, self.scratch, *programs]
+        hidden = supervision.blocked(shown) if self.user is not None else []
+        # Bubblewrap makes networks too, but none with a way out to the provider.
+        is_networked = self.has_network or bool(bubblewrap and not provider)
+        start = supervision.argv(
+            folders=[self.workspace, self.scratch],
+            is_gentle=is_agent,
+            network=not is_networked,
+            provider=provider,
+            hidden=[] if bubblewrap else hidden,
+            shown=shown,
+        )
+        if bubblewrap:
+            own = [] if self.has_network or provider else ["--unshare-net"]
+            covered = [part for path in hidden for part in ("--tmpfs", path)]
+            folders = self._folders(programs)
+            start += [bubblewrap, *_machine(self.user), *covered, *folders, *own, "--"]
+        return [*start, *supervision.limits(bool(bubblewrap)), *_become(self.user)]
 
     @property
     def shown_scratch(self) -> str:
@@ -86,6 +132,10 @@ class Confinement:
             MARKER: self.marker,
         }
 
+    def hand_over(self) -> None:
+        """Give what we have laid out in `scratch` to the user of the command."""
+        agent_user.give(self.scratch, self.user)
+
     def end(self, pid: int | None) -> None:
         """Kill all that the command started, as its process `pid` or from there on."""
         self.kill(pid)
@@ -94,14 +144,23 @@ class Confinement:
     def kill(self, pid: int | None = None) -> None:
         kill_marked(self.marker, pid)
 
-    def _in_bubblewrap(self, bubblewrap: str, programs: Sequence[str]) -> list[str]:
+    def _folders(self, programs: Sequence[str]) -> list[str]:
+        """Show the programs, the workspace and a folder for temporary files of its own.
+
+        The folders above them are made first: bubblewrap would make them as closed as what
+        is shown in them is.
+        """
+        shown = [("--bind", self.workspace)]
+        # Last: one beneath /tmp would be hidden again by the command's own.
+        shown += [("--ro-bind", path) for path in programs]
         return [
-            *(bubblewrap, *_machine()),
             *("--bind", self.scratch, "/tmp"),  # noqa: S108
-            *("--bind", self.workspace, self.workspace, "--chdir", self.workspace),
-            # Last: one beneath /tmp would be hidden again by the command's own.
-            *(part for path in programs for part in ("--ro-bind", path, path)),
-            "--",
+            *(
+                part
+                for option, path in shown
+                for part in ("--dir", os.path.dirname(path), option, path, path)
+            ),
+            *("--chdir", self.workspace),
         ]
 
 
@@ -112,7 +171,7 @@ def new_marker() -> str:
 
 def kill_marked(marker: str, pid: int | None) -> None:
     """Kill whatever carries `marker`, and what process `pid` started without it."""
-    _kill_until_gone(lambda: _carrying(marker) | _family(pid))
+    _kill_until_gone(lambda: _with_all_beneath(_carrying(marker) | _family(pid)))
 
 
 def agent_homes() -> Path:
@@ -120,12 +179,18 @@ def agent_homes() -> Path:
     return Path(settings.STAGENT_HOME).resolve() / "agents"
 
 
-def confine(workspace: str) -> Confinement:
+def confine(workspace: str, *, has_network: bool = False) -> Confinement:
+    """Lay out what a command needs, or raise ConfinementRefused."""
+    if problem := " ".join(agent_user.obstacle()).strip():
+        raise ConfinementRefused(problem)
     marker = new_marker()
     scratch = f"{_SCRATCH}{marker}"
+    user = agent_user.take_over(workspace)
     os.mkdir(scratch, 0o700)
     os.mkdir(f"{scratch}/home")
-    return Confinement(workspace, scratch, marker)
+    confinement = Confinement(workspace, scratch, marker, user, has_network)
+    confinement.hand_over()
+    return confinement
 
 
 def find_bubblewrap() -> str | None:
@@ -144,7 +209,7 @@ def kill_strays() -> int:
 
     The folders that were their own go too.
     """
-    killed = _kill_until_gone(_strays)
+    killed = _kill_until_gone(lambda: _with_all_beneath(_strays()))
     for prefix in (_SCRATCH, f"{agent_homes()}/"):
         for folder in glob(f"{prefix}*"):
             if _is_stray(folder.removeprefix(prefix)):
@@ -162,7 +227,7 @@ def _probe() -> tuple[str | None, str]:
         )
     try:
         subprocess.run(  # noqa: S603 (no part of it comes from outside)
-            [bubblewrap, *_machine(), "--", "true"],
+            [bubblewrap, *_machine(), "--unshare-net", "--", "true"],
             check=True,
             capture_output=True,
             stdin=subprocess.DEVNULL,
@@ -177,18 +242,40 @@ def _probe() -> tuple[str | None, str]:
     return None, f"bubblewrap does not work here; allow user namespaces ({reason})"
 
 
-def _machine() -> list[str]:
+def _machine(user: int | None = None) -> list[str]:
     """Show the machine read-only and without its other processes."""
     # /run is hidden for its sockets, but the resolver's file is often there.
     resolver = os.path.realpath("/etc/resolv.conf")
+    # Root would otherwise keep what it takes to mount the system writable again. What it
+    # takes to enter the workspace and to become its user is given up by doing so.
+    kept = () if user is None else BECOMING
     return [
-        *("--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc"),
-        # Root would otherwise keep what it takes to mount the system writable again.
-        *("--cap-drop", "ALL"),
+        *("--die-with-parent", "--new-session"),
+        *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--cap-drop", "ALL", *(p for name in kept for p in ("--cap-add", name))),
         *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+        *(part for path in KERNEL for part in ("--ro-bind-try", path, path)),
+        *(
+            part
+            for path in SECRETS_OF_THE_KERNEL
+            if os.path.isfile(path)
+            for part in ("--ro-bind", "/dev/null", path)
+        ),
         *(part for folder in hidden_folders() for part in ("--tmpfs", folder)),
         *("--ro-bind-try", resolver, resolver),
     ]
+
+
+def _become(user: int | None) -> list[str]:
+    """Return what starts a program as `user`, with no way back to more rights."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    start = [setpriv, "--no-new-privs", "--pdeathsig", "KILL"]
+    if user is not None:
+        start += [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        start += ["--inh-caps=-all", "--bounding-set=-all"]
+    return [*start, "--"]
 
 
 def hidden_folders() -> list[str]:
@@ -216,6 +303,21 @@ def _kill_until_gone(find: Callable[[], set[psutil.Process]]) -> int:
 
 def _carrying(marker: str) -> set[psutil.Process]:
     return {process for process, found in _marked() if found == marker}
+
+
+def _with_all_beneath(found: set[psutil.Process]) -> set[psutil.Process]:
+    """Add what they started. Supervisors go last: what hides is their child until then."""
+    everything = set(found)
+    for process in found:
+        with suppress(psutil.Error):
+            everything |= set(process.children(recursive=True))
+    return {one for one in everything if not _supervises(one)} or everything
+
+
+def _supervises(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return supervision.SUPERVISOR in process.cmdline()
+    return False
 
 
 def _strays() -> set[psutil.Process]:

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from tasks import agent_user
 from tasks.patterns import BENEATH
 
 MAX_PATH_BYTES = 1024
@@ -124,6 +125,7 @@ class Workspace:
             draft = f".{secrets.token_hex(8)}.draft"
             try:
                 with open(os.open(draft, _CREATE, 0o666, dir_fd=folder), "wb") as file:
+                    agent_user.share(file.fileno(), folder)
                     if mode is not None:
                         os.fchmod(file.fileno(), mode)
                     file.write(content)
@@ -178,10 +180,19 @@ def _require_text(name: str, path: str) -> None:
 
 
 def _enter(folder: int, name: str, *, create: bool) -> int:
-    if create:
-        with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=folder)
-    return os.open(name, _FOLDER, dir_fd=folder)
+    is_new = create and _is_made(name, folder)
+    handle = os.open(name, _FOLDER, dir_fd=folder)
+    if is_new:
+        agent_user.share(handle, folder)
+    return handle
+
+
+def _is_made(name: str, folder: int) -> bool:
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _mode_of(name: str, folder: int, located: str) -> int | None:

@@ -56,6 +56,12 @@ home.make_private(STAGENT_HOME)
 STAGENT_WORKER_CONCURRENCY = _whole_number("STAGENT_WORKER_CONCURRENCY", 300)
 # Of those, agents that are processes of their own (claude-code, codex): about 300 MiB each.
 STAGENT_AGENT_PROCESSES = _whole_number("STAGENT_AGENT_PROCESSES", 20)
+# What a command of an agent, or an agent with its commands, may take: processes and threads;
+# memory, of each process and of all together; the size of a file; what it leaves of the disk.
+STAGENT_COMMAND_PROCESSES = _whole_number("STAGENT_COMMAND_PROCESSES", 1_000)
+STAGENT_COMMAND_MEMORY_MB = _whole_number("STAGENT_COMMAND_MEMORY_MB", 4_096)
+STAGENT_COMMAND_FILE_MB = _whole_number("STAGENT_COMMAND_FILE_MB", 4_096)
+STAGENT_COMMAND_FREE_DISK_MB = _whole_number("STAGENT_COMMAND_FREE_DISK_MB", 1_024)
 # The longest that a run is parked because its provider's rate limit opens only then.
 STAGENT_MAX_PARK_SECONDS = _whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.

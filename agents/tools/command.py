@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from agents import sandbox
 from agents.events import JSON
+from agents.supervision import ConfinementRefused
 from agents.tools.base import (
     Plan,
     Tool,
@@ -89,10 +90,16 @@ async def _run(workspace: Workspace, command: str, tool_input: JSON) -> str:
     seconds = tool_input.get("timeout_seconds", DEFAULT_SECONDS)
     # The first time it starts a process; from then on it is known.
     await in_thread(sandbox.find_bubblewrap)
-    confinement = sandbox.confine(workspace.root)
+    try:
+        confinement = await in_thread(sandbox.confine, workspace.root)
+    except ConfinementRefused as refused:
+        raise ToolFailed(str(refused)) from refused
     output = _Output()
     try:
-        is_over = await _ends_within(seconds, confinement, command, output)
+        argv = await in_thread(confinement.argv, command)
+        is_over = await _ends_within(seconds, confinement, argv, output)
+    except ConfinementRefused as refused:
+        raise ToolFailed(str(refused)) from refused
     finally:
         await to_the_end(_clean_up(confinement, output))
     if not is_over:
@@ -107,12 +114,12 @@ async def _clean_up(confinement: sandbox.Confinement, output: _Output) -> None:
 
 
 async def _ends_within(
-    seconds: int, confinement: sandbox.Confinement, command: str, output: _Output
+    seconds: int, confinement: sandbox.Confinement, argv: list[str], output: _Output
 ) -> bool:
     loop = asyncio.get_running_loop()
     start = loop.subprocess_exec(
         lambda: output,
-        *confinement.argv(command),
+        *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

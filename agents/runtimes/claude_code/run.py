@@ -161,9 +161,12 @@ class AgentRun:
             self._assignment,
             self._endpoint,
             self._session,
-            launcher=write_launcher(confinement, [*variables, *cli.OF_THE_SDK]),
+            launcher=write_launcher(
+                confinement, [*variables, *cli.OF_THE_SDK], self._endpoint.url
+            ),
             variables=variables,
         )
+        confinement.hand_over()
         options.can_use_tool = self._desk.may_use
         options.hooks = self._desk.hooks
         options.stderr = self._heard

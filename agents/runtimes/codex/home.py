@@ -16,6 +16,7 @@ from codex_cli_bin import bundled_codex_path
 
 from agents import sandbox
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
+from tasks import agent_user
 
 KEY = "STAGENT_PROVIDER_KEY"
 PROVIDER = "stagent"
@@ -53,6 +54,7 @@ class Home:
     marker: str
     workspace: Path
     litter: frozenset[str]  # what is not there yet, so that what is then is Codex's
+    has_network: bool = False  # Codex itself: its commands never have
 
     @property
     def scratch(self) -> Path:
@@ -60,8 +62,20 @@ class Home:
         # told that this one is it.
         return self.folder / "tmp-of-commands"
 
-    def command(self, *verb: str) -> list[str]:
-        """Return the command line by which Codex does `verb` as it is told to here."""
+    @property
+    def confinement(self) -> sandbox.Confinement:
+        """Return what it runs in: Codex puts its commands into a sandbox by itself."""
+        workspace = str(self.workspace)
+        user = agent_user.user_of(workspace)
+        return sandbox.Confinement(
+            workspace, str(self.folder), self.marker, user, self.has_network
+        )
+
+    def command(self, *verb: str, provider: str) -> list[str]:
+        """Return the command line by which Codex does `verb` as it is told to here.
+
+        `provider` is the base URL that it must reach. Raise ConfinementRefused.
+        """
         given = {
             **SWITCHES,
             # Commands inherit neither: the marker finds what they start.
@@ -77,7 +91,13 @@ class Home:
             for name, value in given.items()
             for part in ("-c", f"{name}={json.dumps(value)}")
         ]
-        return [str(bundled_codex_path()), *options, *verb]
+        launcher = self.confinement.launcher(
+            programs=[str(bundled_codex_path().parents[1])],
+            provider=provider,
+            is_agent=True,
+            has_own_sandbox=True,
+        )
+        return [*launcher, str(bundled_codex_path()), *options, *verb]
 
     def environment(self, endpoint: OpenAIEndpoint) -> dict[str, str]:
         names = {*HANDED_ON, *(name.lower() for name in HANDED_ON)}
@@ -93,10 +113,15 @@ class Home:
         }
 
     def lay_out(self, endpoint: OpenAIEndpoint) -> None:
+        agent_user.take_over(str(self.workspace))
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700)  # conversations will be in it
         self.scratch.mkdir()
         (self.folder / "config.toml").write_text(_configuration(self, endpoint))
+
+    def hand_over(self) -> None:
+        """Give all that was laid out to the user that Codex runs as."""
+        self.confinement.hand_over()
 
     def remove(self) -> None:
         """Remove it, and what its sandbox left in the workspace."""

@@ -33,9 +33,10 @@ def obstacle() -> tuple[str, str]:
 def _problem(home: Home) -> str:
     """Run a command as a run does: in the home of one, with all that is denied in there."""
     home.lay_out(ENDPOINT)
+    home.hand_over()
     where = ("-P", PERMISSIONS, "-C", str(home.workspace))
     return probes.failure_of(
-        home.command("sandbox", *where, "--", "/bin/true"),
+        home.command("sandbox", *where, "--", "/bin/true", provider=""),
         folder=home.workspace,
         environment=home.environment(ENDPOINT),
     )

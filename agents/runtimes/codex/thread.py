@@ -37,10 +37,11 @@ class Thread:
 
     async def open(self) -> list[JSON]:
         """Start the process, begin or take up the conversation; return what to say first."""
-        self._home.lay_out(self._endpoint)
+        await asyncio.to_thread(self._home.lay_out, self._endpoint)
         is_taken_up = self._lay_down()
+        await asyncio.to_thread(self._home.hand_over)
         await self.server.start(
-            self._home.command("app-server"),
+            await asyncio.to_thread(self._command),
             cwd=self._assignment.workspace,
             environment=self._home.environment(self._endpoint),
         )
@@ -69,6 +70,9 @@ class Thread:
         marker, pid = self._home.marker, self.server.pid
         await asyncio.to_thread(sandbox.kill_marked, marker, pid)
         await asyncio.to_thread(self._home.remove)
+
+    def _command(self) -> list[str]:
+        return self._home.command("app-server", provider=self._endpoint.url)
 
     def _lay_down(self) -> bool:
         """Put what was kept where Codex will look for it, if it is fit for that."""
