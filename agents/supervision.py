@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 import psutil
 from django.conf import settings
 
+from agents.runtimes.base import RuntimeFailed
+
 SUPERVISOR = str(Path(__file__).with_name("supervisor"))
 PROBE_SECONDS = 10
 PORTS = {"http": 80, "https": 443}
 
 
-class ConfinementRefused(Exception):
+class ConfinementRefused(RuntimeFailed):
     """Nothing of an agent may run here. The message is for people and says what to do."""
 
 
