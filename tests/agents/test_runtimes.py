@@ -108,7 +108,7 @@ async def test_several_calls_of_one_turn_are_all_carried_out_and_answered(
     async with serving(Turn(uses=uses), Turn("Done.")) as server:
         performance = Performance(runtime)
         seen = await performance.run(assignment(tmp_path))
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
+    assert sorted(file.name for file in tmp_path.glob("*.txt")) == [
         "a.txt",
         "b.txt",
         "c.txt",
