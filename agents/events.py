@@ -16,6 +16,14 @@ class PartialText:
 
 
 @dataclass(frozen=True)
+class Working:
+    """Content came that is shown nowhere, such as thoughts or a call that is being written.
+
+    Only says that the provider is at work: a ping is none.
+    """
+
+
+@dataclass(frozen=True)
 class AssistantText:
     """A finished message of the agent."""
 
@@ -125,4 +133,4 @@ Recorded = (
     | Notice
     | CheckpointReached
 )
-Event = Recorded | UsageSoFar | Finished
+Event = Recorded | UsageSoFar | Working | Finished

@@ -15,6 +15,7 @@ from agents.database import until_written
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import Parked, RuntimeFailed
+from agents.silence import attended
 from agents.spending import RunSpending
 from tasks import endings
 from tasks.endings import Outcome
@@ -160,14 +161,14 @@ class Execution:
         spending = RunSpending(self.recorder, budget_microdollars=budget)
         assignment = replace(job.assignment, spending=spending)
         runtime = await runtimes.load(self.run.runtime)
-        performance = runtime.perform(assignment, gate.ask)
+        performance = attended(runtime, assignment, gate.ask)
         async with aclosing(performance):
             async for event in performance:
                 if isinstance(event, events.Finished):
                     return event.text  # it is written with the end of the run
                 if isinstance(event, events.UsageSoFar | events.UsageReported):
                     self.recorder.hold(event)
-                if not isinstance(event, events.UsageSoFar):
+                if not isinstance(event, events.UsageSoFar | events.Working):
                     await until_written(self._record, event, spending)
         raise RuntimeFailed("The agent stopped without a result.")
 

@@ -66,6 +66,13 @@ STAGENT_COMMAND_FREE_DISK_MB = _whole_number("STAGENT_COMMAND_FREE_DISK_MB", 1_0
 STAGENT_MAX_PARK_SECONDS = _whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.
 STAGENT_LEASE_SECONDS = _whole_number("STAGENT_LEASE_SECONDS", 30)
+# Seconds without content from a provider after which the log says so.
+STAGENT_SILENCE_SECONDS = _whole_number("STAGENT_SILENCE_SECONDS", 120)
+# Seconds without content after which a provider is given up, and its run fails. Longer than
+# any command may take, and than a reasoning model thinks in silence.
+STAGENT_PROVIDER_TIMEOUT_SECONDS = _whole_number(
+    "STAGENT_PROVIDER_TIMEOUT_SECONDS", 900
+)
 # The runtime of tasks that name none; empty: the first of the five that is ready.
 STAGENT_DEFAULT_RUNTIME = os.environ.get("STAGENT_DEFAULT_RUNTIME", "")
 # Every route needs a token or a login, on loopback and without tokens issued too.

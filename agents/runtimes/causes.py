@@ -59,6 +59,8 @@ ONLY_THOUGHT = Cause(
     "The model thought, and then said nothing.", "Resume to ask again."
 )
 
+SILENT = Cause("The provider has sent nothing.", "Resume to try again.")
+
 # --- This machine ------------------------------------------------------------------------
 
 BROKEN_SANDBOX = Cause(

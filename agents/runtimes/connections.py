@@ -4,12 +4,18 @@ import asyncio
 from collections.abc import Callable
 
 import httpx2
+from django.conf import settings
 
 # Kept for longer than most tools run: a new connection costs a TLS handshake a turn.
 KEEP_SECONDS = 60
 UNLIMITED = 1_000_000  # without a number, aiohttp opens a hundred at most
 # Of a provider's SDK: one, and those of an environment that has changed.
 KEPT_CLIENTS = 4
+
+
+def read_seconds() -> float:
+    """Return how long a socket may be silent: longer than `agents.silence` waits for content."""
+    return float(settings.STAGENT_PROVIDER_TIMEOUT_SECONDS) + 60.0
 
 
 class Connections:

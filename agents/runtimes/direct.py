@@ -29,8 +29,6 @@ from agents.runtimes.tool_calls import ToolCalls, not_run
 from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
 from agents.tools import Toolbox, ToolSchema
 
-Step = str | events.UsageSoFar | Turn
-
 PARTIAL_TEXT_SECONDS = 0.1
 
 
@@ -156,33 +154,20 @@ class AgentLoop:
 
     async def _stream(self) -> AsyncGenerator[Event | Turn, None]:
         text = shown = ""
-        shown_at = float("-inf")
-        deadline = asyncio.get_running_loop().time() + self._policy.turn
+        shown_at = worked_at = float("-inf")
         stream = self._wire.stream_turn(self._conversation.history)
         async with aclosing(stream):
-            while not isinstance(step := await self._next(stream, deadline), Turn):
-                if isinstance(step, events.UsageSoFar):
+            async for step in stream:
+                if not isinstance(step, str):
                     yield step
                     continue
-                text += step
-                if (
-                    text != shown
-                    and time.monotonic() - shown_at >= PARTIAL_TEXT_SECONDS
-                ):
-                    shown, shown_at = text, time.monotonic()
+                text, now = text + step, time.monotonic()
+                if text != shown and now - shown_at >= PARTIAL_TEXT_SECONDS:
+                    shown, shown_at = text, now
                     yield events.PartialText(text)
-            yield step
-
-    async def _next(self, stream: AsyncGenerator[Step, None], deadline: float) -> Step:
-        # Not round the whole stream: it would interrupt whoever consumes our events.
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await anext(stream)
-        except TimeoutError:
-            raise RuntimeFailed(
-                f"The model took longer than {self._policy.turn:,.0f} s over one turn."
-                " Resume to try it again."
-            ) from None
+                elif not step and now - worked_at >= PARTIAL_TEXT_SECONDS:
+                    worked_at = now
+                    yield events.Working()
 
     def _digest(self, turn: Turn) -> Iterator[Event]:
         # First, so that whatever comes of the turn, it is paid for.

@@ -70,7 +70,9 @@ class Wire(Protocol):
     def stream_turn(
         self, history: list[JSON]
     ) -> AsyncGenerator[str | events.UsageSoFar | Turn, None]:
-        """Yield text as it comes ("" for anything else), and at the end the turn.
+        """Yield text as it comes ("" for other content), and at the end the turn.
+
+        Nothing for what is no content, such as a ping: that is silence.
 
         And what it has used so far, where the provider tells that at the start.
 
@@ -113,7 +115,6 @@ class RetryPolicy:
     longest_park: float = field(  # the longest that the run is parked for
         default_factory=lambda: settings.STAGENT_MAX_PARK_SECONDS
     )
-    turn: float = 1_800.0  # the longest that one turn may take
 
     def delay(self, failure: TurnFailed, failures: int) -> float:
         """Return how long to wait after so many failures, or raise Parked or RuntimeFailed."""

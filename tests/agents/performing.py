@@ -20,6 +20,7 @@ from agents.runtimes.base import (
     ToolCall,
 )
 from agents.runtimes.wire import RetryPolicy
+from agents.silence import attended
 from agents.tools import ALL
 from tests.servers.anthropic import MessagesServer, Reply
 
@@ -131,7 +132,7 @@ class Performance:
         """
         seen: list[Event] = []
         try:
-            async with aclosing(self.runtime.perform(given, self.ask)) as performance:
+            async with aclosing(attended(self.runtime, given, self.ask)) as performance:
                 async for event in performance:
                     self._keep(event)
                     seen.append(event)

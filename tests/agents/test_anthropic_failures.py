@@ -1,8 +1,6 @@
 """Every way in which the Messages API fails, and what becomes of the run."""
 
-import asyncio
 import time
-from contextlib import aclosing
 from email.utils import formatdate
 
 import pytest
@@ -10,20 +8,18 @@ import pytest
 from agents.events import (
     AssistantText,
     Finished,
-    PartialText,
     Retrying,
     UsageReported,
 )
 from agents.runtimes.wire import RetryPolicy, TurnFailed
 from tests.agents.performing import (
     Performance,
-    Person,
     anthropic_runtime,
     assignment,
     kinds,
     serving,
 )
-from tests.servers.anthropic import Call, Reply
+from tests.servers.anthropic import Reply
 
 VARIABLES = (
     "ANTHROPIC_API_KEY",
@@ -198,33 +194,6 @@ async def test_a_wish_beyond_the_bound_fails_with_the_time_to_resume(tmp_path):
         await performance.run(assignment(tmp_path))
     assert "UTC. Resume after that." in performance.failure
     assert len(server.requests) == 1
-
-
-async def test_a_turn_has_a_deadline(tmp_path):
-    async with (
-        anthropic_runtime(policy=RetryPolicy(turn=0.1)) as runtime,
-        serving(PASSING["stall"]) as server,
-    ):
-        performance = Performance(runtime)
-        await performance.run(assignment(tmp_path))
-        await asyncio.wait_for(server.hung_up.wait(), 2)
-    assert performance.failure.startswith("The model took longer than")
-
-
-async def test_a_slow_consumer_does_not_use_up_the_deadline_of_others(tmp_path):
-    async with (
-        anthropic_runtime(policy=RetryPolicy(turn=0.05)) as runtime,
-        serving(Reply("Hello.", calls=[Call("list")]), Reply("Done.")),
-    ):
-        person, seen = Person(), []
-        async with aclosing(
-            runtime.perform(assignment(tmp_path), person)
-        ) as performance:
-            async for event in performance:
-                if not isinstance(event, PartialText):
-                    await asyncio.sleep(0.06)
-                seen.append(event)
-    assert seen[-1] == Finished("Done.")
 
 
 # --- Lasting failures --------------------------------------------------------------------

@@ -17,6 +17,8 @@ __all__ = ["Call", "Fault", "MessagesServer", "Reply", "Request"]
 
 
 class MessagesServer(ScriptedServer):
+    ping = 'event: ping\ndata: {"type": "ping"}\n\n'
+
     def history_of(self, request: Request) -> list[JSON]:
         return request.body.get("messages") or []
 

@@ -14,6 +14,7 @@ from tests.servers.scripted import (
 
 class ChatServer(ScriptedServer):
     content_type = "application/x-ndjson"
+    ping = "\n"
     garbage = "{nonsense\n"
 
     def history_of(self, request: Request) -> list[JSON]:

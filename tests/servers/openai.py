@@ -12,6 +12,7 @@ MODEL_ITEMS = {"reasoning", "function_call", "custom_tool_call"}
 class ResponsesServer(ScriptedServer):
     """Stop reasons are those of `incomplete`, `refusal`, or `failed` with the reply's error."""
 
+    ping = 'event: keepalive\ndata: {"type": "keepalive", "sequence_number": 1}\n\n'
     garbage = "event: response.completed\ndata: {nonsense\n\n"
 
     @property

@@ -21,8 +21,8 @@ JSON = dict[str, Any]
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter
 # Faults in the middle of an answer: the connection is cut; the body just ends; nothing
-# more comes; an error event comes; a line that is no JSON comes.
-Fault = Literal["", "cut", "end", "stall", "error", "garbage"]
+# more comes; an error event comes; a line that is no JSON comes; pings come, until `goes_on`.
+Fault = Literal["", "cut", "end", "stall", "error", "garbage", "pings"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class ScriptedServer(ABC):
 
     def __init__(self, replies: list[Reply], *, by_turn: bool = False) -> None:
         self.requests: list[Request] = []
+        self.goes_on = asyncio.Event()  # enough of pings: the rest of the answer comes
         self.hung_up = asyncio.Event()  # a client left in the middle of an answer
         # Of threads, for tests that block: clear it, and requests wait for their answers.
         self.may_answer = threading.Event()
@@ -126,6 +127,7 @@ class ScriptedServer(ABC):
     def framed(self, event: JSON) -> str:
         return f"event: {event['type']}\ndata: {json_line(event)}\n\n"
 
+    ping = ": ping\n\n"
     garbage = "event: message_stop\ndata: {nonsense\n\n"
 
     # --- The script ----------------------------------------------------------------------
@@ -183,11 +185,15 @@ class ScriptedServer(ABC):
             writer, 200, {"content-type": self.content_type, **reply.headers}, None
         )
         events = self.events(request, reply)
+        rest: list[JSON] = []
         if reply.fault:
-            events = events[: len(events) // 2]
+            half = len(events) // 2
+            events, rest = events[:half], events[half:]
         await self._send_events(writer, events, reply.pace)
         await writer.drain()
         await self._misbehave(reply, reader, writer)
+        if reply.fault == "pings":
+            await self._send_events(writer, rest, 0.0)
         writer.write(b"0\r\n\r\n")
 
     async def _send_events(
@@ -202,12 +208,25 @@ class ScriptedServer(ABC):
         match reply.fault:
             case "stall":
                 await self._stall(reader)
+            case "pings":
+                await self._ping(reader, writer)
             case "cut":
                 raise ConnectionResetError
             case "error":
                 _send_chunk(writer, self.framed(self.error_event(reply.error)))
             case "garbage":
                 _send_chunk(writer, self.garbage)
+
+    async def _ping(self, reader: Reader, writer: Writer) -> None:
+        """Keep the line open without any content until the client leaves."""
+        stalled = asyncio.ensure_future(self._stall(reader))
+        while not stalled.done() and not self.goes_on.is_set():
+            _send_chunk(writer, self.ping)
+            await asyncio.wait({stalled}, timeout=0.05)
+        if not stalled.done():
+            stalled.cancel()
+            return
+        await stalled
 
     async def _stall(self, reader: Reader) -> None:
         with suppress(ConnectionError):  # which is how a killed client hangs up

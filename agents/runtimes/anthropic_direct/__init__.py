@@ -19,15 +19,12 @@ from agents.events import JSON, UsageSoFar
 from agents.runtimes.anthropic_direct.answer import Answer
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.anthropic_direct.failures import as_failure
-from agents.runtimes.connections import KEPT_CLIENTS
+from agents.runtimes.connections import KEPT_CLIENTS, read_seconds
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
 from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
-READ_SECONDS = 120.0  # between two pieces of an answer: servers send pings
-# The embedded model does one request after the other, and a long line is no failure.
-EMBEDDED_READ_SECONDS = 900.0
 EMBEDDED_NOTICE = (
     "This run uses the embedded model, which is tiny and free, and talks nonsense. Its"
     " first words may take half a minute. Set ANTHROPIC_API_KEY for a real one."
@@ -48,8 +45,7 @@ class AnthropicDirect(DirectRuntime):
         schemas: Sequence[ToolSchema],
     ) -> Wire:
         endpoint = AnthropicEndpoint.from_environment()
-        patience = EMBEDDED_READ_SECONDS if endpoint.is_embedded else READ_SECONDS
-        talking = _client(endpoint, client, self._read_seconds or patience)
+        talking = _client(endpoint, client, self._read_seconds or read_seconds())
         return MessagesWire(talking, endpoint, instructions, schemas)
 
 
@@ -121,7 +117,8 @@ class MessagesWire:
                 **self._request(history)
             ) as stream:
                 async for event in stream:
-                    yield answer.take(event)
+                    if (text := answer.take(event)) is not None:
+                        yield text
                     if event.type == "message_start":
                         yield answer.so_far()
         except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:

@@ -43,8 +43,11 @@ class Answer:
         self._counts: JSON = {}
         self._stop = ""
 
-    def take(self, event: Any) -> str:
-        """Take in one event of the stream; return the text that came with it."""
+    def take(self, event: Any) -> str | None:
+        """Take in one event of the stream; return the text that came with it.
+
+        "" is other content, None is none at all.
+        """
         match event.type:
             case "message_start":
                 self._request_id = event.message.id or str(uuid.uuid4())
@@ -61,6 +64,8 @@ class Answer:
                 self._count(event.usage)
             case "message_stop":
                 self.is_complete = True
+            case _:  # a ping
+                return None
         return ""
 
     def turn(self) -> Turn:
@@ -96,12 +101,12 @@ class Answer:
             return None
         return events.UsageReported(self._request_id, self._usage())
 
-    def _extend(self, index: int, delta: Any) -> str:
+    def _extend(self, index: int, delta: Any) -> str | None:
         match delta.type:
             case "text_delta" | "thinking_delta" | "input_json_delta" as kind:
                 piece: str = getattr(delta, PIECES[kind])
                 self._pieces[index].append(piece)
-                return piece if kind == "text_delta" else ""
+                return None if not piece else piece if kind == "text_delta" else ""
             case "signature_delta":
                 self._blocks[index]["signature"] = delta.signature
             case "citations_delta":

@@ -12,9 +12,8 @@ from agents.runtimes.base import Assignment
 from agents.runtimes.claude_code.calls import TOOLS
 from agents.runtimes.claude_code.session import KeptSession
 
-# The longest that an answer takes to begin; of the embedded model, which does one after the
-# other, longer. The CLI itself waits on: a request may be held until others are answered.
-ANSWER_SECONDS, EMBEDDED_ANSWER_SECONDS = 120.0, 900.0
+# A day: the CLI waits on, for a request may be held until others are answered. What is
+# silent for too long `agents.silence` ends.
 API_TIMEOUT_MS = 86_400_000
 SOCKET = "provider.sock"  # in the run's own folder
 NO_KEY = "kept-by-stagent"
@@ -72,11 +71,6 @@ def environment(
         endpoint.key_name: NO_KEY,
         **given,
     }
-
-
-def wait_of(endpoint: AnthropicEndpoint) -> float:
-    """Return how long an answer may take to begin, in seconds."""
-    return EMBEDDED_ANSWER_SECONDS if endpoint.is_embedded else ANSWER_SECONDS
 
 
 def _in_the_clear(url: str) -> str:

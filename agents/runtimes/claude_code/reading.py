@@ -22,6 +22,7 @@ from agents.runtimes.direct import PARTIAL_TEXT_SECONDS
 from agents.tools.base import clipped
 from tasks.readable import readable
 
+PIECES = ("text", "thinking", "partial_json")  # of content
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI made up itself
 
 
@@ -33,7 +34,7 @@ class Reader:
         self._calls: dict[str, ToolUseBlock] = {}
         self._told: set[str] = set()  # the ids of calls that the log has
         self._partial = ""
-        self._shown_at = float("-inf")
+        self._shown_at = self._worked_at = float("-inf")
         self.text = ""  # what the agent said last
         self.thought = ""  # what it thought last, if it said nothing after that
         self.error = ""  # the CLI's word for what failed last
@@ -69,13 +70,19 @@ class Reader:
             case "message_start":
                 self._partial = ""
             case "content_block_delta":
-                yield from self._grown(event["delta"].get("text") or "")
+                pieces = (event["delta"].get(name) for name in PIECES)
+                if any(pieces):
+                    yield from self._grown(event["delta"].get("text") or "")
 
     def _grown(self, text: str) -> Iterator[Event]:
         self._partial += text
-        if text and time.monotonic() - self._shown_at >= PARTIAL_TEXT_SECONDS:
-            self._shown_at = time.monotonic()
+        now = time.monotonic()
+        if text and now - self._shown_at >= PARTIAL_TEXT_SECONDS:
+            self._shown_at = now
             yield events.PartialText(self._partial)
+        elif not text and now - self._worked_at >= PARTIAL_TEXT_SECONDS:
+            self._worked_at = now
+            yield events.Working()
 
     # --- Whole messages ------------------------------------------------------------------
 

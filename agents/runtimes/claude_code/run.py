@@ -28,6 +28,7 @@ from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
+from agents.runtimes.connections import read_seconds
 from agents.runtimes.failures import failed
 from agents.runtimes.wire import RetryPolicy
 from agents.tools.base import in_thread, to_the_end
@@ -35,8 +36,6 @@ from agents.workspace import Workspace
 
 GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."
 START_SECONDS = 60
-# Longer than its longest command, and than what it waits for an answer of the API.
-SILENCE_SECONDS = 900
 INTERRUPT_SECONDS = 1.5
 
 
@@ -65,7 +64,7 @@ class AgentRun:
             is_booked=self._events.join,
             checkpoint=lambda: session.checkpoint(will_continue=True),
         )
-        self._gateway = Gateway(endpoint, meter, answer_seconds=cli.wait_of(endpoint))
+        self._gateway = Gateway(endpoint, meter, answer_seconds=read_seconds())
         self._desk = Desk(ask, self._workspace, self._reader, meter, self._events)
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
@@ -200,26 +199,16 @@ class AgentRun:
         """
         refusal = self._gateway.refusal
         ends: list[asyncio.Future[Any]] = [reading, refusal]
-        while True:
-            getting = asyncio.ensure_future(self._events.get())
-            try:
-                await asyncio.wait(
-                    [getting, *ends],
-                    timeout=SILENCE_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if getting.done():
-                    return getting.result()
-                if refusal.done():
-                    raise refusal.result()
-                if reading.done():
-                    return None
-            finally:
-                getting.cancel()
-            if not self._desk.is_asking:
-                raise RuntimeFailed(
-                    f"Claude Code said nothing for {SILENCE_SECONDS:,} s. Resume to try again."
-                )
+        getting = asyncio.ensure_future(self._events.get())
+        try:
+            await asyncio.wait([getting, *ends], return_when=asyncio.FIRST_COMPLETED)
+            if getting.done():
+                return getting.result()
+            if refusal.done():
+                raise refusal.result()
+            return None
+        finally:
+            getting.cancel()
 
     # --- Stopping ----------------------------------------------------------------------
 

@@ -26,8 +26,6 @@ STDERR_LINES = 20
 UNHEARD = (
     "item/commandExecution/outputDelta",
     "item/fileChange/outputDelta",
-    "item/reasoning/summaryTextDelta",
-    "item/reasoning/textDelta",
     "turn/diff/updated",
     "account/rateLimits/updated",
     "thread/readState/changed",

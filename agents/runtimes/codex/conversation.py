@@ -160,26 +160,26 @@ class Conversation:
             self._desk.ask(due, self._thread.rollout)
 
     async def _next(self) -> Message:
-        seconds = None if self._desk.is_asking else self._policy.turn
-        if self._desk.has_unasked:
-            seconds = GLANCE_SECONDS
+        seconds = GLANCE_SECONDS if self._desk.has_unasked else None
         try:
             async with asyncio.timeout(seconds):
                 message = await self._inbox.get()
         except TimeoutError:
-            if self._desk.has_unasked:
-                return IDLE
-            raise RuntimeFailed(
-                f"Codex said nothing for {self._policy.turn:,.0f} s. Resume to try again."
-            ) from None
+            return IDLE
         if not message[0]:
             raise Gone("it has ended")
         return message
 
     def _said(self, method: str, params: JSON) -> Iterator[Event]:
         match method:
-            case "item/agentMessage/delta":
-                yield from self._items.grew(params["itemId"], params["delta"])
+            case (
+                "item/agentMessage/delta"
+                | "item/reasoning/summaryTextDelta"
+                | "item/reasoning/textDelta"
+            ):
+                is_message = method == "item/agentMessage/delta"
+                item_id, delta = params["itemId"], params["delta"]
+                yield from self._items.grew(item_id, delta, is_message=is_message)
             case "item/started":
                 self._items.started(params["item"])
             case "item/completed":

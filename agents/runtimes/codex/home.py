@@ -15,14 +15,13 @@ from pathlib import Path
 from codex_cli_bin import bundled_codex_path
 
 from agents import sandbox
+from agents.runtimes.connections import read_seconds
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from tasks import agent_user
 
 KEY = "STAGENT_PROVIDER_KEY"
 PROVIDER = "stagent"
 PERMISSIONS = "stagent"
-# Longest silence in the middle of an answer: a reasoning model is silent long.
-IDLE_MILLISECONDS = 300_000
 # Folders that Codex mounts over in the workspace for a command, and may leave behind.
 LITTER = (".git", ".codex", ".agents", ".aws")
 # What a network needs, which is not for the commands.
@@ -154,7 +153,7 @@ def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
                 # All retries are ours: Codex hides why it retries, and for how long.
                 request_max_retries=0,
                 stream_max_retries=0,
-                stream_idle_timeout_ms=IDLE_MILLISECONDS,
+                stream_idle_timeout_ms=round(read_seconds() * 1_000),
             ),
             # Otherwise it trusts a folder with .git, and runs what is configured in there.
             f"[projects.{_text(str(home.workspace))}]",

@@ -53,8 +53,12 @@ class Items:
         if item["type"] in ASKED_ABOUT:
             self.items[item["id"]] = item
 
-    def grew(self, item_id: str, delta: str) -> Iterator[Event]:
-        """Show a message while it is written, a few times a second."""
+    def grew(self, item_id: str, delta: str, *, is_message: bool) -> Iterator[Event]:
+        """Show a message while it is written, a few times a second; thoughts are not shown."""
+        if not is_message:
+            if delta:
+                yield events.Working()
+            return
         if item_id != self._partial_id:
             self._partial, self._partial_id = "", item_id
         self._partial += delta

@@ -13,6 +13,7 @@ import httpx2
 from agents.events import JSON
 from agents.runtimes import causes, failures
 from agents.runtimes.base import RuntimeFailed
+from agents.runtimes.connections import read_seconds
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.lines import lines_of
 from agents.runtimes.ollama.answer import Answer
@@ -20,16 +21,15 @@ from agents.runtimes.ollama.endpoint import OllamaEndpoint
 from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
 from agents.tools import ToolSchema
 
-READ_SECONDS = 600.0  # a machine without a GPU reads a long prompt for minutes
 KEEP_LOADED = "15m"  # between two turns a person may have to answer
 
 
 class Ollama(DirectRuntime):
     def __init__(
-        self, *, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS
+        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
     ) -> None:
         super().__init__(httpx2.AsyncClient, policy=policy)
-        self._timeout = httpx2.Timeout(read_seconds, connect=10)
+        self._read_seconds = read_seconds
 
     def wire(
         self,
@@ -42,7 +42,7 @@ class Ollama(DirectRuntime):
             OllamaEndpoint.from_environment(),
             instructions,
             schemas,
-            timeout=self._timeout,
+            timeout=httpx2.Timeout(self._read_seconds or read_seconds(), connect=10),
         )
 
 
@@ -98,11 +98,10 @@ class ChatWire:
             ) as response:
                 if response.status_code != 200:
                     raise self._refused(await response.aread(), response)
-                lines = lines_of(response.aiter_bytes())
-                async with aclosing(lines):
-                    async for line in lines:
-                        if line.strip():
-                            yield answer.take(self._read(line, response))
+                texts = self._texts(response, answer)
+                async with aclosing(texts):
+                    async for text in texts:
+                        yield text
         except (httpx2.HTTPError, ValueError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:
@@ -112,6 +111,16 @@ class ChatWire:
         if answer.was_shortened(len(body)):
             raise RuntimeFailed(self._endpoint.too_long)
         yield answer.turn()
+
+    async def _texts(
+        self, response: httpx2.Response, answer: Answer
+    ) -> AsyncGenerator[str, None]:
+        lines = lines_of(response.aiter_bytes())
+        async with aclosing(lines):
+            async for line in lines:
+                text = answer.take(self._read(line, response)) if line.strip() else None
+                if text is not None:
+                    yield text
 
     def _request(self, history: list[JSON]) -> JSON:
         system = [{"role": "system", "content": self._instructions}]

@@ -25,8 +25,11 @@ class Answer:
     def is_complete(self) -> bool:
         return bool(self._last)
 
-    def take(self, line: JSON) -> str:
-        """Take in one line; return the text that came with it."""
+    def take(self, line: JSON) -> str | None:
+        """Take in one line; return the text that came with it.
+
+        "" is other content, None is none at all.
+        """
         message = line.get("message") or {}
         text = str(message.get("content") or "")
         self._text.append(text)
@@ -34,7 +37,8 @@ class Answer:
         self._calls += message.get("tool_calls") or []
         if line.get("done"):
             self._last = line
-        return text
+        has_more = message.get("thinking") or message.get("tool_calls")
+        return text if text or has_more or line.get("done") else None
 
     def was_shortened(self, sent_bytes: int) -> bool:
         """Tell if the server read less than it was sent, as old ones do without a word."""

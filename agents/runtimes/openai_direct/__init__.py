@@ -16,7 +16,7 @@ import openai
 from agents.events import JSON
 from agents.runtimes import failures
 from agents.runtimes.base import RuntimeFailed
-from agents.runtimes.connections import KEPT_CLIENTS
+from agents.runtimes.connections import KEPT_CLIENTS, read_seconds
 from agents.runtimes.direct import DirectRuntime
 from agents.runtimes.openai_direct.answer import Answer
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
@@ -24,14 +24,11 @@ from agents.runtimes.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
 from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
-READ_SECONDS = (
-    300.0  # between two pieces of an answer: a reasoning model is silent long
-)
 
 
 class OpenAIDirect(DirectRuntime):
     def __init__(
-        self, *, policy: RetryPolicy | None = None, read_seconds: float = READ_SECONDS
+        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
     ) -> None:
         super().__init__(openai.DefaultAioHttpClient, policy=policy)
         self._read_seconds = read_seconds
@@ -43,7 +40,7 @@ class OpenAIDirect(DirectRuntime):
         schemas: Sequence[ToolSchema],
     ) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
-        talking = _client(endpoint, client, self._read_seconds)
+        talking = _client(endpoint, client, self._read_seconds or read_seconds())
         return ResponsesWire(talking, endpoint, instructions, schemas)
 
 
@@ -113,7 +110,8 @@ class ResponsesWire:
                 **self._request(history)
             ) as stream:
                 async for event in stream:
-                    yield answer.take(event)
+                    if (text := answer.take(event)) is not None:
+                        yield text
         except (openai.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete and answer.refusal is None:

@@ -16,6 +16,7 @@ from agents.runtimes.wire import RequestedCall, Stop, Turn
 from ledger.pricing import Usage
 
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
+BEGINNINGS = {"response.created", "response.output_item.added"}
 CUTS = {"max_output_tokens": Stop.CUT, "content_filter": Stop.REFUSED}
 
 
@@ -30,16 +31,21 @@ class Answer:
     def is_complete(self) -> bool:
         return self._response is not None and self.refusal is None
 
-    def take(self, event: Any) -> str:
-        """Take in one event of the stream; return the text that came with it."""
+    def take(self, event: Any) -> str | None:
+        """Take in one event of the stream; return the text that came with it.
+
+        "" is other content, None is none at all.
+        """
         if event.type == "response.output_text.delta":
-            return str(event.delta)
+            return str(event.delta) or None
         if event.type == "error":
             self._fail(event.to_dict(warnings=False))
         elif event.type in ENDS:
             self._response = response = event.response.to_dict(warnings=False)
             if event.type == "response.failed":
                 self._fail(response.get("error") or {})
+        elif not (getattr(event, "delta", None) or event.type in BEGINNINGS):
+            return None  # "in progress", and what else only keeps the line open
         return ""
 
     def turn(self) -> Turn:

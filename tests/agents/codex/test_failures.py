@@ -85,11 +85,6 @@ async def test_a_provider_that_is_not_there_ends_the_run_by_our_clock(play):
     assert "Resume later" in performance.failure
 
 
-async def test_a_silent_provider_ends_the_run_by_our_clock(play):
-    performance = await play(Reply(is_silent=True), policy=RetryPolicy(turn=0.5))
-    assert "said nothing for" in performance.failure
-
-
 async def test_a_flood_of_output_is_cut(play):
     performance = await play(run("yes | head -c 20000000", yield_time_ms=30_000), DONE)
     [result] = performance.of(events.ToolResult)

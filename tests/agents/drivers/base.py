@@ -20,6 +20,8 @@ Fault = Literal[
     "cut",  # in the middle of the answer
     "ends",  # politely, before the answer is whole
     "stall",  # in the middle, until the client hangs up
+    "pings",  # in the middle, no content but pings until the client hangs up
+    "dumb",  # no answer at all
 ]
 PERMANENT: tuple[Fault, ...] = ("bad key", "no money", "unknown model", "too long")
 PASSING: tuple[Fault, ...] = ("overload", "server error", "cut", "ends")

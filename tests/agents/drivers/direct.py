@@ -15,7 +15,7 @@ from tests.servers.ollama import ChatServer
 from tests.servers.openai import ResponsesServer
 from tests.servers.scripted import JSON, Call, Reply, ScriptedServer
 
-IN_THE_MIDDLE = {"cut": "cut", "ends": "end", "stall": "stall"}
+IN_THE_MIDDLE = {"cut": "cut", "ends": "end", "stall": "stall", "pings": "pings"}
 # Status and error by fault, as each provider sends them.
 ANTHROPIC_ERRORS = {
     "bad key": (401, {"type": "authentication_error", "message": "invalid x-api-key"}),
@@ -96,6 +96,8 @@ class DirectDriver:
     def _fault(self, fault: Fault) -> JSON:
         if not fault or fault in IN_THE_MIDDLE:
             return {"fault": IN_THE_MIDDLE.get(fault, "")}
+        if fault == "dumb":
+            return {"is_silent": True}
         kind = "rate limit" if fault == "untold limit" else fault
         status, error = self.errors[kind]
         headers = {"retry-after": "600"} if fault == "rate limit" else {}
