@@ -36,7 +36,9 @@ async def send_body(
     chunks = aiter(response) if response.is_async else _made_in_threads(response)
     try:
         with paced(send) as send_paced:
-            is_whole = await _until_disconnect(_send(chunks, send_paced), receive)
+            must_end = await _until_disconnect(
+                _send(chunks, send_paced), receive, _until_shut_out(response)
+            )
     except Exception as error:
         log.error(
             "A response broke off: %s",
@@ -45,7 +47,7 @@ async def send_body(
         )
         hang_up(send)
         return
-    if is_whole:
+    if must_end:
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -70,23 +72,33 @@ async def _made_in_threads(response: StreamingHttpResponse) -> AsyncIterator[byt
 
 
 async def _until_disconnect(
-    sending: Coroutine[Any, Any, None], receive: Receive
+    sending: Coroutine[Any, Any, None],
+    receive: Receive,
+    shut_out: Coroutine[Any, Any, None] | None,
 ) -> bool:
-    """Send until all is sent or the client is gone; tell whether all was sent."""
-    tasks = [
-        asyncio.ensure_future(sending),
-        asyncio.ensure_future(_disconnected(receive)),
-    ]
+    """Send until all is sent, the reader is shut out or gone; tell whether it is still there."""
+    disconnected = asyncio.ensure_future(_disconnected(receive))
+    tasks = [asyncio.ensure_future(sending), disconnected]
+    if shut_out is not None:
+        tasks.append(asyncio.ensure_future(shut_out))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        is_whole = tasks[0].done()
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-    return is_whole
+    return done != {disconnected}
+
+
+def _until_shut_out(
+    response: StreamingHttpResponse,
+) -> Coroutine[Any, Any, None] | None:
+    """Return what a view may say ends its stream: who reads it is no longer let in."""
+    until: Callable[[], Coroutine[Any, Any, None]] | None
+    until = getattr(response, "until_shut_out", None)
+    return until() if until else None
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -12,7 +12,15 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from tasks import answers, lifecycle, paging, provenance, representation, rights
+from tasks import (
+    answers,
+    lifecycle,
+    paging,
+    provenance,
+    representation,
+    rights,
+    stream_access,
+)
 from tasks.authentication import actor
 from tasks.bodies import json_body
 from tasks.content_type import content_type_of
@@ -218,13 +226,17 @@ class TaskViewSet(ViewSet):
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if after and after >= task.log_sequence and task.is_finished:
             return HttpResponse(status=204, headers=headers)  # stops an EventSource
-        return StreamingHttpResponse(  # type: ignore[return-value]
+        response = StreamingHttpResponse(
             follow_log(
                 task.pk, after, with_partial=request.query_params.get("partial") == "1"
             ),
             content_type="text/event-stream",
             headers=headers,
         )
+        # What ends it, beside its own end: the server waits for both.
+        ended = partial(stream_access.watcher.until_shut_out, request._request)
+        response.until_shut_out = ended  # type: ignore[attr-defined]
+        return response  # type: ignore[return-value]
 
     @extend_schema(responses={200: answers.Provenance})
     def provenance(self, request: Request, task_id: str) -> Response:
