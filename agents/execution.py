@@ -14,7 +14,7 @@ from agents.assignments import Job, prepare
 from agents.database import until_written
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
-from agents.runtimes.base import Parked, RuntimeFailed
+from agents.runtimes.base import AgentKilled, Parked, RuntimeFailed
 from agents.silence import attended
 from agents.spending import RunSpending
 from tasks import endings
@@ -39,6 +39,10 @@ class GivenUp(Exception):
     """The end of a run is not written: the database does not answer, and the worker must go."""
 
 
+# None: it was stopped, or is no longer ours.
+Ending = Outcome | Parked | AgentKilled | None
+
+
 class Execution:
     """A run that this worker performs."""
 
@@ -46,6 +50,7 @@ class Execution:
         self.run = run
         self.recorder = Recorder(run)
         self.gate: Gate | None = None
+        self.worker_is_stopping = False
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
         self._has_begun = False
@@ -83,7 +88,7 @@ class Execution:
 
     async def _perform(self) -> None:
         self._has_begun = True
-        outcome: Outcome | Parked | None = None
+        outcome: Ending = None
         try:
             outcome = await self._outcome()
         except LeaseLost:
@@ -93,7 +98,7 @@ class Execution:
             self._is_concluding = True
             await until_written(self._conclude, outcome)
 
-    async def _outcome(self) -> Outcome | Parked | None:
+    async def _outcome(self) -> Ending:
         """Perform the run; None means that there is nothing to write any more."""
         if self._was_stopped():
             return self._stopped()
@@ -105,8 +110,8 @@ class Execution:
             return self._stopped()
         except LeaseLost:
             raise
-        except Parked as parked:
-            return parked
+        except (Parked, AgentKilled) as ending:
+            return ending
         except RuntimeFailed as error:
             return Outcome(Status.FAILED, str(error), error=str(error))
         except Exception as error:
@@ -123,7 +128,7 @@ class Execution:
             return Outcome(Status.CANCELLED, "Cancelled.")
         return None
 
-    def _conclude(self, outcome: Outcome | Parked | None) -> None:
+    def _conclude(self, outcome: Ending) -> None:
         try:
             self._end(outcome)
         except db.Error as error:
@@ -132,7 +137,7 @@ class Execution:
                 raise GivenUp(f"Used and not booked: {unbooked}") from error
             raise
 
-    def _end(self, outcome: Outcome | Parked | None) -> None:
+    def _end(self, outcome: Ending) -> None:
         try:
             self.recorder.book_broken_off()
             self._write(outcome)
@@ -143,10 +148,14 @@ class Execution:
                 log.info("Run %s is no longer ours: stopped.", self.run.pk)
             self.run.let_go(self.run.worker)
 
-    def _write(self, outcome: Outcome | Parked | None) -> None:
+    def _write(self, outcome: Ending) -> None:
         if isinstance(outcome, Parked):
             reason = storable(outcome.reason)
             endings.park(self.run, reason=reason, seconds=outcome.seconds)
+        elif isinstance(outcome, AgentKilled) and self.worker_is_stopping:
+            endings.hand_over(self.run)  # it was told to stop as we were
+        elif isinstance(outcome, AgentKilled):
+            endings.take_up_again(self.run, reason=storable(str(outcome)))
         elif outcome is not None:
             endings.finish(self.run, _storable(outcome))
         elif self._stop is Stop.HANDED_OVER:

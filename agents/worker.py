@@ -115,6 +115,8 @@ class Worker(ChannelsWorker):
             "Stopping: %d runs have %g s to end by themselves.", len(self.tasks), grace
         )
         self._suspects.stop()
+        for execution in list(self.executions.values()):
+            execution.worker_is_stopping = True
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=grace)
         for execution in list(self.executions.values()):

@@ -86,6 +86,28 @@ def hand_over(run: Run, *, reason: str = STOPPING) -> None:
             _succeed(run, Run.Status.HANDED_OVER, reason)
 
 
+def take_up_again(run: Run, *, reason: str) -> None:
+    """Queue a run anew whose agent was killed, or raise LeaseLost.
+
+    It counts as a loss: where that happens again and again, the run fails instead.
+    """
+    with transaction.atomic():
+        Task.objects.select_for_update().filter(pk=run.task_id).first()
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+        elif _is_lost_too_often(run):
+            message = f"{reason} {_KILLED_TOO_OFTEN}"
+            finish(run, Outcome(Status.FAILED, message, error=message))
+        else:
+            _succeed(run, Run.Status.LOST, f"{reason} The run is taken up again.")
+
+
+_KILLED_TOO_OFTEN = (
+    "That came again and again: look for what kills it, such as too little memory, in the"
+    " machine's log, then resume."
+)
+
+
 def park(run: Run, *, reason: str, seconds: float) -> None:
     """Let a run rest until its provider takes requests again, or raise LeaseLost.
 
@@ -171,6 +193,12 @@ _BLAME = (
     "The lease of the worker ran out {} times {} while it performed this task, as when a"
     " worker dies. Look for what ends it in the workers' logs, then resume."
 )
+
+
+def _is_lost_too_often(run: Run) -> bool:
+    return (
+        run.losses + 1 >= MAX_LOSSES_IN_ALL or _losses_since_a_step(run) >= MAX_LOSSES
+    )
 
 
 def _losses_since_a_step(run: Run) -> int:

@@ -16,6 +16,21 @@ class RuntimeFailed(Exception):
     """The run cannot go on. The message is for people and says what to do."""
 
 
+class AgentKilled(RuntimeFailed):
+    """The agent's process was ended by somebody else than us: the run is taken up again."""
+
+
+def ended_by_itself(said: str, exit_code: int | None) -> RuntimeFailed:
+    """Return what an agent's process has ended of, which we did not end.
+
+    One that is told to end does so by a signal, which launchers pass on as 128 and its number,
+    or politely. All else is a failure of its own.
+    """
+    if exit_code is not None and (exit_code <= 0 or 128 < exit_code <= 192):
+        return AgentKilled(said)
+    return RuntimeFailed(f"{said} Resume to go on from here.")
+
+
 class Parked(Exception):
     """The provider takes no request for a known time: go on after `seconds`, from the checkpoint.
 

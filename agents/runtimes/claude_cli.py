@@ -15,9 +15,10 @@ from agents import probes, sandbox
 
 # `env -i NAME=value` would do, but for a moment each value would be on a command line, where
 # everybody on the machine can read it.
+# In a session of its own, so that a Ctrl-C in the worker's terminal is the worker's alone.
 START = (
-    "import os, sys; names, *command = sys.argv[1:]; os.execve(command[0], command,"
-    " {name: os.environ[name] for name in names.split() if name in os.environ})"
+    "import os, sys; os.setsid(); names, *command = sys.argv[1:]; os.execve(command[0],"
+    " command, {name: os.environ[name] for name in names.split() if name in os.environ})"
 )
 
 FIX = (

@@ -12,6 +12,7 @@ import pytest
 from agents.events import CheckpointReached, Event
 from agents.runtimes.anthropic_direct import AnthropicDirect
 from agents.runtimes.base import (
+    AgentKilled,
     Assignment,
     Checkpoint,
     Decision,
@@ -115,6 +116,7 @@ class Performance:
         self.ask = ask or Person()
         self.events: list[Event] = []
         self.failure = ""
+        self.was_killed = False
         self.parked: Parked | None = None
         self._state = ""
         self._items: list[str] = []
@@ -140,6 +142,7 @@ class Performance:
                         break
         except RuntimeFailed as failure:
             self.failure = str(failure)
+            self.was_killed = isinstance(failure, AgentKilled)
         except Parked as parked:
             self.parked = parked
         self.events += seen

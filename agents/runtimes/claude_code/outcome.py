@@ -6,7 +6,7 @@ from claude_agent_sdk import ResultMessage
 
 from agents.events import JSON
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
-from agents.runtimes.base import Parked, RuntimeFailed
+from agents.runtimes.base import AgentKilled, Parked, RuntimeFailed
 from agents.runtimes.failures import Refusal, refused
 from agents.runtimes.wire import RetryPolicy, TurnFailed
 
@@ -27,7 +27,7 @@ def failure_of(
             f"The turn limit of {max_turns} is reached. Resume for as many more."
         )
     if reason.startswith("aborted"):
-        return RuntimeFailed("The agent was interrupted. Resume to go on from here.")
+        return AgentKilled("Claude Code was interrupted, and not by us.")
     if failure := _of_provider(result, endpoint, error, opens_at):
         if isinstance(failure, TurnFailed):
             return policy.end(failure, policy.tries)

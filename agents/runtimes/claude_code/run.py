@@ -1,6 +1,7 @@
 """One run of the CLI, from its start to the end of all it started."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -18,7 +19,13 @@ from agents import events, sandbox
 from agents.events import Event
 from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
-from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.base import (
+    AgentKilled,
+    AskPermission,
+    Assignment,
+    RuntimeFailed,
+    ended_by_itself,
+)
 from agents.runtimes.causes import cause_of_silence, is_blank
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
@@ -115,9 +122,8 @@ class AgentRun:
         try:
             await reading
         except ProcessError as error:
-            raise RuntimeFailed(
-                f"Claude Code's process ended unexpectedly: {error}. Resume to go on from here."
-            ) from error
+            said = f"Claude Code's process ended unexpectedly: {error}."
+            raise ended_by_itself(said, error.exit_code) from error
 
     # --- Starting ----------------------------------------------------------------------
 
@@ -147,7 +153,8 @@ class AgentRun:
             return None
         if isinstance(failure, RuntimeFailed):
             raise failure
-        raise self._not_started(str(failure)) from failure
+        said = self._not_started(str(failure))
+        raise ended_by_itself(str(said), _exit_code_of(failure)) from failure
 
     def _options(self, confinement: sandbox.Confinement) -> Any:
         # The CLI tries again itself, so often less one as we would.
@@ -178,7 +185,7 @@ class AgentRun:
         said = " ".join(line.strip() for line in self._stderr)[-500:]
         return RuntimeFailed(
             f"Claude Code did not start: {reason} {said}".strip()
-            + ". `manage.py check` tells whether it is installed; then resume."
+            + ". `manage.py check` tells whether it is installed."
         )
 
     # --- Reading -----------------------------------------------------------------------
@@ -245,7 +252,7 @@ class AgentRun:
 
     def _outcome(self) -> str:
         if self._result is None:
-            raise RuntimeFailed("Claude Code gave no result. Resume to try again.")
+            raise AgentKilled("Claude Code ended without a result.")
         if self._endpoint.is_embedded and self._reader.text:
             return self._reader.text  # cut or not, it is what this model has to say
         failure = outcome.failure_of(
@@ -262,6 +269,14 @@ class AgentRun:
         if is_blank(text):
             raise failed(cause_of_silence(self._reader.thought), self._endpoint)
         return text
+
+
+def _exit_code_of(failure: Exception) -> int | None:
+    """Return how the process ended, if that is what failed: some errors only say it."""
+    if isinstance(failure, ProcessError):
+        return failure.exit_code
+    said = re.search(r"exit code: (-?\d+)", str(failure))
+    return int(said[1]) if said else None
 
 
 def _config(confinement: sandbox.Confinement) -> Path:

@@ -57,6 +57,15 @@ class AppServer:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    async def exit_code(self) -> int | None:
+        """Return how the process ended, or is just ending; None: it does not."""
+        if self._process is None:
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXIT_SECONDS):
+                await self._process.wait()
+        return self._process.returncode
+
     @property
     def last_words(self) -> str:
         return " ".join(line.strip() for line in self._stderr)[-1_000:]

@@ -13,7 +13,13 @@ from pathlib import Path
 
 from agents import events
 from agents.events import JSON, Event
-from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.base import (
+    AgentKilled,
+    AskPermission,
+    Assignment,
+    RuntimeFailed,
+    ended_by_itself,
+)
 from agents.runtimes.causes import cause_of_silence
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused, Gone, Message
@@ -72,9 +78,9 @@ class Conversation:
                     yield event
         except Gone as error:
             said = self._thread.server.last_words
-            raise RuntimeFailed(
-                f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said})."
-                " Resume to go on from here."
+            raise ended_by_itself(
+                f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said}).",
+                await self._thread.server.exit_code(),
             ) from error
         finally:
             await to_the_end(self._stop())
@@ -119,7 +125,7 @@ class Conversation:
     def _delay(self, error: JSON) -> tuple[float, str]:
         """Say when to try again and why, or raise what ends the run."""
         if not error:
-            raise RuntimeFailed("Codex gave up this turn. Resume to go on from here.")
+            raise AgentKilled("Codex was interrupted, and not by us.")
         failure = failure_of(error, self._endpoint)
         if not isinstance(failure, TurnFailed):
             raise failure

@@ -101,7 +101,7 @@ async def test_a_session_that_is_not_there_starts_afresh_and_says_so(
     assert performance.checkpoint.state["skipped"] == len(lines)
 
 
-async def test_a_killed_cli_fails_the_run_and_a_resume_goes_on(
+async def test_a_killed_cli_is_told_from_one_that_fails_and_a_resume_goes_on(
     runtime, serving, tmp_path
 ):
     slow = Reply(calls=[Call("Bash", {"command": "echo >> started; sleep 64"})])
@@ -117,6 +117,7 @@ async def test_a_killed_cli_fails_the_run_and_a_resume_goes_on(
             os.kill(pid, signal.SIGKILL)
         await task
         assert "ended unexpectedly" in performance.failure
+        assert performance.was_killed
         resumed = assignment(tmp_path, checkpoint=performance.checkpoint)
         assert (await performance.run(resumed))[-1] == Finished("Done.")
 

@@ -86,7 +86,7 @@ async def test_a_cancel_while_it_starts_leaves_no_process(play, tmp_path):
     assert list((tmp_path / "agents").iterdir()) == []
 
 
-async def test_a_codex_that_dies_ends_the_run_and_says_how_to_go_on(play):
+async def test_a_codex_that_somebody_kills_is_told_from_one_that_fails(play):
     class Killing(Person):
         async def __call__(self, call):
             codex_processes()[0].kill()
@@ -94,7 +94,7 @@ async def test_a_codex_that_dies_ends_the_run_and_says_how_to_go_on(play):
 
     performance = await play(run("true"), DONE, ask=Killing())
     assert "Codex stopped unexpectedly" in performance.failure
-    assert "Resume to go on from here" in performance.failure
+    assert performance.was_killed  # so that the run is taken up again
 
 
 async def test_an_asker_that_fails_fails_the_run(play):
