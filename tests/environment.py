@@ -1,9 +1,14 @@
 """The tests' own home, set before Django reads its settings (loaded by `-p` in pytest)."""
 
+import ast
 import atexit
+import functools
+import gc
 import os
 import shutil
+import sys
 import tempfile
+import threading
 
 HOME = tempfile.mkdtemp(prefix="stagent-tests-")
 os.environ["STAGENT_HOME"] = HOME
@@ -14,5 +19,24 @@ for name in (
     "OPENAI_BASE_URL",
 ):
     os.environ.pop(name, None)
+
+# Before 3.11.8 Python counts the depth of a syntax tree for the whole process: where another
+# thread, or what the garbage collector calls, parses meanwhile, it raises SystemError (gh-106905).
+# Tracebacks are formatted so, and pytest parses each function that fails.
+if sys.version_info < (3, 11, 8):
+    _parse, _parsing = ast.parse, threading.RLock()
+
+    @functools.wraps(_parse)
+    def _parse_alone(*arguments, **options):
+        with _parsing:
+            was_enabled = gc.isenabled()
+            gc.disable()
+            try:
+                return _parse(*arguments, **options)
+            finally:
+                if was_enabled:
+                    gc.enable()
+
+    ast.parse = _parse_alone
 
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)

@@ -43,7 +43,7 @@ class Site:
         }
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
-        self.client = httpx.Client(base_url=self.url, timeout=30)
+        self.client = httpx.Client(base_url=self.url, timeout=60)
         self.processes: list[subprocess.Popen] = []
 
     def manage(self, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -53,7 +53,7 @@ class Site:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             **options,
         )
 
@@ -196,7 +196,7 @@ class Site:
         return self.client.get(f"/api/tasks/{task_id}").json()
 
     def wait_for_status(
-        self, task_id: str, *statuses: str, seconds: float = 40
+        self, task_id: str, *statuses: str, seconds: float = 100
     ) -> dict:
         wait_for(lambda: self.task(task_id)["status"] in statuses, seconds=seconds)
         return self.task(task_id)
@@ -234,7 +234,7 @@ class Site:
         barrier = threading.Barrier(count)
 
         def send() -> None:
-            with httpx.Client(base_url=self.url, timeout=30) as client:
+            with httpx.Client(base_url=self.url, timeout=60) as client:
                 barrier.wait()
                 statuses.append(client.request(method, path, **options).status_code)
 
@@ -246,7 +246,7 @@ class Site:
         return sorted(statuses)
 
 
-def wait_for(condition, *, seconds: float = 40) -> None:
+def wait_for(condition, *, seconds: float = 100) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

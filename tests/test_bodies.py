@@ -34,7 +34,7 @@ def sending(site, path, *headers, host=None):
     """Send the head of a POST."""
     host = host or f"localhost:{site.port}"
     lines = [f"POST {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]
-    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as connection:
         connection.sendall("\r\n".join(lines).encode())
         yield connection
 

@@ -45,7 +45,7 @@ def test_a_task_that_kills_its_worker_three_times_is_failed_and_takes_no_other_a
     site.wait_for_log(bystander, "begun")
     poison = site.execute("sleep: 0.5", "kill")
     for _ in range(2):
-        server.wait(timeout=30)
+        server.wait(timeout=60)
         server = site.serve()
     # The third time it is alone in a process of its own, and the bystander in another.
     site.wait_for_status(poison, "failed")
@@ -59,7 +59,7 @@ def test_a_stopped_worker_hands_its_runs_over(site):
     task_id = site.execute("checkpoint", "say: begun", "sleep: 8", "finish: made it")
     site.wait_for_log(task_id, "begun")
     server.send_signal(signal.SIGTERM)
-    assert server.wait(timeout=20) == 0
+    assert server.wait(timeout=60) == 0
 
     site.serve()
     assert site.wait_for_status(task_id, "completed")["result"] == "made it"
@@ -85,7 +85,7 @@ def test_a_permission_request_outlives_every_process(site):
 
 def test_a_killed_run_that_was_to_be_cancelled_ends_cancelled(site):
     server = site.serve()
-    task_id = site.execute("say: begun", "sleep: 60")
+    task_id = site.execute("say: begun", "sleep: 600")
     site.wait_for_log(task_id, "begun")
     live.kill(server)
     cancelled = site.manage("cancel", task_id)
@@ -109,18 +109,18 @@ def test_web_and_workers_in_processes_of_their_own(site):
         log = sequences(site, task_id)
         assert log == list(range(1, len(log) + 1))
     workers[1].send_signal(signal.SIGTERM)
-    assert workers[1].wait(timeout=20) == 0
+    assert workers[1].wait(timeout=60) == 0
 
 
 def test_a_second_signal_leaves_no_grace(site):
     assert site.manage("migrate", "-v0").returncode == 0
     site.daphne()
     worker = site.start("manage.py", "runagents", "--grace", "60")
-    task_id = site.execute("say: begun", "sleep: 60")
+    task_id = site.execute("say: begun", "sleep: 600")
     site.wait_for_log(task_id, "begun")
     worker.send_signal(signal.SIGTERM)
     live.wait_for(lambda: "Stopping" in site.output)  # else the two may become one
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=10) == 0
+    assert worker.wait(timeout=60) == 0
     runs = site.client.get(f"/api/tasks/{task_id}/provenance").json()["runs"]
     assert [run["status"] for run in runs] == ["handed_over", "queued"]

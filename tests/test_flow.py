@@ -70,7 +70,7 @@ def test_a_reader_that_reconnects_gets_the_rest_and_then_no_more(site):
 
 
 def test_a_cancelled_run_stops_at_once(site):
-    task_id = site.execute("say: begun", "sleep: 60", "say: never")
+    task_id = site.execute("say: begun", "sleep: 600", "say: never")
     site.wait_for_log(task_id, "begun")
     assert site.client.post(f"/api/tasks/{task_id}/cancel").json() == {"success": True}
     assert site.task(task_id)["status"] == "cancelled"

@@ -45,7 +45,7 @@ def test_the_first_start_shows_an_example_and_later_ones_do_not(site):
         site.client.get("/api/documents/doc-meeting-transcript-001").status_code == 200
     )
     first.terminate()
-    assert first.wait(timeout=20) == 0
+    assert first.wait(timeout=60) == 0
 
     second = site.start("manage.py", "serve", "--port", str(site.port))
     site.wait_until_up(second)

@@ -32,7 +32,7 @@ async def answering(request, monkeypatch):
         )
         await sync_to_async(lifecycle.start_run)(task, by="a test")
         execution = await until(lambda: next(iter(worker.executions.values()), None))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not execution.recorder._in_hand:
                 await asyncio.sleep(0.02)
         yield task, worker
@@ -40,7 +40,7 @@ async def answering(request, monkeypatch):
 
 async def booked(worker):
     """Return what is booked once nothing runs any more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while worker.executions:
             await asyncio.sleep(0.02)
     return await LedgerEntry.objects.aget()

@@ -160,7 +160,7 @@ def test_it_ends_with_its_parent(nothing_is_set_up):
         parent.stdout.readline()
         (model,) = psutil.Process(parent.pid).children()
         os.kill(parent.pid, signal.SIGKILL)
-    model.wait(timeout=5)
+    model.wait(timeout=60)
 
 
 def test_ctrl_c_leaves_its_end_to_the_parent(nothing_is_set_up):
@@ -173,7 +173,7 @@ def test_ctrl_c_leaves_its_end_to_the_parent(nothing_is_set_up):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=0.3)
         process.stdin.close()
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def _model_processes():

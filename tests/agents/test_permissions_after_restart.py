@@ -82,14 +82,14 @@ async def test_an_answer_is_for_one_call(gate, successor):
 
 async def test_of_two_like_questions_each_takes_an_answer_of_its_own(gate, successor):
     both = [asyncio.create_task(gate.ask(call_of(number))) for number in (1, 2)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(gate.waiting_for) < 2:
             await asyncio.sleep(0.01)
     for asking in both:
         await stopped(gate, asking)
     later = gate_of(await successor())
     again = [asyncio.create_task(later.ask(call_of(number))) for number in (3, 4)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(later.waiting_for) < 2:
             await asyncio.sleep(0.01)
     assert await PermissionRequest.objects.acount() == 2

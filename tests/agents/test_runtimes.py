@@ -15,7 +15,7 @@ WRITE = Use("write", path="a.txt", content="hello")
 LIST = Use("list")
 NONSENSE = Use("nonsense", content="17")
 # Of a length of its own, to be found among the processes of other tests.
-SLEEP = f"sleep 60.{os.getpid()}"
+SLEEP = f"sleep 600.{os.getpid()}"
 SLOW = Use("run", command=f"echo >> started; {SLEEP}; echo >> ended")
 
 
@@ -61,7 +61,7 @@ def of(events_seen, kind):
 async def cancelled(performance, given, *, once):
     """Perform until `once()` is true, cancel, and wait until nothing is left of it."""
     task = asyncio.create_task(performance.run(given))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not once():
             await asyncio.sleep(0.01)
             assert not task.done(), performance.failure
@@ -227,7 +227,7 @@ async def test_a_cancel_in_the_middle_of_an_answer_hangs_up(runtime, serving, tm
         await cancelled(
             performance, assignment(tmp_path), once=lambda: bool(server.requests)
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await server.hung_up.wait()
 
 

@@ -102,7 +102,7 @@ async def test_an_unexpected_error_leaves_its_traceback_with_the_run(caplog):
 @pytest.mark.parametrize("is_heard", [True, False])
 async def test_a_cancel_reaches_a_running_agent(is_heard, monkeypatch):
     async with working():
-        task = await execute("say: begun", "sleep: 60")
+        task = await execute("say: begun", "sleep: 600")
         await until(lambda: task.log.filter(message="begun").exists())
         if not is_heard:
             monkeypatch.setattr(doorbell, "ring_workers", lambda **_: None)
@@ -186,7 +186,7 @@ async def test_an_agent_may_ask_for_several_things_at_once(tmp_path):
     await until(lambda: PermissionRequest.objects.filter(call_id="b").exists())
     await until(lambda: PermissionRequest.objects.filter(call_id="a").exists())
     asked = await PermissionRequest.objects.aget(call_id="b")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(gate.waiting_for) < 2:
             await asyncio.sleep(0.01)
     await answer(asked, Answer(True, by="a person"))
@@ -216,9 +216,9 @@ async def test_agents_that_are_processes_are_bounded_for_themselves(
     monkeypatch.setattr(worker_module.catalog, "PROCESS_RUNTIMES", ("echo",))
     settings.STAGENT_AGENT_PROCESSES = 1
     async with working() as worker:
-        first = await execute("say: begun", "sleep: 60")
+        first = await execute("say: begun", "sleep: 600")
         await until(lambda: first.log.filter(message="begun").exists())
-        await execute("sleep: 60")
+        await execute("sleep: 600")
         await asyncio.sleep(1.5)  # more than a glance
         assert list(worker.executions) == [first.live_run]
 
@@ -279,17 +279,17 @@ async def test_parallel_runs_cannot_overspend_a_budget_together():
     await Budget.objects.acreate(
         scope="overall", period="daily", limit_microdollars=4_000_000
     )
-    await execute("sleep: 60")
-    await execute("sleep: 60")
+    await execute("sleep: 600")
+    await execute("sleep: 600")
     with pytest.raises(lifecycle.budgets.BudgetExceeded):
-        await execute("sleep: 60")
+        await execute("sleep: 600")
     reserved = [row.amount_microdollars async for row in Reservation.objects.all()]
     assert sum(reserved) == 4_000_000
 
 
 async def test_a_resumed_task_goes_on_after_its_checkpoint():
     async with working():
-        task = await execute("say: before", "checkpoint", "say: after", "sleep: 60")
+        task = await execute("say: before", "checkpoint", "say: after", "sleep: 600")
         await until(lambda: task.log.filter(message="after").exists())
         await sync_to_async(lifecycle.cancel)(task, by="a test")
         task = await finished(task)
@@ -320,10 +320,10 @@ async def test_a_worker_whose_lease_was_taken_writes_nothing_more():
 
 async def test_a_deleted_task_stops_its_run_and_keeps_its_cost():
     async with working() as worker:
-        task = await execute("use: input=1000 output=100", "say: begun", "sleep: 60")
+        task = await execute("use: input=1000 output=100", "say: begun", "sleep: 600")
         await until(lambda: task.log.filter(message="begun").exists())
         await sync_to_async(lifecycle.delete)(task)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while worker.executions:
                 await asyncio.sleep(0.02)
     assert await LedgerEntry.objects.acount() == 1
@@ -335,14 +335,14 @@ def test_text_that_no_database_stores_is_made_storable():
 
 async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch):
     async with working(lease=1) as worker:
-        task = await execute("say: begun", "sleep: 60")
+        task = await execute("say: begun", "sleep: 600")
         await until(lambda: task.log.filter(message="begun").exists())
 
         async def fail(*arguments):
             raise worker_module.db.OperationalError("the database is gone")
 
         monkeypatch.setattr(leases, "for_leases", fail)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while worker.executions:
                 await asyncio.sleep(0.02)
 

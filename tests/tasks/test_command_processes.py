@@ -55,7 +55,7 @@ def test_ctrl_c_ends_following_cleanly(site):
     with following(site) as process:
         assert "begun" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the task goes on" in errors
     assert "Traceback" not in errors

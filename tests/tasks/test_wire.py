@@ -19,7 +19,7 @@ def exchange(site, *parts, method="POST", path="/api/tasks", headers=""):
     """Send raw bytes and return the status and the body of the answer."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost:{site.port}\r\n"
     head += f"Connection: close\r\n{headers}\r\n"
-    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as connection:
         for part in (head.encode("latin-1"), *parts):
             connection.sendall(part)
         answer = connection.makefile("rb").read()
@@ -120,7 +120,7 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(site):
 def test_requests_in_a_row_are_answered_in_a_row(site):
     one = f"GET /api/{{}} HTTP/1.1\r\nHost: localhost:{site.port}\r\n{{}}\r\n"
     rows = one.format("tasks/1", "") + one.format("two", "Connection: close\r\n")
-    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as connection:
         connection.sendall(rows.encode())
         answers = connection.makefile("rb").read()
     assert answers.count(b"HTTP/1.1 404") == 2
@@ -134,6 +134,6 @@ def test_a_socket_of_another_protocol_is_refused_without_an_error(site):
     )
     head = f"GET /api/tasks HTTP/1.1\r\nHost: localhost:{site.port}\r\n"
     head += f"Connection: Upgrade\r\n{headers}\r\n"
-    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as connection:
         connection.sendall(head.encode())
         assert int(connection.recv(100).split()[1]) in {403, 404}

@@ -162,7 +162,7 @@ async def test_of_a_cancelled_run_no_process_is_left_however_it_hides(
     )
     async with serving(bash(hiding), Reply("Done.")):
         task = asyncio.create_task(Performance(runtime).run(assignment(tmp_path)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (tmp_path / "started").exists():
                 await asyncio.sleep(0.02)
         started = asyncio.get_running_loop().time()

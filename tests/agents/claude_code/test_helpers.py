@@ -64,7 +64,7 @@ async def perform(monkeypatch):
             monkeypatch.setenv("ANTHROPIC_MODEL", "claude-sonnet-4-5")
             async with working():
                 task = await execute(**fields)
-                async with asyncio.timeout(45):
+                async with asyncio.timeout(60):
                     while not (done := await step(task)):
                         await asyncio.sleep(0.05)
                 return done, server

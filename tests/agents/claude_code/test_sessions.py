@@ -108,7 +108,7 @@ async def test_a_killed_cli_is_told_from_one_that_fails_and_a_resume_goes_on(
     async with serving(slow, Reply("Done.")):
         performance = Performance(runtime)
         task = asyncio.create_task(performance.run(assignment(tmp_path)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (tmp_path / "started").exists():
                 await asyncio.sleep(0.02)
         found = list(_clis(tmp_path))
