@@ -125,6 +125,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "stagent.content_security.ContentSecurityMiddleware",
     "stagent.origin.OriginMiddleware",
     "stagent.encoding.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
