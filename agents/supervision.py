@@ -18,6 +18,7 @@ import psutil
 from django.conf import settings
 
 from agents.runtimes.base import RuntimeFailed
+from tasks import peers
 
 SUPERVISOR = str(Path(__file__).with_name("supervisor"))
 PROBE_SECONDS = 10
@@ -56,7 +57,7 @@ def argv(
         "reach": _place(provider) if provider and is_alone else None,
         "hidden": list(hidden),
         "shown": list(shown),
-        "lock": str(lock_file()),
+        "lock": str(peers.lock_file()),
         "limits": {
             "memory": settings.STAGENT_COMMAND_MEMORY_MB << 20,
             "free": settings.STAGENT_COMMAND_FREE_DISK_MB << 20,
@@ -88,11 +89,6 @@ def blocked(paths: Sequence[str]) -> list[str]:
     """Return the outermost folders above `paths` that other users cannot enter."""
     found = {folder for path in paths if (folder := _first_closed(path))}
     return sorted(found)
-
-
-def lock_file() -> Path:
-    """Return the file on which every supervisor holds a shared lock while it is there."""
-    return Path(settings.STAGENT_HOME) / "agents.lock"
 
 
 @cache

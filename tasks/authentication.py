@@ -14,6 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from tasks import peers
 from tasks.models import ApiToken
 
 # How what a proxy adds begins: behind one on this machine every client looks local.
@@ -54,7 +55,7 @@ def is_open(request: HttpRequest) -> bool:
     """Tell whether this request may do without a login.
 
     Only on a laptop: both ends on loopback with no proxy in between, no public host name
-    set, no token issued.
+    set, no token issued, and nobody asks who may be a process of a run.
     """
     return (
         not settings.STAGENT_REQUIRE_AUTH
@@ -63,7 +64,15 @@ def is_open(request: HttpRequest) -> bool:
         and _is_loopback(request.META.get("REMOTE_ADDR", ""))
         and _is_loopback(request.META.get("SERVER_NAME", ""))
         and not _any_token_issued()
+        and not _is_of_a_run(request)
     )
+
+
+def _is_of_a_run(request: HttpRequest) -> bool:
+    """Tell whether an agent may be asking: none answers for a person."""
+    ends = (str(request.META.get(name)) for name in ("REMOTE_PORT", "SERVER_PORT"))
+    port, server_port = (int(end) if end.isdecimal() else None for end in ends)
+    return peers.is_of_a_run(port, server_port)
 
 
 @lru_cache(maxsize=256)
