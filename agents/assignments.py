@@ -56,6 +56,7 @@ def prepare(run: Run) -> Job:
         workspace=workspace,
         max_turns=task.max_turns or profile.max_turns or DEFAULT_MAX_TURNS,
         tools=profile.tools,
+        network=profile.network,
         checkpoint=Checkpoint(*kept) if kept else None,
         reminder=build_reminder(_waiting_calls(run)) if kept else "",
     )

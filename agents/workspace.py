@@ -65,7 +65,8 @@ def path_action(
 
 
 class Workspace:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, network: bool = False) -> None:
+        self.network = network  # whether commands in it reach the network
         self.root = os.path.realpath(root)
         # Held from reading a file to replacing it, so that of two edits none is lost.
         self.writing = threading.RLock()

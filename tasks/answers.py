@@ -288,6 +288,7 @@ class Profile(Answer):
     tools = _texts()
     allowed = _texts()
     denied = _texts()
+    network = drf.BooleanField()
     maxTurns = drf.IntegerField(allow_null=True)
     maxBudgetUsd = drf.FloatField(allow_null=True)
     source = _enum(BUILT_IN, "site")  # type: ignore[assignment]  # of Field, too

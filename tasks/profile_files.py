@@ -11,6 +11,7 @@ out, the reason is kept, and one of ours keeps its place.
     denied = ["fetch"]                        # what it may never do
     tools = ["read", "list", "write"]         # of the direct runtimes' own; all if left out
     runtimes = ["claude-code"]                # those it suits; all if left out
+    network = true                            # its commands reach the network; false if left out
     max_turns = 20
     max_budget_usd = 0.5
     domain = "writing"                        # with `tags` and `author`: for people
@@ -57,6 +58,7 @@ class Profile:
     keywords: Mapping[str, int] = field(default_factory=dict, hash=False)
     runtimes: tuple[str, ...] = RUNTIME_NAMES  # those it suits
     tools: tuple[str, ...] = TOOL_NAMES  # of the direct runtimes' own
+    network: bool = False  # whether what it runs reaches more than its provider
     max_turns: int | None = None
     max_budget_usd: float | None = None
     domain: str = ""
@@ -217,6 +219,12 @@ def _weights(key: str, value: Any) -> dict[str, int]:
     return value
 
 
+def _flag(key: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise UnusableProfile(f"{key}: must be true or false")
+    return value
+
+
 def _turns(key: str, value: Any) -> int:
     if type(value) is not int or value < 1:
         raise UnusableProfile(f"{key}: must be a whole number from 1")
@@ -242,6 +250,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "runtimes": _runtimes,
     "tools": _tools,
     "keywords": _weights,
+    "network": _flag,
     "max_turns": _turns,
     "max_budget_usd": _dollars,
 }

@@ -82,6 +82,7 @@ class Assignment:
     tools: tuple[str, ...]  # of the direct runtimes' own: read, list, search, ...
     checkpoint: Checkpoint | None = None
     spending: Spending = field(default_factory=Spending, compare=False)
+    network: bool = False  # the profile's: commands reach more than the provider
     # For agents that take their turn again where they are taken up: see `build_reminder`.
     reminder: str = ""
 

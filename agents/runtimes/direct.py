@@ -47,7 +47,9 @@ class DirectRuntime(ABC):
     async def perform(
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]:
-        toolbox = Toolbox(assignment.workspace, names=assignment.tools)
+        toolbox = Toolbox(
+            assignment.workspace, names=assignment.tools, network=assignment.network
+        )
         wire = self.wire(
             self._connections.client(), assignment.instructions, toolbox.schemas
         )

@@ -30,10 +30,12 @@ class Toolbox:
 
     schemas: list[ToolSchema]
 
-    def __init__(self, workspace: Path, *, names: Sequence[str] = ALL) -> None:
+    def __init__(
+        self, workspace: Path, *, names: Sequence[str] = ALL, network: bool = False
+    ) -> None:
         if unknown := set(names) - set(ALL):
             raise ValueError(f"No such tools: {', '.join(sorted(unknown))}")
-        self._workspace = Workspace(workspace)
+        self._workspace = Workspace(workspace, network=network)
         self._tools = {
             tool.schema.name: tool for tool in TOOLS if tool.schema.name in names
         }

@@ -91,7 +91,9 @@ async def _run(workspace: Workspace, command: str, tool_input: JSON) -> str:
     # The first time it starts a process; from then on it is known.
     await in_thread(sandbox.find_bubblewrap)
     try:
-        confinement = await in_thread(sandbox.confine, workspace.root)
+        confinement = await in_thread(
+            sandbox.confine, workspace.root, has_network=workspace.network
+        )
     except ConfinementRefused as refused:
         raise ToolFailed(str(refused)) from refused
     output = _Output()

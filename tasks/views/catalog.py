@@ -68,6 +68,7 @@ def _profile(profile: catalog.Profile) -> dict[str, Any]:
         "tools": profile.tools,
         "allowed": profile.allowed,
         "denied": profile.denied,
+        "network": profile.network,
         "maxTurns": profile.max_turns,
         "maxBudgetUsd": profile.max_budget_usd,
         "source": "built-in" if profile.source == catalog.BUILT_IN else "site",

@@ -152,3 +152,14 @@ def test_a_broken_profile_of_ours_is_nobodys_to_ignore(monkeypatch):
     monkeypatch.setattr(profile_files, "REQUIRED", ("no_such_setting",))
     with pytest.raises(ImproperlyConfigured, match="no_such_setting: missing"):
         profile_files._built_in.__wrapped__()
+
+
+def test_a_profile_has_no_network_unless_it_says_so(folder, api):
+    (folder / "reader.toml").write_text(OWN)
+    (folder / "fetcher.toml").write_text(OWN + "network = true\n")
+    (folder / "wrong.toml").write_text(OWN + 'network = "yes"\n')
+    told = {one["id"]: one["network"] for one in api.get("/api/profiles").json()}
+    assert (told["reader"], told["fetcher"]) == (False, True)
+    assert [problem.split(": ", 1)[1] for problem in catalog.profile_problems()] == [
+        "network: must be true or false"
+    ]

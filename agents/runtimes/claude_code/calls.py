@@ -11,6 +11,8 @@ from tasks.readable import readable
 
 # What exists for the agent: a tool that is not named here is not there.
 TOOLS = ("Read", "Glob", "Grep", "Write", "Edit", "Bash", "WebFetch", "Agent")
+# What it fetches comes over the network that commands have, and they have none.
+TOOLS_WITHOUT_NETWORK = tuple(name for name in TOOLS if name != "WebFetch")
 
 # Kind of the action, input with the path, and what a person reads.
 _FILES = {

@@ -9,7 +9,7 @@ from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 from agents import embedded, sandbox
 from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
 from agents.runtimes.base import Assignment
-from agents.runtimes.claude_code.calls import TOOLS
+from agents.runtimes.claude_code.calls import TOOLS, TOOLS_WITHOUT_NETWORK
 from agents.runtimes.claude_code.session import KeptSession
 
 # A day: the CLI waits on, for a request may be held until others are answered. What is
@@ -85,7 +85,8 @@ def options(
     launcher: str,
     variables: dict[str, str],
 ) -> ClaudeAgentOptions:
-    tools = EMBEDDED_TOOLS if endpoint.is_embedded else TOOLS
+    offered = TOOLS if assignment.network else TOOLS_WITHOUT_NETWORK
+    tools = EMBEDDED_TOOLS if endpoint.is_embedded else offered
     goes_on = bool(session.lines)
     return ClaudeAgentOptions(
         resume=session.id if goes_on else None,

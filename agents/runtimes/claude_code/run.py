@@ -83,7 +83,9 @@ class AgentRun:
         # Before the process is there, so that its session can always be looked for.
         yield self._session.checkpoint()
         await in_thread(sandbox.find_bubblewrap)
-        confinement = await in_thread(sandbox.confine, self._workspace.root)
+        confinement = await in_thread(
+            sandbox.confine, self._workspace.root, has_network=self._assignment.network
+        )
         try:
             async with (
                 self._gateway.open(Path(confinement.scratch) / cli.SOCKET),

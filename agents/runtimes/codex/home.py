@@ -53,7 +53,7 @@ class Home:
     marker: str
     workspace: Path
     litter: frozenset[str]  # what is not there yet, so that what is then is Codex's
-    has_network: bool = False  # Codex itself: its commands never have
+    has_network: bool = False  # or Codex reaches its provider, and its commands nothing
 
     @property
     def scratch(self) -> Path:
@@ -130,10 +130,16 @@ class Home:
                 (self.workspace / name).rmdir()
 
 
-def new_home(workspace: Path, homes: Path) -> Home:
+def new_home(workspace: Path, homes: Path, *, has_network: bool = False) -> Home:
     marker = sandbox.new_marker()
     missing = (name for name in LITTER if not os.path.lexists(workspace / name))
-    return Home(homes / marker, marker, workspace, litter=frozenset(missing))
+    return Home(
+        homes / marker,
+        marker,
+        workspace,
+        litter=frozenset(missing),
+        has_network=has_network,
+    )
 
 
 def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
@@ -160,6 +166,8 @@ def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
             *_pairs(trust_level="untrusted"),
             f"[permissions.{PERMISSIONS}]",
             *_pairs(extends=":workspace"),
+            f"[permissions.{PERMISSIONS}.network]",
+            f"enabled = {json.dumps(home.has_network)}",
             f"[permissions.{PERMISSIONS}.filesystem]",
             *(f"{_text(path)} = {_text(access)}" for path, access in _access(home)),
             "",

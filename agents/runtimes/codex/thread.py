@@ -33,7 +33,9 @@ class Thread:
         )
         self._assignment = assignment
         self._endpoint = endpoint
-        self._home = new_home(assignment.workspace, homes)
+        self._home = new_home(
+            assignment.workspace, homes, has_network=assignment.network
+        )
 
     async def open(self) -> list[JSON]:
         """Start the process, begin or take up the conversation; return what to say first."""

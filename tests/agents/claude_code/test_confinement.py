@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -127,7 +128,7 @@ async def test_every_tool_is_asked_about(runtime, serving, tmp_path):
     ]
     async with serving(Reply(calls=calls), Reply("Done.")):
         performance = Performance(runtime, Person(denies="no"))
-        await performance.run(assignment(tmp_path))
+        await performance.run(assignment(tmp_path, network=True))
     asked = [call.action for call in performance.ask.asked]
     assert sorted(asked) == [
         "fetch:https://example.com/x",
@@ -205,3 +206,19 @@ async def test_a_folder_whose_name_is_too_long_for_a_socket_is_named(
         await performance.run(assignment(tmp_path))
     assert "Set TMPDIR to a shorter one" in performance.failure
     assert server.requests == []
+
+
+KNOCK = "exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached"
+
+
+@pytest.mark.parametrize("network", [False, True])
+async def test_only_with_a_network_does_a_command_reach_more_than_the_provider(
+    runtime, serving, tmp_path, network
+):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        knock = KNOCK.format(port=other.getsockname()[1])
+        async with serving(bash(knock), Reply("Done.")):
+            performance = Performance(runtime)
+            seen = await performance.run(assignment(tmp_path, network=network))
+    assert seen[-1] == Finished("Done.")
+    assert ("reached" in output(performance)) is network

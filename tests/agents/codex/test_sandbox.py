@@ -3,6 +3,7 @@
 import math
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -182,3 +183,11 @@ async def test_skills_of_the_workspace_are_not_offered_to_the_model(play, worksp
     performance = await play(run("true"), DONE)
     assert len(performance.server.requests) == 2
     assert "HOSTILE" not in str([r.body for r in performance.server.requests])
+
+
+@pytest.mark.parametrize("network", [False, True])
+async def test_only_with_a_network_does_a_command_reach_anything(play, network):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        knock = f"exec 3<>/dev/tcp/127.0.0.1/{other.getsockname()[1]} && echo reached"
+        performance = await play(run(knock), DONE, network=network)
+    assert ("reached" in outputs(performance)[0].splitlines()) is network
