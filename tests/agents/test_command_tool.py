@@ -23,6 +23,9 @@ nohup sleep {tag} >/dev/null 2>&1 &
 setsid sleep {tag} >/dev/null 2>&1 </dev/null &
 (setsid sh -c 'sleep {tag} & sleep {tag} &' &)
 env -i sleep {tag} &
+env -i setsid sleep {tag} >/dev/null 2>&1 </dev/null &
+(env -i setsid sh -c 'sleep {tag} & sleep {tag} &' &)
+env -i setsid nohup sh -c '(setsid sleep {tag} &)' >/dev/null 2>&1 </dev/null
 """
 
 
