@@ -21,6 +21,7 @@ from agents import events
 from agents.events import Event
 from agents.runtimes import causes
 from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.causes import Cause
 from agents.runtimes.connections import Connections
 from agents.runtimes.conversation import Conversation
@@ -182,12 +183,19 @@ class AgentLoop:
             raise failed(cause, None, _detail(turn))
         if notice := _about_the_end(turn):
             yield events.Notice(notice)
+        if self._would_end(turn) and (failure := self._calls.commands.failure()):
+            self._conversation.history.append(self._wire.user_item(MENDED))
+            yield self._conversation.checkpoint(will_continue=False)
+            raise failure
         self._conversation.add_turn(turn)
         for call in self._conversation.pending:
             if call.status == "done":  # with the turn that was cut
                 yield from not_run(call)
         is_final = self._conversation.phase == "done"
         yield self._conversation.checkpoint(will_continue=not is_final)
+
+    def _would_end(self, turn: Turn) -> bool:
+        return not turn.calls and turn.stop is not Stop.PAUSED
 
     # --- The tools' turn ---
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.base import AskPermission, ToolCall
+from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.conversation import Conversation, PendingCall
 from agents.tools import Toolbox, ToolFailed, ToolRefused
 from tasks.readable import readable
@@ -22,6 +23,7 @@ class ToolCalls:
         self._toolbox = toolbox
         self._ask = ask
         self._conversation = conversation
+        self.commands = CommandTally()
 
     async def settle(self, call: PendingCall) -> AsyncGenerator[Event, None]:
         """Carry the call out if it may run, and say what came of it either way."""
@@ -80,6 +82,8 @@ class ToolCalls:
             call.end(note + await self._toolbox.execute(permitted), is_error=False)
         except (ToolFailed, ToolRefused) as error:
             call.end(f"{note}{error}", is_error=True)
+        if permitted.action.startswith("run:"):
+            self.commands.add(call.output)
 
 
 def not_run(call: PendingCall, asked: ToolCall | None = None) -> Iterator[Event]:

@@ -391,6 +391,36 @@ async def test_a_refusal_fails_the_run_and_says_so(driver, runtime, serving, tmp
     assert performance.of(events.Finished) == []
 
 
+BROKEN = Use("run", command="echo 'bwrap: execvp /x: No such file'; exit 1")
+
+
+async def test_a_run_without_a_command_that_could_run_is_not_completed(
+    runtime, serving, tmp_path
+):
+    performance = Performance(runtime)
+    async with serving(Turn(uses=(BROKEN,)), Turn(uses=(BROKEN,)), Turn("All done.")):
+        await performance.run(assignment(tmp_path))
+    assert performance.failure == (
+        "No command could be run: the sandbox of this machine is broken. `manage.py check`"
+        " tells what it lacks; mend it, then resume. (bwrap: execvp /x: No such file)"
+    )
+    assert performance.of(events.Finished) == []
+    works = Use("run", command="echo works > it")
+    resumed = assignment(tmp_path, checkpoint=performance.checkpoint)
+    async with serving(Turn(uses=(works,)), Turn("Really done.")):
+        seen = await performance.run(resumed)
+    assert seen[-1] == events.Finished("Really done."), performance.failure
+    assert (tmp_path / "it").read_text() == "works\n"
+
+
+async def test_one_command_that_ran_is_enough(runtime, serving, tmp_path):
+    works = Use("run", command="true")
+    async with serving(Turn(uses=(BROKEN,)), Turn(uses=(works,)), Turn("Done.")):
+        performance = Performance(runtime)
+        seen = await performance.run(assignment(tmp_path))
+    assert seen[-1] == events.Finished("Done."), performance.failure
+
+
 # --- Failures ----------------------------------------------------------------------------
 
 MEND = {

@@ -66,7 +66,7 @@ class Desk:
                 call, f"This is no longer what was allowed: {permitted.message}"
             )
         self._asides[call_id] = decision.told
-        self._reader.is_told(call_id)
+        self._reader.is_told(call_id, runs=True)
         self._told.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
         )
@@ -75,7 +75,7 @@ class Desk:
         return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
 
     def _denied(self, call: ToolCall, reason: str) -> PermissionResultDeny:
-        self._reader.is_told(call.call_id)
+        self._reader.is_told(call.call_id, runs=False)
         self._told.put_nowait(
             events.ToolNotRun(
                 call.call_id, call.tool_name, call.tool_input, call.message

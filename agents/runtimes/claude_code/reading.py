@@ -18,6 +18,7 @@ from claude_agent_sdk import (
 
 from agents import events
 from agents.events import JSON, Event
+from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.direct import PARTIAL_TEXT_SECONDS
 from agents.tools.base import clipped
 from tasks.readable import readable
@@ -32,7 +33,9 @@ class Reader:
     def __init__(self, *, model: str) -> None:
         self._model = model
         self._calls: dict[str, ToolUseBlock] = {}
-        self._told: set[str] = set()  # the ids of calls that the log has
+        # Of calls that the log has, by id: whether they may run.
+        self._told: dict[str, bool] = {}
+        self.commands = CommandTally()
         self._partial = ""
         self._shown_at = self._worked_at = float("-inf")
         self.text = ""  # what the agent said last
@@ -40,9 +43,9 @@ class Reader:
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
 
-    def is_told(self, call_id: str) -> None:
+    def is_told(self, call_id: str, *, runs: bool) -> None:
         """Take note that the log says of a call whether it is run."""
-        self._told.add(call_id)
+        self._told[call_id] = runs
 
     def read(self, message: Any) -> Iterator[Event]:
         match message:
@@ -109,10 +112,13 @@ class Reader:
                 if call and call.id not in self._told:  # refused before we were asked
                     message = f"Using {readable(call.name)}"
                     yield events.ToolNotRun(call.id, call.name, call.input, message)
+                output = clipped(_output(block.content))
+                if call and call.name == "Bash" and self._told.get(call.id):
+                    self.commands.add(output)
                 yield events.ToolResult(
                     block.tool_use_id,
                     call.name if call else "",
-                    clipped(_output(block.content)),
+                    output,
                     bool(block.is_error),
                 )
 

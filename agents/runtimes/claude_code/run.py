@@ -265,7 +265,7 @@ class AgentRun:
             opens_at=self._reader.opens_at,
             policy=self._policy,
         )
-        if failure:
+        if failure := failure or self._reader.commands.failure():
             raise failure
         text = self._result.result or ""
         if is_blank(text):

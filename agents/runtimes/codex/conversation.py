@@ -20,6 +20,7 @@ from agents.runtimes.base import (
     RuntimeFailed,
     ended_by_itself,
 )
+from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.causes import cause_of_silence
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused, Gone, Message
@@ -99,6 +100,10 @@ class Conversation:
                 yield event
         for event in self._grown():
             yield event
+        if failure := self._items.commands.failure():
+            state = self._thread.rollout.state(note=MENDED)
+            yield events.CheckpointReached(state)
+            raise failure
         result = self._items.text
         if not result:
             cause = cause_of_silence(self._items.thought)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agents import events
 from agents.events import JSON, Event
+from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.causes import is_blank
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import clipped
@@ -17,6 +18,7 @@ GOES_ON = "Process running with session ID"
 _EXIT = re.compile("Process exited with code (-?[0-9]+)")
 # Items of calls that somebody is asked about.
 ASKED_ABOUT = ("commandExecution", "fileChange", "dynamicToolCall")
+CONFINED = ("exec_command", "apply_patch")  # tools that work in Codex's sandbox
 UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without it."
 
 
@@ -29,6 +31,8 @@ class Items:
         self.items: dict[str, JSON] = {}
         self._open: dict[str, tuple[str, str]] = {}  # to call id and tool
         self._ended: set[str] = set()
+        self._denied: set[str] = set()
+        self.commands = CommandTally()
         self._partial = ""
         self._partial_id = ""
         self._shown_at = float("-inf")
@@ -44,6 +48,7 @@ class Items:
         self.text = self.thought = ""
         self._open.pop(item_id, None)
         self._ended.add(item_id)
+        self._denied.add(item_id)
 
     @property
     def has_open(self) -> bool:
@@ -90,6 +95,8 @@ class Items:
 
         Such are calls that nobody was asked about, and some that the sandbox refused.
         """
+        if call.tool_name in CONFINED and call.call_id not in self._denied:
+            self.commands.add(call.output or "")
         if call.call_id in self._ended:
             return
         output, is_error, goes_on = _told(call.output or "")

@@ -133,7 +133,7 @@ class Rollout:
         everything = counted.prompt_tokens + counted.output_tokens
         return UsageReported(f"{self._thread_id}@{everything}", used)
 
-    def state(self, *, result: str | None = None) -> JSON:
+    def state(self, *, result: str | None = None, note: str = "") -> JSON:
         return {
             "v": VERSION,
             "wire": "codex",
@@ -142,6 +142,8 @@ class Rollout:
             "skipped": self.skipped,
             # Only of a run that is cut off before it can hand it over.
             "result": result,
+            # What to say to the agent where it goes on; mostly nothing.
+            "note": note,
         }
 
     def _new_lines(self) -> list[JSON]:

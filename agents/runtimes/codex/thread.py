@@ -49,7 +49,11 @@ class Thread:
         )
         if is_taken_up and await self._resume():
             told = INTERRUPTED + self._assignment.reminder
-            return [text(told)] if self.rollout.open_calls else []
+            if self.rollout.open_calls:
+                return [text(told)]
+            kept = self._assignment.checkpoint
+            note = kept.state.get("note") if kept else ""
+            return [text(note)] if note else []
         started = await self._open("start", dynamicTools=[ASK_HUMAN_TOOL])
         self.rollout.begin(self._home.folder, started["thread"])
         return [text(self._assignment.prompt)]

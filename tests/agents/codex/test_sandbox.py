@@ -144,6 +144,34 @@ def old_bubblewrap():
         yield folder
 
 
+@pytest.mark.parametrize("use", [run("echo hi"), change("*** Add File: a.txt\n+x")])
+async def test_a_task_whose_sandbox_does_not_start_is_not_completed(
+    play, monkeypatch, broken_bubblewrap, use
+):
+    path = home._search_path()
+    monkeypatch.setattr(
+        home, "_search_path", lambda: f"{broken_bubblewrap}{os.pathsep}{path}"
+    )
+    monkeypatch.setattr(probes.CODEX, "obstacle", lambda: ("", ""))  # broken since
+    performance = await play(use, DONE)
+    assert performance.failure.startswith("No command could be run: the sandbox")
+
+
+@pytest.fixture
+def broken_bubblewrap():
+    """A folder with one that tells its version, and starts nothing."""
+    own = bundled_codex_path().parents[1] / "codex-resources" / "bwrap"
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        program = Path(folder, "bwrap")
+        program.write_text(
+            f'#!/bin/sh\n[ "$1" = --help ] && exec {own} --help\n'
+            "echo 'bwrap: execvp codex-linux-sandbox: No such file' >&2; exit 1\n"
+        )
+        program.chmod(0o755)
+        yield folder
+
+
 async def test_codex_takes_its_own_bubblewrap_whatever_the_machine_has(
     play, monkeypatch, old_bubblewrap
 ):
