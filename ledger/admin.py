@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
-from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from ledger.long_lists import IndexedValuesFilter, LongListAdmin
 from ledger.models import (
     Budget,
     BudgetQuerySet,
@@ -39,19 +38,9 @@ def _money(microdollars: int | None) -> str:
     return f"{sign}${dollars(abs(microdollars))}"
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text.strip())
-    except ValueError:
-        return None
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    empty_text = ""
-    actions = None
-    # No COUNT over a table that only grows.
-    paginator = InfinitePaginator
-    show_full_result_count = False
+class ReadOnlyAdmin(LongListAdmin):
+    actions: Any = None
+    id_fields = ("task_id", "run_id")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -62,14 +51,21 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Find a whole id by its index; anything else is looked for as text."""
-        wanted = _uuid(search_term)
-        if wanted is None:
-            return super().get_search_results(request, queryset, search_term)
-        return queryset.filter(Q(task_id=wanted) | Q(run_id=wanted)), False
+
+class EntryFilter(IndexedValuesFilter):
+    table = "ledger_ledgerentry"
+
+
+class RuntimeFilter(EntryFilter):
+    title = column = parameter_name = "runtime"
+
+
+class ProviderFilter(EntryFilter):
+    title = column = parameter_name = "provider"
+
+
+class ModelFilter(EntryFilter):
+    title = column = parameter_name = "model"
 
 
 class CostFilter(admin.SimpleListFilter):
@@ -104,11 +100,20 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_filter = (
         "recorded_at",
         CostFilter,
-        ("runtime", admin.AllValuesFieldListFilter),
-        ("provider", admin.AllValuesFieldListFilter),
-        ("model", admin.AllValuesFieldListFilter),
+        RuntimeFilter,
+        ProviderFilter,
+        ModelFilter,
     )
-    date_hierarchy = "recorded_at"
+    indexed_filters = frozenset(
+        {
+            "cost",
+            "runtime",
+            "provider",
+            "model",
+            "recorded_at__gte",
+            "recorded_at__lt",
+        }
+    )
     search_fields = ("model",)
     search_help_text = "A task's or run's whole id, or a part of a model's name"
     list_before_template: Any = "ledger/spent.html"
@@ -265,7 +270,6 @@ class ReservationAdmin(ReadOnlyAdmin):
         "amount",
         "reserved_at",
     )
-    list_filter = (("runtime", admin.AllValuesFieldListFilter),)
     search_fields = ("runtime", "project_id")
     search_help_text = (
         "A task's or run's whole id, or a part of a runtime's or project's"

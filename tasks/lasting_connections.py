@@ -4,19 +4,31 @@ Django asks each of them before and after every request whether it is still good
 a tenth of a request's time on SQLite and a round trip on PostgreSQL.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.core import signals
-from django.db import Error, close_old_connections, reset_queries
+from django.db import (
+    Error,
+    OperationalError,
+    close_old_connections,
+    connection,
+    reset_queries,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SECONDS = 1
+# SQLite plans by statistics that it renews only when told to, best after some queries.
+FIRST_OPTIMIZE_SECONDS, OPTIMIZE_SECONDS = 60, 3_600
+# Rows of an index that it looks at, so that a big table costs no more than a small one.
+ANALYSIS_LIMIT = 400
 
+log = logging.getLogger(__name__)
 _looked = threading.local()
 
 
@@ -37,6 +49,27 @@ def look_after(*, has_failed: bool = False) -> None:
         _looked.at = now
         reset_queries()
         close_old_connections()
+        if connection.vendor == "sqlite":
+            _optimize_when_due(now)
+
+
+def _optimize_when_due(now: float) -> None:
+    """Run `PRAGMA optimize`, as sqlite.org/lang_analyze.html advises for long connections."""
+    due = getattr(_looked, "optimize_at", None)
+    if due is None:
+        _looked.optimize_at = now + FIRST_OPTIMIZE_SECONDS
+    elif now >= due:
+        _looked.optimize_at = now + OPTIMIZE_SECONDS
+        try:
+            optimize()
+        except OperationalError as error:  # somebody writes: the next hour will do
+            log.info("SQLite's statistics are not renewed: %s", error)
+
+
+def optimize() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA analysis_limit = {ANALYSIS_LIMIT}")
+        cursor.execute("PRAGMA optimize")
 
 
 def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

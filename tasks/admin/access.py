@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from ledger.long_lists import Admin
 from tasks import authentication
 from tasks.admin import display
-from tasks.admin.base import Admin
 from tasks.models import ApiToken
 
 admin.site.unregister(User)

@@ -1,52 +1,14 @@
 """What the admin's pages have in common."""
 
-from typing import Any, ClassVar
-from uuid import UUID
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
-from unfold.paginator import InfinitePaginator
 
+from ledger.long_lists import LongListAdmin
 from tasks import catalog
-
-
-class Admin(ModelAdmin):
-    """A page with words of its own where a list is empty: `empty_text`."""
-
-    empty_text = ""
-    adds_when_empty = False
-    warn_unsaved_form = True
-
-
-class LongListAdmin(Admin):
-    """Pages of a table that may be huge: no COUNT, and whole ids are found by their index."""
-
-    paginator: ClassVar[Any] = InfinitePaginator
-    show_full_result_count = False
-    list_per_page = 50
-    # Without a COUNT nobody knows what all the pages are.
-    list_disable_select_all = True
-    id_fields: tuple[str, ...] = ("pk",)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        wanted = _uuid(search_term)
-        if wanted is None:
-            return super().get_search_results(request, queryset, search_term)
-        ids = Q()
-        for name in self.id_fields:
-            ids |= Q(**{name: wanted})
-        return queryset.filter(ids), False
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text.strip())
-    except ValueError:
-        return None
+from tasks.models import Project
 
 
 class RecordAdmin(LongListAdmin):
@@ -82,6 +44,18 @@ class RuntimeFilter(ChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(facts.name, facts.title) for facts in catalog.RUNTIMES.values()]
+
+
+class ProjectFilter(ChoiceFilter):
+    """The newest projects; a project's own page leads to the tasks of any."""
+
+    title = "project"
+    parameter_name = "project__id__exact"
+    most = 30
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = Project.objects.order_by("-created_at", "pk")
+        return list(newest.values_list("pk", "name")[: self.most])
 
 
 class ProfileFilter(ChoiceFilter):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -20,7 +20,29 @@ from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
 
 PENDING = PermissionRequest.Status.PENDING
-_PENDING_FIRST = Case(When(status=PENDING, then=Value(0)), default=Value(1))
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """What waits, unless something else is asked for: the one thing that cannot wait."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        decided = [status for status in PermissionRequest.Status if status != PENDING]
+        return [(status.value, str(status.label)) for status in decided] + [
+            ("all", "All")
+        ]
+
+    def choices(self, changelist: Any) -> Any:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "Waiting for you"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "all" or request.GET.get("q"):
+            return queryset
+        return queryset.filter(status=self.value() or PENDING)
 
 
 @admin.register(PermissionRequest)
@@ -31,10 +53,9 @@ class PermissionRequestAdmin(RecordAdmin):
     )
     list_display = ("what", "shown_action", "task_link", "state", "since", "answers")
     list_display_links = ("what",)
-    list_filter = ("status", "created_at")
+    list_filter = (StatusFilter, "created_at")
+    indexed_filters = frozenset({"status", "created_at__gte", "created_at__lt"})
     list_select_related = ("task",)
-    ordering = (_PENDING_FIRST, "-pk")
-    sortable_by = ()
     search_fields = ("message", "action")
     search_help_text = "A part of what is asked, or a task's or run's whole id"
     id_fields = ("pk", "task_id", "run_id")
@@ -60,6 +81,11 @@ class PermissionRequestAdmin(RecordAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave to the card what is still to be decided."""
         return self.fieldsets[:1] if obj and obj.status == PENDING else self.fieldsets
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Put what has waited longest first, and what was decided last."""
+        is_waiting = not request.GET.get("status") and not request.GET.get("q")
+        return ("created_at", "pk") if is_waiting else ("-created_at", "-pk")
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(rights.DECIDE)

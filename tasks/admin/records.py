@@ -1,6 +1,7 @@
 """What the server wrote down about tasks: runs, sessions, log entries."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -22,7 +23,8 @@ class OfTaskAdmin(RecordAdmin):
     """A record of what happened to a task."""
 
     list_select_related: ClassVar[Any] = ("task",)
-    id_fields = ("pk", "task_id")
+    id_fields: ClassVar[tuple[str, ...]] = ("pk", "task_id")
+    narrow_filters = frozenset({"task__id__exact", "task", "task_id"})
 
     @admin.display(description="Task")
     def task_link(self, obj: Any) -> str:
@@ -169,7 +171,7 @@ class LogEntryAdmin(OfTaskAdmin):
     ordering = ("-pk",)
     search_fields = ("message",)
     search_help_text = "A part of the message, or a task's or run's whole id"
-    id_fields = ("task_id", "run_id")
+    id_fields = ("task_id",)
     fields = (
         "task_link",
         "run_id",
@@ -187,6 +189,17 @@ class LogEntryAdmin(OfTaskAdmin):
         entry = super().get_object(request, object_id, from_field)
         is_there = entry and Task.objects.filter(pk=entry.task_id).exists()
         return entry if is_there else None
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Read a task's entries by the index of its log."""
+        is_of_task = self.narrow_filters & set(request.GET)
+        return ("-sequence",) if is_of_task else super().get_ordering(request)
+
+    def with_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
+        """Find a run's entries in its task's log: no index leads from a run to them."""
+        if task_id := Run.objects.filter(pk=wanted).values_list("task_id").first():
+            return queryset.filter(task_id=task_id[0], run_id=wanted)
+        return super().with_id(queryset, wanted)
 
     @admin.display(description="Event")
     def kind(self, entry: LogEntry) -> str:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
+from ledger.long_lists import LongListAdmin
 from tasks.admin import display
-from tasks.admin.base import LongListAdmin
 from tasks.models import PermissionRule
 
 if TYPE_CHECKING:

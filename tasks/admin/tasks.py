@@ -1,7 +1,7 @@
 """Tasks: to be watched, edited, started and stopped."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -19,9 +19,10 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
+from ledger.long_lists import LongListAdmin
 from tasks import lifecycle, rights
 from tasks.admin import display, task_page, verbs
-from tasks.admin.base import LongListAdmin, profile_name, runtime_title
+from tasks.admin.base import ProjectFilter, profile_name, runtime_title
 from tasks.admin.task_form import TaskForm
 from tasks.admin.task_list import (
     AgentFilter,
@@ -50,6 +51,13 @@ def _action(name: str) -> Callable[..., None]:
 @admin.register(Task)
 class TaskAdmin(LongListAdmin):
     form = TaskForm
+    sortable_by: ClassVar[Any] = ("rank", "updated")  # which have an index
+    indexed_filters = frozenset(
+        {"status__exact", "project__id__exact", "priority", "waiting"}
+    )
+    narrow_filters = frozenset(
+        {"workflow__id__exact", "workflow_run", "schedule__id__exact"}
+    )
     adds_when_empty = True
     empty_text = (
         "A task is what you want done. Add one here, or over the REST API with"
@@ -68,7 +76,7 @@ class TaskAdmin(LongListAdmin):
         "status",
         WaitingFilter,
         PriorityFilter,
-        "project",
+        ProjectFilter,
         AgentFilter,
         AgentProfileFilter,
     )

@@ -1,7 +1,9 @@
 """The operator's list of tasks and its first page: what goes on, and what needs somebody."""
 
 import pytest
+from django.urls import reverse
 
+from ledger.long_lists import LAST_PAGE
 from stagent.unfold import UNFOLD
 from tasks.models import Run, Status
 from tests.factories import (
@@ -137,3 +139,34 @@ def test_the_first_page_shows_nothing_to_who_may_see_nothing(client):
     text = page(client, "index")
     assert "Writing the report" not in text
     assert asked.task.title not in text
+
+
+def test_a_search_for_text_looks_through_the_newest_rows_alone(
+    admin_client, monkeypatch
+):
+    monkeypatch.setattr("ledger.long_lists.SEARCHED_ROWS", 2)
+    old, *_ = [TaskFactory(title=f"Report {number}") for number in range(3)]
+    url = reverse("admin:tasks_task_changelist")
+    found = admin_client.get(url, {"q": "Report"}).context["cl"].result_list
+    assert [task.title for task in found] == ["Report 2", "Report 1"]
+    by_id = admin_client.get(url, {"q": str(old.pk)}).context["cl"].result_list
+    assert list(by_id) == [old]
+
+
+def test_a_filter_without_an_index_looks_through_the_newest_rows_alone(
+    admin_client, monkeypatch
+):
+    monkeypatch.setattr("ledger.long_lists.SEARCHED_ROWS", 2)
+    for _ in range(3):
+        TaskFactory(assigned_agent="ollama", status="planned")
+    url = reverse("admin:tasks_task_changelist")
+    cases = {"assigned_agent": ("ollama", 2), "status__exact": ("planned", 3)}
+    for name, (value, number) in cases.items():
+        found = admin_client.get(url, {name: value}).context["cl"].result_list
+        assert len(found) == number
+
+
+def test_no_page_is_deeper_than_the_last(admin_client):
+    url = reverse("admin:tasks_task_changelist")
+    assert admin_client.get(url, {"p": LAST_PAGE}).status_code == 200
+    assert admin_client.get(url, {"p": LAST_PAGE + 1}).status_code == 302

@@ -1,0 +1,128 @@
+"""Pages of the admin over tables that only grow: what they show costs the same at any size."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+# What has no index is looked for among these many of the newest rows.
+SEARCHED_ROWS = 20_000
+# Whatever lies deeper is found by a filter or a search: a page costs all that it skips.
+LAST_PAGE = 100
+# Of the query string: what does not choose rows.
+_PRESENTATION = frozenset({"o", "p", "all", "e", "q"})
+
+
+class LongPaginator(InfinitePaginator):
+    """Pages without a COUNT, and not without end."""
+
+    @cached_property
+    def num_pages(self) -> int:
+        return LAST_PAGE
+
+
+class Admin(ModelAdmin):
+    """A page with words of its own where a list is empty: `empty_text`."""
+
+    empty_text = ""
+    adds_when_empty = False
+    warn_unsaved_form = True
+
+
+class LongListAdmin(Admin):
+    """A list without a COUNT, whose filters and searches never read the whole table.
+
+    Whole ids and `indexed_filters` are found by an index. Any other filter, and a search
+    for text, looks through the newest rows alone, newest first.
+    """
+
+    paginator: ClassVar[Any] = LongPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    # Without a COUNT nobody knows what all the pages are.
+    list_disable_select_all = True
+    sortable_by: ClassVar[Any] = ()
+    id_fields: ClassVar[tuple[str, ...]] = ("pk",)
+    # Names in the query string that an index serves, in this list's order.
+    indexed_filters: ClassVar[frozenset[str]] = frozenset()
+    # Those that leave so few rows that any other filter may look through them.
+    narrow_filters: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        if help_text := self.search_help_text:
+            self.search_help_text = (  # type: ignore[misc]
+                f"{help_text}. Text is looked for in the newest {SEARCHED_ROWS:,} rows."
+            )
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return ("-pk",) if self._looks_at_newest(request) else self.ordering or ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if wanted := parse_uuid(search_term):
+            return self.with_id(queryset, wanted), False
+        if self._looks_at_newest(request):
+            queryset = self._newest(queryset)
+        return super().get_search_results(request, queryset, search_term)
+
+    def with_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
+        """Find the rows that `wanted` names, by one of `id_fields` at a time."""
+        for name in self.id_fields:
+            found = queryset.filter(**{name: wanted})
+            if found.exists():
+                return found
+        return queryset.none()
+
+    def _looks_at_newest(self, request: HttpRequest) -> bool:
+        """Tell whether what is asked for has no index."""
+        chosen = set(request.GET) - _PRESENTATION
+        if chosen & self.narrow_filters:
+            return False
+        is_searched = bool(request.GET.get("q")) and not parse_uuid(request.GET["q"])
+        return is_searched or bool(chosen - self.indexed_filters)
+
+    def _newest(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        ids = self.model._default_manager.order_by("-pk").values_list("pk", flat=True)
+        floor = next(iter(ids[SEARCHED_ROWS : SEARCHED_ROWS + 1]), None)
+        return queryset if floor is None else queryset.filter(pk__gt=floor)
+
+
+class IndexedValuesFilter(admin.SimpleListFilter):
+    """The values of a column with an index, found by as many steps as there are values."""
+
+    column: str
+    table: str
+    most = 100
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        name = connection.ops.quote_name(self.column)
+        table = connection.ops.quote_name(self.table)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "WITH RECURSIVE found(value) AS ("  # noqa: S608  all ours
+                f"SELECT MIN({name}) FROM {table} UNION ALL"
+                f" SELECT (SELECT MIN({name}) FROM {table} WHERE {name} > found.value)"
+                " FROM found WHERE found.value IS NOT NULL)"
+                f" SELECT value FROM found WHERE value IS NOT NULL LIMIT {self.most}"
+            )
+            return [(value, value) for (value,) in cursor.fetchall()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(Q(**{self.column: self.value()}))
+
+
+def parse_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
