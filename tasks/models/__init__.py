@@ -1,4 +1,5 @@
 from tasks.models.document import Document
+from tasks.models.failed_login import FailedLogins
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.origin import Schedule, Workflow
@@ -14,6 +15,7 @@ __all__ = [
     "ApiToken",
     "Document",
     "EventType",
+    "FailedLogins",
     "Leftover",
     "LogEntry",
     "NewEntry",
