@@ -28,7 +28,7 @@ from ledger.prepared import Prepared, Row
 from tasks import paging
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.log import to_text
-from tasks.sql import IsoText, JsonText, UuidText
+from tasks.sql import IsoText, JsonText, KeyText, UuidText
 from tasks.whole_lists import FIRST, KEYS_AT_ONCE, WholeList
 
 JSON = dict[str, Any]
@@ -46,6 +46,7 @@ _LISTED = {
     "createdAt": IsoText("created_at"),
     "updatedAt": IsoText("updated_at"),
 }
+_KEY = KeyText("id")
 _ENTRIES = LedgerEntry.objects.filter(task_id=OuterRef("pk"))
 _RUNS = Run.objects.filter(task_id=OuterRef("pk")).order_by()
 _WAITING = PermissionRequest.objects.pending().filter(task_id=OuterRef("pk"))
@@ -142,21 +143,32 @@ def page_rows(limit: int, *, after: paging.Place | None, **filters: Any) -> list
     return rows
 
 
+@lru_cache(maxsize=8)
+def _rows_query(filters: frozenset[str]) -> Prepared:
+    """Compile the rows of some keys, of those that the filters still let through."""
+
+    def build(keys: str, **values: Any) -> QuerySet[Any, Any]:
+        conditions = [_PARTS[name](value) for name, value in values.items()]
+        some = Task.objects.filter(*conditions, pk__among=keys).order_by()
+        return some.values_list(_KEY, JsonText(**_LISTED))
+
+    types = {name: _TYPES[name] for name in sorted(filters)}
+    return Prepared(build, keys=str, **types)
+
+
 def whole_list(**filters: Any) -> WholeList:
     """Return the list of all tasks that the filters project_id and status let through."""
-    tasks = Task.objects.filter(**filters)
-    key = UuidText("id")
 
     def first() -> list[str]:
         return [text for text, *_ in list_rows(FIRST + 1, **filters)]
 
     def keys() -> Iterable[str]:
-        ordered = tasks.order_by(*paging.MOST_URGENT.columns)
-        return ordered.values_list(key, flat=True).iterator(KEYS_AT_ONCE)
+        ordered = Task.objects.filter(**filters).order_by(*paging.MOST_URGENT.columns)
+        return ordered.values_list(_KEY, flat=True).iterator(KEYS_AT_ONCE)
 
     def rows(some: list[str]) -> dict[str, str]:
-        found = tasks.filter(pk__in=some).order_by()
-        return dict(found.values_list(key, JsonText(**_LISTED)))
+        query = _rows_query(frozenset(filters))
+        return dict(query.rows(keys=orjson.dumps(some).decode(), **filters))
 
     return WholeList(first, keys, rows)
 

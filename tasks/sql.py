@@ -3,7 +3,7 @@
 from itertools import chain
 from typing import Any
 
-from django.db.models import Func, TextField, Value
+from django.db.models import Func, Lookup, TextField, UUIDField, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 Compiled = tuple[str, Any]
@@ -50,6 +50,40 @@ class UuidText(Func):
         return self.as_sql(
             compiler, connection, template="%(expressions)s::text", **extra
         )
+
+
+class KeyText(Func):
+    """A UUID as text, in whichever form the database has at hand."""
+
+    output_field = TextField()
+    template = "%(expressions)s"
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> Compiled:
+        return self.as_sql(
+            compiler, connection, template="%(expressions)s::text", **extra
+        )
+
+
+@UUIDField.register_lookup
+class Among(Lookup):
+    """A UUID that is one of a JSON array of `KeyText`, which is one parameter however long."""
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any) -> Compiled:
+        return self._as_sql(compiler, connection, "SELECT value FROM json_each({})")
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any) -> Compiled:
+        some = "SELECT value::uuid FROM json_array_elements_text({}::json)"
+        return self._as_sql(compiler, connection, some)
+
+    def _as_sql(self, compiler: SQLCompiler, connection: Any, some: str) -> Compiled:
+        key, key_parameters = self.process_lhs(compiler, connection)
+        text, parameters = self.process_rhs(compiler, connection)
+        return f"{key} IN ({some.format(text)})", [*key_parameters, *parameters]
 
 
 class JsonText(Func):
