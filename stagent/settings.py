@@ -264,9 +264,19 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_PATCH": False,  # what a PATCH takes is a body of its own already
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "stagent.openapi_hook.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
+        "EventType": "tasks.models.EventType.values",
+        "AssignedAgent": "tasks.catalog.RUNTIME_NAMES",
+        "ContentType": "tasks.answers.CONTENT_TYPES",
+        "Period": "ledger.models.Period.values",
         "TaskStatus": "tasks.models.Status.values",
-        "RunStatus": "tasks.answers.RUN_STATUSES",
+        "RunStatus": "tasks.provenance_answers.RUN_STATUSES",
         "NotificationStatus": "tasks.answers.NOTIFICATION_STATUSES",
         "Effect": "tasks.answers.EFFECTS",
         "RuleScope": "tasks.answers.RULE_SCOPES",

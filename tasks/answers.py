@@ -3,7 +3,7 @@
 `tests/tasks/test_openapi.py` holds real answers against these, to the last key.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -14,15 +14,16 @@ from rest_framework import serializers as drf
 
 from ledger.models import Period, Scope
 from tasks.catalog import BUILT_IN, RUNTIME_NAMES
-from tasks.models import EventType, PermissionRequest, PermissionRule, Run, Status
+from tasks.content_type import ContentType
+from tasks.models import PermissionRequest, PermissionRule, Status
 
 Answer = drf.Serializer[Any]
 
 # Named in the settings, so that the description names them too.
-RUN_STATUSES = Run.Status.values
 NOTIFICATION_STATUSES = PermissionRequest.Status.values
 EFFECTS = PermissionRule.Effect.values
 RULE_SCOPES = PermissionRule.Scope.values
+CONTENT_TYPES = list(get_args(ContentType))
 
 
 def _text(**options: Any) -> drf.CharField:
@@ -153,19 +154,10 @@ class Output(Answer):
     taskId = drf.UUIDField()
     status = _enum(*Status.values)
     result = _text()
-    contentType = _enum("text", "markdown", "code", "json", "unknown")
+    contentType = _enum(*CONTENT_TYPES)
     error = _error()
     runtime = _runtime()
     profile = _profile()
-
-
-class LogEntry(Answer):
-    """The data of one event. Beside these, each type has fields of its own."""
-
-    eventType = _enum(*EventType.values)
-    message = _text()
-    timestamp = drf.DateTimeField()
-    sequence = drf.IntegerField(min_value=1)
 
 
 class Sibling(Answer):
@@ -173,55 +165,6 @@ class Sibling(Answer):
     title = _text()
     status = _enum(*Status.values)
     createdAt = drf.DateTimeField()
-
-
-class Ancestor(Answer):
-    type = _enum("workflow", "schedule", "task")
-    id = drf.UUIDField()
-    name = _text()
-
-
-class ProvenanceDocument(Answer):
-    id = _text()
-    name = _text()
-
-
-class ProvenanceRun(Answer):
-    id = drf.UUIDField()
-    attempt = drf.IntegerField()
-    status = _enum(*RUN_STATUSES)
-    runtime = _text()
-    profile = _text()
-    isResume = drf.BooleanField()
-    startedBy = _maybe_text()
-    queuedAt = drf.DateTimeField()
-    startedAt = _maybe_time()
-    finishedAt = _maybe_time()
-    error = _maybe_text()
-
-
-class ProvenancePermission(Answer):
-    notificationId = _text()
-    toolName = _text()
-    action = _text()
-    status = _enum(*NOTIFICATION_STATUSES)
-    decidedBy = _maybe_text()
-    requestedAt = drf.DateTimeField()
-    decidedAt = _maybe_time()
-
-
-class Provenance(Answer):
-    taskId = drf.UUIDField()
-    sourceType = _enum("manual", "workflow", "schedule")
-    parentId = drf.UUIDField(allow_null=True)
-    parentName = _maybe_text()
-    createdBy = _maybe_text()
-    createdAt = drf.DateTimeField()
-    lineage = Ancestor(many=True)
-    documents = ProvenanceDocument(many=True)
-    runs = ProvenanceRun(many=True)
-    permissions = ProvenancePermission(many=True)
-    costMicros = _micros(allow_null=True)
 
 
 # --- What belongs to tasks ----------------------------------------------------------------

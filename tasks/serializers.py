@@ -22,7 +22,10 @@ def _description(**kwargs: Any) -> zod.String:
 
 def _priority(**kwargs: Any) -> zod.Integer:
     return zod.Integer(
-        min_value=0, max_value=3, help_text="0 is the most urgent.", **kwargs
+        min_value=0,
+        max_value=3,
+        help_text="0 is the most urgent. A new task has 2 if none is given.",
+        **kwargs,
     )
 
 

@@ -52,7 +52,7 @@ class Invalid(ValidationError):
 
 
 class Serializer(serializers.Serializer[Any]):
-    """An object of named fields, like `z.object()`."""
+    # An object of named fields, as `z.object()`. No docstring: the description would tell it.
 
     @classmethod
     def validator(cls) -> Validator:

@@ -33,6 +33,9 @@ def test_a_task_goes_from_creation_to_its_cost(site):
         "status": "completed",
         "result": "## Revenue",
         "contentType": "markdown",
+        "error": None,
+        "runtime": "echo",
+        "profile": "data-analyst",
     }
     usage = site.task(task_id)["usage"]
     assert (usage["inputTokens"], usage["outputTokens"], usage["totalTokens"]) == (

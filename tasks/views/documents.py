@@ -79,6 +79,7 @@ class DocumentViewSet(ViewSet):
 
     @extend_schema(responses={200: answers.Document})
     def retrieve(self, request: Request, document_id: str) -> Response:
+        """Get what is known of a document, without its content."""
         return Response(_shown(get_document(document_id)))
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})

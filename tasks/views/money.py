@@ -56,6 +56,7 @@ class BudgetViewSet(ViewSet):
 
     @extend_schema(responses={200: answers.Budget})
     def retrieve(self, request: Request, budget_id: str) -> Response:
+        """Get a budget with what is spent, reserved and left of it."""
         return Response(_one(_parse(budget_id)))
 
     @extend_schema(request=UpdateBudget, responses={200: answers.Budget})
@@ -69,6 +70,7 @@ class BudgetViewSet(ViewSet):
 
     @extend_schema(responses={200: answers.Success})
     def destroy(self, request: Request, budget_id: str) -> Response:
+        """Remove a budget; what was spent stays in the ledger."""
         if not Budget.objects.filter(pk=_parse(budget_id)).delete()[0]:
             raise Http404("Budget not found")
         return Response({"success": True})

@@ -56,10 +56,12 @@ class ProjectViewSet(ViewSet):
 
     @extend_schema(responses={200: answers.Project})
     def retrieve(self, request: Request, project_id: str) -> Response:
+        """Get a project."""
         return Response(_shown(get_project(project_id)))
 
     @extend_schema(request=UpdateProject, responses={200: answers.Project})
     def partial_update(self, request: Request, project_id: str) -> Response:
+        """Change a project's name or description."""
         get_project(project_id)
         data = _columns(validate_update(json_body(request)))
         if data:

@@ -25,8 +25,10 @@ from tasks.authentication import actor
 from tasks.bodies import json_body
 from tasks.content_type import content_type_of
 from tasks.exceptions import Refused
+from tasks.log_answers import LOG_EVENT
 from tasks.models import Document, Status, Task
 from tasks.models.task import change, fetch, insert
+from tasks.provenance_answers import Provenance
 from tasks.responses import Response
 from tasks.serializers import CreateTask, TaskListQuery, UpdateTask
 from tasks.streams import follow_log, until_finished
@@ -208,17 +210,15 @@ class TaskViewSet(ViewSet):
         ],
         responses={
             (200, "text/event-stream"): OpenApiResponse(
-                answers.LogEntry, "The `data` of each message is one entry as JSON."
+                LOG_EVENT, "The `data` of each message is one entry as JSON."
             ),
             204: OpenApiResponse(description="The task is finished and all was seen."),
         },
     )
     def logs(self, request: Request, task_id: str) -> HttpResponse:
-        """Follow the log as server-sent events; `Last-Event-ID` goes on after that entry.
-
-        A sync view for an async stream: the checks share the way of every other request,
-        the stream itself then holds neither a thread nor a connection.
-        """
+        """Follow the log as server-sent events; `Last-Event-ID` goes on after that entry."""
+        # A sync view for an async stream: the checks share the way of every other request,
+        # the stream itself then holds neither a thread nor a connection.
         task = get_task(task_id)
         if request.method == "HEAD":
             return HttpResponse(content_type="text/event-stream")
@@ -238,7 +238,7 @@ class TaskViewSet(ViewSet):
         response.until_shut_out = ended  # type: ignore[attr-defined]
         return response  # type: ignore[return-value]
 
-    @extend_schema(responses={200: answers.Provenance})
+    @extend_schema(responses={200: Provenance})
     def provenance(self, request: Request, task_id: str) -> Response:
         """Tell where a task came from, what ran, who allowed it and what it cost."""
         return Response(provenance.of(get_task(task_id)))

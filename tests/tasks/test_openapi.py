@@ -7,8 +7,9 @@ import pytest
 from drf_spectacular.checks import schema_check
 from jsonschema import Draft202012Validator, FormatChecker
 
+from stagent.openapi import OPERATIONS
 from tasks.authentication import forget_open
-from tasks.models import Run
+from tasks.models import ApiToken, Run
 from tasks.urls import urlpatterns
 from tests.factories import (
     DocumentFactory,
@@ -17,6 +18,7 @@ from tests.factories import (
     ProjectFactory,
     RunFactory,
     TaskFactory,
+    UserFactory,
     WorkflowFactory,
 )
 from tests.ledger.factories import (
@@ -36,8 +38,8 @@ formats.checks("date-time")(
 @pytest.fixture
 def description(api):
     found = api.get("/api/schema").json()
-    for name, component in found["components"]["schemas"].items():
-        if "properties" in component and name != "LogEntry":
+    for component in found["components"]["schemas"].values():
+        if "properties" in component:
             component["additionalProperties"] = False
     return found
 
@@ -75,6 +77,80 @@ def test_it_is_valid_openapi(description):
     assert description["openapi"] == "3.1.0"
     for schema in description["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+def operations_of(description):
+    for route, operations in description["paths"].items():
+        for method, operation in operations.items():
+            yield f"{method.upper()} {route}", operation
+
+
+def test_operations_are_named_summed_up_and_tagged(description):
+    operations = dict(operations_of(description))
+    names = [operation["operationId"] for operation in operations.values()]
+    assert len(set(names)) == len(names)
+    assert {"executeTask", "getTask", "streamTaskLogs", "uploadDocument"} <= set(names)
+    tags = {tag["name"] for tag in description["tags"] if tag["description"]}
+    for where, operation in operations.items():
+        assert re.fullmatch("[a-z]+([A-Z][a-z]+)+", operation["operationId"]), where
+        assert re.fullmatch(r"[A-Z].{5,110}[^.\s]", operation["summary"]), where
+        assert operation["tags"][0] in tags, where
+    assert set(OPERATIONS) == set(operations)
+
+
+def test_what_is_for_colleagues_is_not_told(description):
+    text = json.dumps(description)
+    for leak in ("z.object", "sync view", "REST framework", "Found by being"):
+        assert leak not in text
+    for schema in description["components"]["schemas"].values():
+        assert not schema.get("description", "").startswith("*")
+
+
+def test_no_field_has_a_default_for_generators_would_require_it(description):
+    for schema in description["components"]["schemas"].values():
+        for field in schema.get("properties", {}).values():
+            assert "default" not in field
+    new = description["components"]["schemas"]["CreateTask"]
+    assert new["required"] == ["title"]
+    assert new["properties"]["documentIds"]["maxItems"] == 500
+
+
+def test_every_body_has_an_example_that_is_right(description):
+    schemas = description["components"]["schemas"]
+    for name, schema in schemas.items():
+        for example in schema.get("examples", ()):
+            validator(description, schema).validate(example)
+        is_shown = name not in PARTS and "properties" in schema
+        assert not is_shown or schema.get("examples"), name
+
+
+# They are a part of others, and are shown there.
+PARTS = {"Ancestor", "Flattened"} | {
+    f"Provenance{part}" for part in ("Document", "Run", "Permission")
+}
+
+
+def test_it_names_the_server_and_who_needs_no_login(api, description, settings):
+    assert description["servers"] == [{"url": "http://localhost:3000"}]
+    login = [{"bearer": []}, {"cookieAuth": []}]
+    assert description["security"] == [*login, {}]
+    settings.STAGENT_REQUIRE_AUTH = True
+    forget_open()
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    _, token = ApiToken.objects.issue(user=operator, name="test")
+    found = api.get("/api/schema", headers={"Authorization": f"Bearer {token}"}).json()
+    assert found["security"] == login
+    assert not any("security" in one for _, one in operations_of(found))
+
+
+def test_when_to_come_again_is_told(description):
+    for where, operation in operations_of(description):
+        responses = operation["responses"]
+        assert "Retry-After" in responses["503"]["headers"], where
+        if "429" in responses:
+            assert "Retry-After" in responses["429"]["headers"], where
+    execute = description["paths"]["/api/tasks/{task_id}/execute"]["post"]
+    assert "429" in execute["responses"]
 
 
 def test_every_operation_says_what_it_answers(description):
@@ -131,7 +207,7 @@ def lived():
     LedgerEntryFactory(task_id=task.pk, run_id=run.pk)
     LedgerEntryFactory(task_id=task.pk, run_id=run.pk, usage=UnknownUsageFactory())
     PermissionRequestFactory(run=run)
-    LogEntryFactory(task=task, data={"anything": [1, None]})
+    LogEntryFactory(task=task, event_type="status", data={"status": "running"})
     return task
 
 
