@@ -58,18 +58,13 @@ def obstacle() -> tuple[str, str]:
     )
 
 
-def write_launcher(
-    confinement: sandbox.Confinement, names: Iterable[str], provider: str = ""
-) -> str:
-    """Write the script that starts the program with the variables `names` and no others.
-
-    `provider` is the base URL that it must reach; without one it reaches nothing.
-    """
+def write_launcher(confinement: sandbox.Confinement, names: Iterable[str]) -> str:
+    """Write the script that starts the program with the variables `names` and no others."""
     path = Path(confinement.scratch) / "claude"
     claude = str(program())
     command = [
         *(sys.executable, "-ISc", START, " ".join(names)),
-        *confinement.launcher(programs=[claude], provider=provider, is_agent=True),
+        *confinement.launcher(programs=[claude], is_agent=True),
         claude,
     ]
     path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')

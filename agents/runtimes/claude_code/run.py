@@ -169,9 +169,7 @@ class AgentRun:
             self._assignment,
             self._endpoint,
             self._session,
-            launcher=write_launcher(
-                confinement, [*variables, *cli.OF_THE_SDK], self._endpoint.url
-            ),
+            launcher=write_launcher(confinement, [*variables, *cli.OF_THE_SDK]),
             variables=variables,
         )
         confinement.hand_over()
