@@ -1,8 +1,61 @@
 """What can be wrong with a request that is well-formed. `stagent.api` shows them in HTTP."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What mends a refusal, in the words of each way in: a request, a button, a command."""
+
+    api: str
+    admin: str
+    command: str
+
+
+QUEUE = Remedy(
+    "Move it there first: PATCH {status: 'queued'}.",
+    "Press Queue first, or Run again.",
+    "`manage.py execute --again ID` queues and starts it.",
+)
+PLAN = Remedy(
+    "Move it to planned and then to queued first.",
+    "Press Run again.",
+    "`manage.py execute --again ID` queues and starts it.",
+)
+START_AFRESH = Remedy(
+    "Re-queue the task for a fresh start.",
+    "Run again starts it afresh.",
+    "`manage.py execute --again ID` starts it afresh.",
+)
+RUNTIMES = Remedy(
+    "GET /api/runtimes tells what each one lacks.",
+    "`manage.py check --deploy` tells what each one lacks.",
+    "`manage.py check --deploy` tells what each one lacks.",
+)
+
 
 class Refused(Exception):
-    """The task is not in a state for this. The message is for people."""
+    """The task is not in a state for this. The message is for people.
+
+    As text it is what the API says; the admin and the commands name `remedy` in their words.
+    """
+
+    def __init__(self, message: str, remedy: Remedy | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self._with(self.remedy.api if self.remedy else "")
+
+    def in_admin(self) -> str:
+        return self._with(self.remedy.admin if self.remedy else "")
+
+    def in_command(self) -> str:
+        return self._with(self.remedy.command if self.remedy else "")
+
+    def _with(self, advice: str) -> str:
+        return f"{self.message} {advice}".strip()
 
 
 class InvalidTransition(Refused):

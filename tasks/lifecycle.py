@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max
 from django.utils import timezone
 
 from ledger import budgets
-from tasks import catalog, doorbell
+from tasks import catalog, doorbell, exceptions
 from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.models import (
     MAX_RESUME_COUNT,
@@ -42,10 +42,7 @@ def start_run(task: Task, *, by: str) -> Run:
     Raises InvalidTransition, Refused (runtime or profile) or BudgetExceeded.
     """
     if task.status != Status.QUEUED:
-        raise InvalidTransition(
-            f"Task must be queued to be executed; it is {task.status}."
-            f" {_how_to_queue(task)}"
-        )
+        raise _not_queued(task)
     runtime, profile = _choose(task)
     with transaction.atomic():
         run_id = new_id()
@@ -55,12 +52,43 @@ def start_run(task: Task, *, by: str) -> Run:
         return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
 
 
-def _how_to_queue(task: Task) -> str:
+def _not_queued(task: Task) -> InvalidTransition:
+    message = f"Task must be queued to be executed; it is {task.status}."
     if task.status in {Status.PLANNED, Status.FAILED}:
-        return "Move it there first: PATCH {status: 'queued'}."
-    if task.status in {Status.COMPLETED, Status.CANCELLED}:
-        return "Move it to planned and then to queued first."
-    return "It is in hand already."
+        return InvalidTransition(message, exceptions.QUEUE)
+    if task.status in FINAL:
+        return InvalidTransition(message, exceptions.PLAN)
+    return InvalidTransition(f"{message} It is in hand already.")
+
+
+def queue(task: Task, *, by: str) -> None:
+    """Queue a task; one that is completed or cancelled by way of planned, as the table says."""
+    with transaction.atomic():
+        if task.status in {Status.COMPLETED, Status.CANCELLED}:
+            record_status(task, Status.PLANNED, by=by)
+        record_status(task, Status.QUEUED, by=by)
+
+
+def execute(task: Task, *, by: str) -> Run:
+    """Start a fresh run of a planned or queued task: a planned one is queued first.
+
+    One that is refused stays as it was. Raises what `start_run` does.
+    """
+    with transaction.atomic():
+        if task.status == Status.PLANNED:
+            queue(task, by=by)
+        return start_run(task, by=by)
+
+
+def run_again(task: Task, *, by: str) -> Run:
+    """Start a task afresh that is not in hand, whatever became of it before.
+
+    One that is refused stays as it was, its result with it. Raises what `start_run` does.
+    """
+    with transaction.atomic():
+        if task.status not in {Status.QUEUED, Status.RUNNING}:
+            queue(task, by=by)
+        return start_run(task, by=by)
 
 
 def resume(task: Task, *, by: str) -> Run:
@@ -68,10 +96,6 @@ def resume(task: Task, *, by: str) -> Run:
 
     Raises NotResumable, Refused (runtime or profile) or BudgetExceeded.
     """
-    if task.status not in {Status.FAILED, Status.CANCELLED}:
-        raise NotResumable(
-            f"Only failed and cancelled tasks can be resumed; it is {task.status}."
-        )
     session = _session_to_resume(task)
     _, profile = _choose(task, runtime=session.runtime)
     with transaction.atomic():
@@ -93,21 +117,34 @@ def resume(task: Task, *, by: str) -> Run:
         )
 
 
+def why_not_resumable(task: Task) -> str | None:
+    """Say why a task cannot be resumed, in the admin's words; None if it can."""
+    try:
+        _session_to_resume(task)
+    except NotResumable as error:
+        return error.in_admin()
+    return None
+
+
 def _session_to_resume(task: Task) -> Session:
+    if task.status not in {Status.FAILED, Status.CANCELLED}:
+        raise NotResumable(
+            f"Only failed and cancelled tasks can be resumed; it is {task.status}."
+        )
     session = task.sessions.first()  # the last fresh start's
     if session is None or not session.has_checkpoint:
         raise NotResumable(
-            "No session to resume: no run of this task has reached a checkpoint."
-            " Re-queue it for a fresh start."
+            "No session to resume: no run of this task has reached a checkpoint.",
+            exceptions.START_AFRESH,
         )
     if task.resume_count >= MAX_RESUME_COUNT:
         raise NotResumable(
-            f"Resume limit reached ({MAX_RESUME_COUNT}). Re-queue the task for a fresh start."
+            f"Resume limit reached ({MAX_RESUME_COUNT}).", exceptions.START_AFRESH
         )
     if task.assigned_agent not in {"", session.runtime}:
         raise NotResumable(
-            f"The session belongs to {session.runtime}, not to {task.assigned_agent}."
-            " Re-queue the task for a fresh start."
+            f"The session belongs to {session.runtime}, not to {task.assigned_agent}.",
+            exceptions.START_AFRESH,
         )
     return session
 
@@ -117,9 +154,7 @@ def _choose(task: Task, *, runtime: str = "") -> tuple[str, str]:
     wanted = runtime or task.assigned_agent
     facts = catalog.runtime(wanted) if wanted else catalog.default_runtime()
     if facts is None:
-        raise Refused(
-            "No runtime is ready. GET /api/runtimes tells what each one lacks."
-        )
+        raise Refused("No runtime is ready.", exceptions.RUNTIMES)
     if not (readiness := facts.readiness()).is_ready:
         raise Refused(
             f"{facts.name} is not ready: {readiness.reason} {readiness.fix}".strip()

@@ -83,7 +83,9 @@ class TaskAdmin(LongListAdmin):
     list_select_related = ("project",)
     search_fields = ("title", "description")
     search_help_text = "A part of the title or description, or a whole id"
-    actions = tuple(_action(name) for name in ("execute", "resume", "cancel"))
+    actions = tuple(
+        _action(name) for name in ("execute", "resume", "run_again", "cancel")
+    )
     autocomplete_fields = ("project", "documents")
     change_form_outer_before_template: Any = "tasks/task_before.html"
     change_form_outer_after_template: Any = "tasks/task_after.html"

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from ledger.budgets import BudgetExceeded
 from tasks import lifecycle
 from tasks.exceptions import Refused
 from tasks.models import Status, Task
+from tasks.models.task import FINAL
 
 
 @dataclass(frozen=True)
@@ -23,22 +22,6 @@ class Verb:
     confirm: str = ""
 
 
-def execute(task: Task, by: str) -> None:
-    """Start an agent; a planned task is queued first, or stays planned if that is refused."""
-    with transaction.atomic():
-        if task.status == Status.PLANNED:
-            lifecycle.record_status(task, Status.QUEUED, by=by)
-        lifecycle.start_run(task, by=by)
-
-
-def queue(task: Task, by: str) -> None:
-    """Queue a task; one that is completed or cancelled by way of planned."""
-    with transaction.atomic():
-        if task.status in {Status.COMPLETED, Status.CANCELLED}:
-            lifecycle.record_status(task, Status.PLANNED, by=by)
-        lifecycle.record_status(task, Status.QUEUED, by=by)
-
-
 VERBS = {
     verb.name: verb
     for verb in (
@@ -48,7 +31,7 @@ VERBS = {
             "Started",
             "play_arrow",
             frozenset({Status.PLANNED, Status.QUEUED}),
-            execute,
+            lambda task, by: lifecycle.execute(task, by=by),
             variant="primary",
         ),
         Verb(
@@ -61,6 +44,15 @@ VERBS = {
             variant="primary",
         ),
         Verb(
+            "run_again",
+            "Run again",
+            "Started afresh",
+            "replay",
+            FINAL,
+            lambda task, by: lifecycle.run_again(task, by=by),
+            confirm="Start this task afresh? Its result makes way for the new one.",
+        ),
+        Verb(
             "queue",
             "Queue",
             "Queued",
@@ -68,7 +60,7 @@ VERBS = {
             frozenset(
                 {Status.PLANNED, Status.FAILED, Status.COMPLETED, Status.CANCELLED}
             ),
-            queue,
+            lambda task, by: lifecycle.queue(task, by=by),
         ),
         Verb(
             "cancel",
@@ -85,13 +77,21 @@ VERBS = {
 
 
 def offered(task: Task) -> list[Verb]:
-    return [verb for verb in VERBS.values() if task.status in verb.statuses]
+    """Return what can be done with a task now."""
+    fitting = [verb for verb in VERBS.values() if task.status in verb.statuses]
+    return [
+        verb
+        for verb in fitting
+        if verb.name != "resume" or not lifecycle.why_not_resumable(task)
+    ]
 
 
 def refusal(verb: Verb, task: Task, *, by: str) -> str | None:
     """Perform `verb`; return why not, if it is refused."""
     try:
         verb.perform(task, by)
-    except (Refused, BudgetExceeded) as error:
+    except Refused as error:
+        return error.in_admin()
+    except BudgetExceeded as error:
         return str(error)
     return None

@@ -55,7 +55,9 @@ def explained(given: str) -> Iterator[None]:
     """Turn what the verbs may refuse into what a person is told."""
     try:
         yield
-    except (Refused, AlreadyAnswered, BudgetExceeded) as error:
+    except Refused as error:
+        raise Error(f"{given}: {error.in_command()}", ExitCode.REFUSED) from error
+    except (AlreadyAnswered, BudgetExceeded) as error:
         raise Error(f"{given}: {error}", ExitCode.REFUSED) from error
     except Task.DoesNotExist as error:
         raise Error(f"{given}: it was deleted just now.", ExitCode.USAGE) from error

@@ -33,19 +33,58 @@ def do(client, task, verb):
         (Status.PLANNED, {"execute", "queue", "cancel"}),
         (Status.QUEUED, {"execute", "cancel"}),
         (Status.RUNNING, {"cancel"}),
-        (Status.COMPLETED, {"queue"}),
-        (Status.FAILED, {"resume", "queue"}),
-        (Status.CANCELLED, {"resume", "queue"}),
+        (Status.COMPLETED, {"run_again", "queue"}),
+        (Status.FAILED, {"resume", "run_again", "queue"}),
+        (Status.CANCELLED, {"resume", "run_again", "queue"}),
     ],
 )
 def test_a_page_offers_what_the_status_allows(admin_client, status, verbs):
-    task = TaskFactory(status=status)
+    task = SessionFactory(task__status=status, state="kept").task
     text = page(admin_client, PAGE, task.pk)
-    all_verbs = ("execute", "resume", "queue", "cancel")
+    all_verbs = ("execute", "resume", "run_again", "queue", "cancel")
     urls = {
         verb: reverse("admin:tasks_task_do", args=[task.pk, verb]) for verb in all_verbs
     }
     assert {verb for verb, url in urls.items() if url in text} == verbs
+
+
+def test_resume_is_offered_only_where_it_can_work(admin_client):
+    never_kept = TaskFactory(status=Status.FAILED)
+    resumed_out = SessionFactory(
+        task__status=Status.FAILED, task__resume_count=3, state="kept"
+    ).task
+    for task in (never_kept, resumed_out):
+        url = reverse("admin:tasks_task_do", args=[task.pk, "resume"])
+        assert url not in page(admin_client, PAGE, task.pk)
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+def test_a_finished_task_runs_again_in_one_step(admin_client, status):
+    task = TaskFactory(status=status, resume_count=3)
+    assert "Started afresh" in do(admin_client, task, "run_again")
+    assert (task.status, task.resume_count) == (Status.RUNNING, 0)
+    assert Run.objects.get().started_by == "admin"
+
+
+def test_a_finished_task_that_cannot_run_again_stays_as_it_was(admin_client):
+    BudgetFactory(limit_microdollars=0)
+    task = TaskFactory(status=Status.COMPLETED, result="done")
+    assert "used up" in do(admin_client, task, "run_again")
+    assert (task.status, task.result) == (Status.COMPLETED, "done")
+    assert not task.log.exists()
+
+
+def test_selected_tasks_run_again(admin_client):
+    tasks = [TaskFactory(status=Status.COMPLETED) for _ in range(2)]
+    select(admin_client, "task", "run_again_selected", *tasks)
+    assert Run.objects.count() == 2
+
+
+def test_a_refusal_speaks_of_buttons(admin_client):
+    task = TaskFactory(status=Status.COMPLETED)
+    text = do(admin_client, task, "execute")
+    assert "Press Run again." in text
+    assert "PATCH" not in text
 
 
 @pytest.mark.parametrize("status", [Status.PLANNED, Status.QUEUED])

@@ -51,10 +51,19 @@ def test_a_budget_that_is_used_up_refuses():
 
 
 def test_executing_a_failed_task_names_the_way_to_resume_it():
-    task = TaskFactory(status=Status.FAILED)
+    task = SessionFactory(task__status=Status.FAILED, state="kept").task
     result = manage("execute", task.pk)
     assert result.code == 1
     assert f"manage.py resume {task.pk}" in result.err
+    assert "manage.py execute --again" in result.err
+    assert "PATCH" not in result.err
+
+
+def test_a_finished_task_is_started_again_when_it_is_asked_for():
+    task = TaskFactory(status=Status.COMPLETED)
+    assert manage("execute", task.pk).code == 1
+    assert manage("execute", "--again", task.pk).out.startswith("Queued and started")
+    assert status_of(task) == "running"
 
 
 def test_of_several_tasks_one_that_is_refused_keeps_no_other_from_its_turn():

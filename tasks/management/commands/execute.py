@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db import transaction
 
 from tasks import lifecycle
 from tasks.exceptions import InvalidTransition
@@ -15,11 +14,12 @@ from tasks.models import Run, Status, Task
 
 class Command(AdministratorCommand):
     help = (
-        "Start an agent on tasks. Planned ones are queued first; one that is refused stays"
-        " as it was. A worker does the work: `manage.py serve` or `manage.py runagents`."
+        "Start an agent on tasks. Planned ones are queued first, and with --again finished"
+        " ones too; one that is refused stays as it was. A worker does the work: `manage.py serve` or `manage.py runagents`."
     )
     example = "manage.py execute 0199a3c4-7d21 --follow"
     can_follow = True
+    can_run_again = True
     on_interrupt = (
         "Interrupted; what was started goes on. `manage.py logs ID --follow` shows it,"
         " `manage.py cancel ID` stops it."
@@ -32,6 +32,12 @@ class Command(AdministratorCommand):
             metavar="ID",
             help="a task's id, or at least the first 8 characters of it",
         )
+        if self.can_run_again:
+            parser.add_argument(
+                "--again",
+                action="store_true",
+                help="start finished tasks afresh; a new result replaces the old one",
+            )
         parser.add_argument(
             "--follow",
             action="store_true",
@@ -46,8 +52,15 @@ class Command(AdministratorCommand):
         )
 
     def handle(
-        self, *args: Any, ids: list[str], follow: bool, json: bool, **options: Any
+        self,
+        *args: Any,
+        ids: list[str],
+        follow: bool,
+        json: bool,
+        again: bool = False,
+        **options: Any,
     ) -> None:
+        self.again = again
         followers: list[Follower] = []
 
         def act(task: Task) -> None:
@@ -67,22 +80,16 @@ class Command(AdministratorCommand):
 
     def start(self, task: Task) -> str:
         """Start a run, and say what was done."""
-        was_planned = task.status == Status.PLANNED
-        with transaction.atomic():  # one that is refused stays planned
-            if was_planned:
-                lifecycle.record_status(task, Status.QUEUED, by=actor())
-            run = _start_run(task)
-        return started("Queued and started" if was_planned else "Started", run)
-
-
-def _start_run(task: Task) -> Run:
-    try:
-        return lifecycle.start_run(task, by=actor())
-    except InvalidTransition as error:
-        if task.status not in {Status.FAILED, Status.CANCELLED}:
-            raise
-        way = f"`manage.py resume {task.pk}` goes on from its last checkpoint."
-        raise InvalidTransition(f"{error} Or {way}") from error
+        was_queued = task.status == Status.QUEUED
+        verb = lifecycle.run_again if self.again else lifecycle.execute
+        try:
+            run = verb(task, by=actor())
+        except InvalidTransition as error:
+            if lifecycle.why_not_resumable(task):
+                raise
+            way = f"`manage.py resume {task.pk}` goes on from its last checkpoint."
+            raise InvalidTransition(f"{error.in_command()} Or {way}") from error
+        return started("Started" if was_queued else "Queued and started", run)
 
 
 def started(verb: str, run: Run) -> str:

@@ -9,6 +9,7 @@ class Command(execute.Command):
         "Go on with failed or cancelled tasks from their last checkpoint, at most"
         f" {MAX_RESUME_COUNT} times since a fresh start."
     )
+    can_run_again = False
     example = "manage.py resume 0199a3c4-7d21 --follow"
 
     def start(self, task: Task) -> str:
