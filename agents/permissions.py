@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -16,17 +17,27 @@ from tasks.catalog import Profile
 from tasks.exceptions import LeaseLost
 from tasks.models import (
     EventType,
+    LogEntry,
     NewEntry,
     PermissionRequest,
     PermissionRule,
     Task,
 )
+from tasks.models.ids import new_text_id
 from tasks.models.permission import PermissionRequestQuerySet, digest_of
 from tasks.patterns import covers, denies
 from tasks.readable import readable
 
 Status = PermissionRequest.Status
 ALLOW, DENY = PermissionRule.Effect.ALLOW, PermissionRule.Effect.DENY
+
+
+@dataclass
+class Asking:
+    """One time that an agent asks. Some agents use a call's id again: that is another time."""
+
+    call: ToolCall
+    request_id: str = field(default_factory=new_text_id)  # of what a person is asked
 
 
 class Gate:
@@ -52,9 +63,11 @@ class Gate:
 
     async def ask(self, call: ToolCall) -> Decision:
         """Return the decision for `call`: a rule's, or a person's, however long it takes."""
-        decision, request_id = await until_written(self._decide_or_request, call)
+        asking = Asking(call)
+        decision = await until_written(self._decide_or_request, asking)
         if decision:
             return decision
+        request_id = asking.request_id
         self._waiting[request_id] += 1
         try:
             while True:
@@ -83,41 +96,73 @@ class Gate:
         if not request.pending().withdraw():
             request.unheard().update(delivered_at=Now())
 
-    def _decide_or_request(self, call: ToolCall) -> tuple[Decision | None, str]:
-        asked = self._asked_before(call)
+    def _decide_or_request(self, asking: Asking) -> Decision | None:
+        call = asking.call
+        asked = self._asked_before(asking)
         if asked and asked.status != Status.PENDING:
-            return self._answer(asked.pk, call), asked.pk
+            return self._answer(asked.pk, call)
         # Before a pending request too: a rule may have been made since.
         if decision := self._by_rule(call):
             if asked and not self._of_this_run(asked.pk).pending().withdraw():
-                return self._answer(asked.pk, call), asked.pk  # with that rule
-            return decision, ""
-        return None, asked.pk if asked else self._request(call)
+                return self._answer(asked.pk, call)  # with that rule
+            return decision
+        if asked is None:
+            self._request(asking)
+        return None
 
-    def _asked_before(self, call: ToolCall) -> PermissionRequest | None:
-        """Find the request for this call, and make it one of this run.
+    def _asked_before(self, asking: Asking) -> PermissionRequest | None:
+        """Find the request that is for this call, and make it one of this run.
 
-        Some agents ask the same anew after a restart. An answer that none has heard, or
-        that is still to come, is then for the new call.
+        Some agents ask the same anew after a restart. An answer that none has heard or used,
+        or that is still to come, is then for the new call. What this run has asked itself is
+        for no other call: a decision holds for one.
         """
         alike = PermissionRequest.objects.exclude(status=Status.WITHDRAWN).filter(
             session=self.recorder.session_id,
-            tool_name=call.tool_name,
-            input_digest=_digest(call),
+            tool_name=asking.call.tool_name,
+            input_digest=_digest(asking.call),
         )
         if not alike.exists():  # as mostly: then without the task's row
             return None
         with transaction.atomic():
             self.recorder.hold_task()
-            left = alike.unheard().exclude(run_id=self.recorder.run_id)
-            asked = (
-                alike.filter(call_id=call.call_id).first()
-                or left.order_by("created_at").first()
-            )
-            if asked:
-                asked.run_id, asked.call_id = self.recorder.run_id, call.call_id
-                asked.save(update_fields=["run_id", "call_id"])
+            own = alike.filter(run_id=self.recorder.run_id)
+            if mine := own.filter(pk=asking.request_id).first():
+                return mine  # by an earlier try of this
+            left = alike.exclude(run_id=self.recorder.run_id).order_by("created_at")
+            if asked := self._left_for(asking.call, left):
+                self._take_over(asked, asking)
         return asked
+
+    def _left_for(
+        self, call: ToolCall, left: PermissionRequestQuerySet
+    ) -> PermissionRequest | None:
+        unused = left if self._is_unused(call) else left.unheard()
+        return unused.of_call(call.call_id).last() or left.unheard().first()
+
+    def _is_unused(self, call: ToolCall) -> bool:
+        """Tell whether a call was allowed, and ended with its worker before it was begun."""
+        asked = PermissionRequest.objects.filter(session=self.recorder.session_id)
+        heard = asked.of_call(call.call_id).filter(
+            status=Status.ALLOWED, delivered_at__isnull=False
+        )
+        begun = LogEntry.objects.filter(
+            task_id=self.recorder.task_id,
+            event_type=EventType.TOOL_USE,
+            data__callId=storable(call.call_id),
+        )
+        return begun.count() < heard.count()
+
+    def _take_over(self, asked: PermissionRequest, asking: Asking) -> None:
+        asked.run_id = self.recorder.run_id
+        if not asked.is_of_call(asking.call.call_id):
+            asked.call_id = self._unique_id(asking.call)
+        asked.save(update_fields=["run_id", "call_id"])
+        asking.request_id = asked.pk
+
+    def _unique_id(self, call: ToolCall) -> str:
+        asked = PermissionRequest.objects.filter(session=self.recorder.session_id)
+        return asked.next_call_id(storable(call.call_id))
 
     def _by_rule(self, call: ToolCall) -> Decision | None:
         rules = self._rules()
@@ -145,7 +190,8 @@ class Gate:
                 return rule.pattern
         return _first(denies, self.profile.denied, action)
 
-    def _request(self, call: ToolCall) -> str:
+    def _request(self, asking: Asking) -> None:
+        call = asking.call
         tool_input = storable(call.tool_input)
         data = {
             "toolName": call.tool_name,
@@ -153,11 +199,13 @@ class Gate:
             "action": call.action,
         }
         with transaction.atomic():
+            self.recorder.hold_task()  # under which a call gets its id
             request = PermissionRequest.objects.create(
+                pk=asking.request_id,
                 task_id=self.recorder.task_id,
                 run_id=self.recorder.run_id,
                 session_id=self.recorder.session_id,
-                call_id=call.call_id,
+                call_id=self._unique_id(call),
                 tool_name=call.tool_name,
                 tool_input=tool_input,
                 input_digest=_digest(call),
@@ -170,14 +218,13 @@ class Gate:
                 message,
                 {**data, "notificationId": request.pk},
             )
-            self.recorder.append(entry)  # which takes the task's row
+            self.recorder.append(entry)
             # The agent asks for something else now than before a restart: what was asked
             # then is withdrawn, and an answer that it did not hear lapses.
             asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
             left = asked.exclude(run_id=self.recorder.run_id)
             left.pending().withdraw()
             left.unheard().update(delivered_at=Now())
-        return request.pk
 
     def _answer(self, request_id: str, call: ToolCall) -> Decision | None:
         request = PermissionRequest.objects.filter(pk=request_id).first()

@@ -129,6 +129,10 @@ class Answer:
     always_allow: str | None = None  # the pattern of the rule to save
 
 
+AGAIN = "#"  # between a call's id and how often it was asked about
+LONGEST_CALL_ID = 190  # so that both fit
+
+
 class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
     def pending(self) -> Self:
         return self.filter(status=PermissionRequest.Status.PENDING)
@@ -137,6 +141,17 @@ class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
         """Return what an agent may still come back to: it has had no answer yet."""
         withdrawn = PermissionRequest.Status.WITHDRAWN
         return self.exclude(status=withdrawn).filter(delivered_at=None)
+
+    def of_call(self, call_id: str) -> Self:
+        """Return each time that this call was asked about: some agents use an id again."""
+        again = f"{call_id[:LONGEST_CALL_ID]}{AGAIN}"
+        return self.filter(Q(call_id=call_id) | Q(call_id__startswith=again))
+
+    def next_call_id(self, call_id: str) -> str:
+        """Return what a further request of this call in the session is told from others by."""
+        times = self.of_call(call_id).count()
+        again = f"{call_id[:LONGEST_CALL_ID]}{AGAIN}{times + 1}"
+        return again if times else call_id
 
     def withdraw(self) -> int:
         """Take back what is asked here, as nobody waits for it any more; return how many."""
@@ -212,6 +227,10 @@ class PermissionRequest(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+    def is_of_call(self, call_id: str) -> bool:
+        again = f"{call_id[:LONGEST_CALL_ID]}{AGAIN}"
+        return self.call_id == call_id or self.call_id.startswith(again)
 
     def answer(self, answer: Answer) -> None:
         """Decide, or raise AlreadyAnswered: the UPDATE lets the first one win."""

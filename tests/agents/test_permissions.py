@@ -12,6 +12,7 @@ from django.db import connection
 from agents.runtimes.base import ToolCall
 from agents.tools import Toolbox
 from tasks.models import LogEntry, PermissionRequest, PermissionRule, Run
+from tasks.models.permission import Answer
 from tests.agents.gates import answer, asked_and_answered, gate_of
 from tests.factories import PermissionRuleFactory, RunFactory
 
@@ -141,11 +142,40 @@ async def test_an_answer_is_for_what_a_link_led_to_when_it_was_asked(
     moved = toolbox.prepare("call-1", "write", tool_input)
     assert decision.permits(asked)
     assert not decision.permits(moved)
-    # After a restart it is another question, though the input is the same.
+    # It is another question, though the input is the same.
     assert not (
         await asked_and_answered(gate_of(run), moved, is_allowed=False)
     ).is_allowed
-    assert (await gate_of(run).ask(asked)).is_allowed
+
+
+async def test_a_decision_is_for_one_call_though_its_id_comes_again(gate, toolbox):
+    call = command(toolbox, "git push; id")
+    for number in range(1, 4):
+        decision = await asked_and_answered(gate, call, is_allowed=number != 2)
+        assert decision.is_allowed == (number != 2)
+        assert await PermissionRequest.objects.acount() == number
+    ids = [
+        one.call_id async for one in PermissionRequest.objects.order_by("created_at")
+    ]
+    assert ids == ["call-1", "call-1#2", "call-1#3"]
+
+
+async def test_each_of_several_calls_with_one_id_is_a_question_of_its_own(
+    gate, toolbox
+):
+    call = command(toolbox, "git push; id")
+    asking = [asyncio.create_task(gate.ask(call)) for _ in range(5)]
+    async with asyncio.timeout(20):
+        while len(set(gate.waiting_for)) < 5:
+            await asyncio.sleep(0.01)
+    first = await PermissionRequest.objects.order_by("created_at").afirst()
+    await sync_to_async(first.answer)(Answer(is_allowed=True, by="ada"))
+    gate.ring()
+    done, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(waiting)) == (1, 4)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_what_a_person_reads_hides_nothing(gate):

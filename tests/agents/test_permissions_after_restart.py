@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from asgiref.sync import sync_to_async
 
+from agents.events import ToolUse
 from agents.runtimes.base import ToolCall
 from tasks.exceptions import LeaseLost
 from tasks.models import PermissionRequest, Run
@@ -174,3 +175,20 @@ async def test_a_rule_made_since_withdraws_the_question(gate, successor):
     await sync_to_async(PermissionRuleFactory)(pattern="run:make")
     assert (await gate_of(await successor()).ask(call_of(2))).is_allowed
     assert (await PermissionRequest.objects.aget()).status == "withdrawn"
+
+
+async def test_what_was_allowed_and_not_begun_is_not_asked_again(gate, successor):
+    assert (await asked_and_answered(gate, call_of(1))).is_allowed
+    later = gate_of(await successor())
+    assert (await later.ask(call_of(1))).is_allowed
+    assert await PermissionRequest.objects.acount() == 1
+
+
+async def test_what_was_allowed_and_begun_is_asked_again(gate, successor):
+    call = call_of(1)
+    assert (await asked_and_answered(gate, call)).is_allowed
+    begun = ToolUse(call.call_id, call.tool_name, call.tool_input, call.message)
+    await sync_to_async(gate.recorder.record)(begun)
+    later = gate_of(await successor())
+    assert not (await asked_and_answered(later, call, is_allowed=False)).is_allowed
+    assert await PermissionRequest.objects.acount() == 2

@@ -70,6 +70,8 @@ class Desk:
         self._told.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
         )
+        # It is begun for good: should the worker die now, this decision is used.
+        await self._told.join()
         # The file itself: a link may be changed until the tool opens it.
         runs = calls.resolved(self._workspace, tool_name, permitted.tool_input)
         return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
