@@ -59,11 +59,11 @@ def test_a_route_is_there(api, name):
     assert api.get(f"/api/{name}").status_code == 200
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("route", "method"),
+    [(r, method) for r in ROUTES for method in METHODS if method not in ROUTES[r]],
+)
 def test_a_method_that_a_route_has_not_is_a_405(api, route, method):
-    if method in ROUTES[route]:
-        pytest.skip("it has it")
     answer = api.generic(method, route)
     assert answer.status_code == 405
     text_error(answer)
