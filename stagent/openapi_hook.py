@@ -49,6 +49,17 @@ def _complete_operation(operation: JSON) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":  # the router's pattern says what a segment is
             parameter["schema"].pop("pattern", None)
+    for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for media in body.get("content", {}).values():
+            _complete_media(media)
+
+
+def _complete_media(media: JSON) -> None:
+    schema = media["schema"]
+    name = schema.get("items", schema).get("$ref", "").rpartition("/")[2]
+    if name in _examples():
+        example = _examples()[name]
+        media["example"] = [example] if "items" in schema else example
 
 
 def _complete_schema(name: str, schema: JSON) -> None:

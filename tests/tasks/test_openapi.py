@@ -124,6 +124,14 @@ def test_every_body_has_an_example_that_is_right(description):
         assert not is_shown or schema.get("examples"), name
 
 
+def test_requests_and_answers_show_their_examples(description):
+    tasks = description["paths"]["/api/tasks"]
+    sent = tasks["post"]["requestBody"]["content"]["application/json"]
+    assert sent["example"]["title"] == "Summarize meeting notes"
+    listed = tasks["get"]["responses"]["200"]["content"]["application/json"]
+    validator(description, listed["schema"]).validate(listed["example"])
+
+
 # They are a part of others, and are shown there.
 PARTS = {"Ancestor", "Flattened"} | {
     f"Provenance{part}" for part in ("Document", "Run", "Permission")
