@@ -17,8 +17,8 @@ Answer = HttpResponse | StreamingHttpResponse
 
 # Rows that are read at once, and answered at once where there are no more.
 FIRST = 1_000
-# An old SQLite takes 999 parameters in a statement.
-AT_ONCE = 900
+# Rows that are read for the next piece: a reader that does not read costs one of these.
+AT_ONCE = 300
 KEYS_AT_ONCE = 10_000
 
 
@@ -43,12 +43,15 @@ class WholeList:
             file.writelines(f"{key}\n" for key in self.keys())
             file.seek(0)
             while keys := [line.rstrip("\n") for line in islice(file, AT_ONCE)]:
-                rows = self.rows(keys)
-                if rows:
-                    shown = (rows[key] for key in keys if key in rows)
-                    yield opening + ",".join(shown).encode()
+                if piece := self._piece(keys):
+                    yield opening + piece
                     opening = b","
         yield b"[]" if opening == b"[" else b"]"
+
+    def _piece(self, keys: list[str]) -> bytes:
+        # In a function, so that its rows are not kept while the piece waits for its reader.
+        rows = self.rows(keys)
+        return ",".join(rows[key] for key in keys if key in rows).encode()
 
 
 def array(rows: Iterable[str]) -> bytes:

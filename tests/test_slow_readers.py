@@ -118,10 +118,13 @@ def followers(process):
 
 def test_readers_of_a_log_that_do_not_read_cost_no_memory(site):
     path = f"/api/tasks/{fill_log(site)}/logs"
-    first = Reader(site, path)
-    first.read_until(b'"sequence":%d' % ENTRIES)  # so that all is loaded that ever is
-    before = megabytes(site.process)
     with ExitStack() as stack:
+        first = Reader(site, path)
+        stack.callback(first.close)
+        first.read_until(
+            b'"sequence":%d' % ENTRIES
+        )  # so that all is loaded that ever is
+        before = megabytes(site.process)
         for _ in range(READERS):
             reader = Reader(site, path)
             stack.callback(reader.close)
@@ -131,22 +134,21 @@ def test_readers_of_a_log_that_do_not_read_cost_no_memory(site):
         last.read_until(b'"sequence":%d' % ENTRIES)
         assert megabytes(site.process) - before < MOST_MEGABYTES
         reader.read_until(b'"sequence":%d' % ENTRIES)  # a slow one misses nothing
-    first.close()
 
 
 def test_readers_of_a_long_list_that_do_not_read_cost_no_memory(site):
     fill_list(site, 30_000)
-    first = Reader(site, "/api/tasks")
-    first.read_until(b"]\r\n")
-    before = megabytes(site.process)
     with ExitStack() as stack:
+        first = Reader(site, "/api/tasks")
+        stack.callback(first.close)
+        first.read_until(b"]\r\n")
+        before = megabytes(site.process)
         for _ in range(READERS):
             reader = Reader(site, "/api/tasks")
             stack.callback(reader.close)
         assert len(site.client.get("/api/tasks").json()) == 30_000
         assert megabytes(site.process) - before < MOST_MEGABYTES
         reader.read_until(b"]\r\n")
-    first.close()
 
 
 def test_a_reader_that_leaves_without_reading_leaves_nothing(site):
