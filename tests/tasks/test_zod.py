@@ -9,14 +9,11 @@ from pathlib import Path
 import orjson
 import pytest
 from django.http import QueryDict
-from django.urls import path
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.utils import extend_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import SkipField
-from rest_framework.views import APIView
 
 from tasks import serializers, zod
 from tasks.serializers import CreateTask, TaskListQuery
@@ -275,23 +272,17 @@ def test_a_field_alone_validates_too():
         zod.String(required=False).run_validation()
 
 
-class _Tasks(APIView):
-    @extend_schema(request=CreateTask, responses=None, parameters=[TaskListQuery])
-    def post(self, request): ...
-
-
 def test_the_fields_document_themselves():
-    patterns = [path("tasks", _Tasks.as_view(authentication_classes=[]))]
-    document = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
+    document = SchemaGenerator().get_schema(request=None, public=True)
     create = document["components"]["schemas"]["CreateTask"]
     assert create["required"] == ["title"]
     title, priority = create["properties"]["title"], create["properties"]["priority"]
     assert (title["minLength"], title["maxLength"]) == (1, 200)
-    assert (priority["minimum"], priority["maximum"], priority["default"]) == (0, 3, 2)
+    assert (priority["minimum"], priority["maximum"]) == (0, 3)
     assert create["properties"]["documentIds"]["items"] == {"type": "string"}
     query = {
         each["name"]: each["schema"]
-        for each in document["paths"]["/tasks"]["post"]["parameters"]
+        for each in document["paths"]["/api/tasks"]["get"]["parameters"]
     }
     assert query["limit"] == {"type": "integer", "minimum": 1, "maximum": 1000}
     assert query["status"]["enum"][0] == "planned"
