@@ -1,35 +1,25 @@
-"""What a command that an agent runs may see, and how all it started is found and ended.
+"""What a command that an agent runs may see, and where it runs.
 
-Every command carries a marker in its environment, which its children inherit. It names
-the worker that started it, so that what a dead worker left behind is told from what a
-live one runs. With bubblewrap the kernel does the same, and hides the machine besides.
+With bubblewrap the kernel hides the machine from it. How what it started is found and
+ended is told in `agents.processes`.
 """
 
 import os
-import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
 from pathlib import Path
 
-import psutil
 from django.conf import settings
 
-from agents import supervision
+from agents import processes, supervision
 from agents.supervision import ConfinementRefused
 from tasks import agent_user
 
-MARKER = "STAGENT_RUN"
-# Killed processes are gone in milliseconds; one that hangs in the kernel is not waited for.
-KILL_SECONDS = 2.0
-POLL_SECONDS = 0.01
 PROBE_SECONDS = 10
 
 # Followed by the marker, so that what a dead worker left is told here too.
@@ -129,7 +119,7 @@ class Confinement:
             "HOME": f"{self.shown_scratch}/home",
             "TMPDIR": self.shown_scratch,
             **GIT,
-            MARKER: self.marker,
+            processes.MARKER: self.marker,
         }
 
     def hand_over(self) -> None:
@@ -142,7 +132,7 @@ class Confinement:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def kill(self, pid: int | None = None) -> None:
-        kill_marked(self.marker, pid)
+        processes.kill_marked(self.marker, pid)
 
     def _folders(self, programs: Sequence[str]) -> list[str]:
         """Show the programs, the workspace and a folder for temporary files of its own.
@@ -164,16 +154,6 @@ class Confinement:
         ]
 
 
-def new_marker() -> str:
-    """Return what tells the processes of one command or agent from all others."""
-    return f"{_worker()}-{secrets.token_hex(8)}"
-
-
-def kill_marked(marker: str, pid: int | None) -> None:
-    """Kill whatever carries `marker`, and what process `pid` started without it."""
-    _kill_until_gone(lambda: _with_all_beneath(_carrying(marker) | _family(pid)))
-
-
 def agent_homes() -> Path:
     """Return where agents that are processes have their homes, each named by its marker."""
     return Path(settings.STAGENT_HOME).resolve() / "agents"
@@ -183,7 +163,7 @@ def confine(workspace: str, *, has_network: bool = False) -> Confinement:
     """Lay out what a command needs, or raise ConfinementRefused."""
     if problem := " ".join(agent_user.obstacle()).strip():
         raise ConfinementRefused(problem)
-    marker = new_marker()
+    marker = processes.new_marker()
     scratch = f"{_SCRATCH}{marker}"
     user = agent_user.take_over(workspace)
     os.mkdir(scratch, 0o700)
@@ -209,10 +189,10 @@ def kill_strays() -> int:
 
     The folders that were their own go too.
     """
-    killed = _kill_until_gone(lambda: _with_all_beneath(_strays()))
+    killed = processes.kill_strays()
     for prefix in (_SCRATCH, f"{agent_homes()}/"):
         for folder in glob(f"{prefix}*"):
-            if _is_stray(folder.removeprefix(prefix)):
+            if processes.is_stray(folder.removeprefix(prefix)):
                 shutil.rmtree(folder, ignore_errors=True)
     return killed
 
@@ -283,104 +263,3 @@ def hidden_folders() -> list[str]:
     folders = ["/home", "/root", "/run", str(Path.home()), str(settings.STAGENT_HOME)]
     resolved = {os.path.realpath(folder) for folder in folders} - {"/"}
     return sorted(folder for folder in resolved if os.path.isdir(folder))
-
-
-# --- Finding processes ------------------------------------------------------------------
-
-
-def _kill_until_gone(find: Callable[[], set[psutil.Process]]) -> int:
-    """Kill what `find` finds until it finds nothing: a process may fork meanwhile."""
-    killed: set[psutil.Process] = set()
-    deadline = time.monotonic() + KILL_SECONDS
-    while (found := find()) and time.monotonic() < deadline:
-        for process in found:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-        killed |= found
-        time.sleep(POLL_SECONDS)
-    return len(killed)
-
-
-def _carrying(marker: str) -> set[psutil.Process]:
-    return {process for process, found in _marked() if found == marker}
-
-
-def _with_all_beneath(found: set[psutil.Process]) -> set[psutil.Process]:
-    """Add what they started. Supervisors go last: what hides is their child until then."""
-    everything = set(found)
-    for process in found:
-        with suppress(psutil.Error):
-            everything |= set(process.children(recursive=True))
-    return {one for one in everything if not _supervises(one)} or everything
-
-
-def _supervises(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return supervision.SUPERVISOR in process.cmdline()
-    return False
-
-
-def _strays() -> set[psutil.Process]:
-    return {process for process, marker in _marked() if _is_stray(marker)}
-
-
-def _is_stray(marker: str) -> bool:
-    parts = marker.split("-")
-    if len(parts) != 4 or not parts[1].isdecimal():
-        return False
-    namespace, pid, started_at, _ = parts
-    # A worker in another container has a number that means nothing here.
-    return namespace == _pid_namespace() and _start_of(int(pid)) != started_at
-
-
-def _marked() -> list[tuple[psutil.Process, str]]:
-    """Find every process that carries a marker, except our own, which may be nested."""
-    marked = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            marker = process.environ().get(MARKER)
-            if marker and process.pid != os.getpid():
-                marked.append((process, marker))
-    return marked
-
-
-def _family(pid: int | None) -> set[psutil.Process]:
-    """Find the process, its descendants and its group: some clear their environment."""
-    if pid is None:
-        return set()
-    family = {process for process in psutil.process_iter() if _group_of(process) == pid}
-    with suppress(psutil.Error):
-        family |= set(psutil.Process(pid).children(recursive=True))
-    return family
-
-
-def _group_of(process: psutil.Process) -> int | None:
-    try:
-        group = os.getpgid(process.pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else group
-    except (psutil.Error, OSError):
-        return None
-
-
-def _worker() -> str:
-    """Name this process so that no other is ever taken for it."""
-    pid = os.getpid()
-    return f"{_pid_namespace()}-{pid}-{_start_of(pid)}"
-
-
-def _pid_namespace() -> str:
-    return str(os.stat("/proc/self/ns/pid").st_ino)
-
-
-def _start_of(pid: int) -> str | None:
-    """Tell when a process started, in ticks since boot; None: it is no more.
-
-    The clock may be set and psutil's creation time with it; this never changes.
-    """
-    try:
-        state, *fields = (
-            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        )
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if state in "ZX" else fields[18]

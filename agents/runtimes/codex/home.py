@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
-from agents import sandbox
+from agents import processes, sandbox
 from agents.runtimes.connections import read_seconds
 from agents.runtimes.openai_endpoint import OpenAIEndpoint
 from tasks import agent_user
@@ -78,7 +78,7 @@ class Home:
         given = {
             **SWITCHES,
             # Commands inherit neither: the marker finds what they start.
-            f"shell_environment_policy.set.{sandbox.MARKER}": self.marker,
+            f"shell_environment_policy.set.{processes.MARKER}": self.marker,
             **{
                 f"shell_environment_policy.set.{name}": value
                 for name, value in sandbox.GIT.items()
@@ -108,7 +108,7 @@ class Home:
             "CODEX_HOME": str(self.folder),
             "TMPDIR": str(self.scratch),
             KEY: endpoint.api_key,
-            sandbox.MARKER: self.marker,
+            processes.MARKER: self.marker,
         }
 
     def lay_out(self, endpoint: OpenAIEndpoint) -> None:
@@ -131,7 +131,7 @@ class Home:
 
 
 def new_home(workspace: Path, homes: Path, *, has_network: bool = False) -> Home:
-    marker = sandbox.new_marker()
+    marker = processes.new_marker()
     missing = (name for name in LITTER if not os.path.lexists(workspace / name))
     return Home(
         homes / marker,

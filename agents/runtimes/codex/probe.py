@@ -3,7 +3,7 @@
 Where it cannot, each command fails while the agent goes on as if all were well.
 """
 
-from agents import probes, sandbox
+from agents import probes, processes, sandbox
 from agents.runtimes.codex.home import PERMISSIONS, Home, new_home
 from agents.runtimes.openai_endpoint import DEFAULT_MODEL, VENDOR_URL, OpenAIEndpoint
 
@@ -23,7 +23,7 @@ def obstacle() -> tuple[str, str]:
         try:
             problem = _problem(home)
         finally:
-            sandbox.kill_marked(home.marker, None)
+            processes.kill_marked(home.marker, None)
             home.remove()
     if problem:
         return f"The sandbox of Codex does not work here ({problem}).", FIX

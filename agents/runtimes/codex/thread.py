@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from agents import sandbox
+from agents import processes
 from agents.events import JSON
 from agents.runtimes.base import Assignment, RuntimeFailed
 from agents.runtimes.codex.app_server import AppServer, CallRefused, Gone
@@ -74,7 +74,7 @@ class Thread:
             await self.clean()
         await self.server.close()
         marker, pid = self._home.marker, self.server.pid
-        await asyncio.to_thread(sandbox.kill_marked, marker, pid)
+        await asyncio.to_thread(processes.kill_marked, marker, pid)
         await asyncio.to_thread(self._home.remove)
 
     def _command(self) -> list[str]:

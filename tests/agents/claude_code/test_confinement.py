@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents import sandbox
+from agents import processes, sandbox
 from agents.events import Finished, ToolResult
 from agents.runtimes import claude_cli
 from tests.agents.performing import Onlooker, Performance, Person, assignment
@@ -171,7 +171,7 @@ async def test_of_a_cancelled_run_no_process_is_left_however_it_hides(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert asyncio.get_running_loop().time() - started < 5
-    marked = [process for process, _ in sandbox._marked()]
+    marked = [process for process, _ in processes.marked()]
     ours = [p for p in marked if str(tmp_path) in (_folder(p) or "")]
     assert ours == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents import sandbox
+from agents import processes
 from tests import live
 from tests.agents.drivers import CLAUDE_CODE
 from tests.agents.drivers.base import Turn, Use
@@ -34,6 +34,6 @@ def test_neither_the_agent_nor_its_command_outlives_a_killed_worker(site):
 def _started_by(worker):
     return [
         process
-        for process, marker in sandbox._marked()
+        for process, marker in processes.marked()
         if marker.split("-")[1] == str(worker.pid)
     ]

@@ -9,7 +9,7 @@ import uuid
 import psutil
 import pytest
 
-from agents import sandbox
+from agents import processes
 from agents.events import CheckpointReached, Finished, Notice, ToolUse, UsageReported
 from agents.runtimes import claude_cli
 from agents.runtimes.base import Checkpoint
@@ -123,7 +123,7 @@ async def test_a_killed_cli_is_told_from_one_that_fails_and_a_resume_goes_on(
 
 
 def _clis(folder):
-    for process, _ in sandbox._marked():
+    for process, _ in processes.marked():
         try:
             if process.exe() == str(claude_cli.program()) and process.cwd() == str(
                 folder
