@@ -15,6 +15,9 @@ class LoneWorker(Worker):
         super().__init__(channel_layer=channel_layer, concurrency=1)
         self._run_id: UUID | None = run_id
 
+    async def _announce(self) -> None:
+        """Say nothing: this worker takes nobody else's run."""
+
     async def _claim(self) -> None:
         if self._run_id:
             run_id, self._run_id = self._run_id, None

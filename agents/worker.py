@@ -26,6 +26,7 @@ from agents.database import in_database
 from agents.execution import Execution, Stop
 from agents.leases import Leases
 from agents.news import news_of
+from agents.presence import Presence
 from agents.suspects import Suspects
 from agents.warm_up import warm_up
 from tasks import catalog, doorbell
@@ -72,6 +73,9 @@ class Worker(ChannelsWorker):
         self._leases = Leases(self.name, self.lease, lambda: self.executions)
         self._failing: set[str] = set()  # chores, of which it is said once
         self._suspects = Suspects()
+        self._presence = Presence(
+            self.name, lease_seconds=self.lease, concurrency=self.concurrency
+        )
 
     async def handle(self) -> None:
         """Work until `stop()`; ends when every run is finished or handed over."""
@@ -79,6 +83,9 @@ class Worker(ChannelsWorker):
         await asyncio.to_thread(sandbox.kill_strays)
         chores = [
             self._repeat("renew leases", self._renew, self.lease / 3),
+            self._repeat(
+                "tell that this worker is here", self._announce, self.lease / 3
+            ),
             self._repeat("watch leases", self._watch_leases, self.lease / 6),
             self._repeat("take up lost runs", self._leases.take_up, self.lease / 6),
             self._repeat(
@@ -99,6 +106,7 @@ class Worker(ChannelsWorker):
             await self._suspects.ended()
         finally:
             await _end(chores)
+            await self._forgiving("tell that this worker is gone", self._presence.leave)
             await runtimes.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -240,6 +248,9 @@ class Worker(ChannelsWorker):
             gate.ring()
 
     # --- Leases ------------------------------------------------------------------------
+
+    async def _announce(self) -> None:
+        await self._presence.announce()
 
     async def _renew(self) -> None:
         for run_id in await self._leases.renew():

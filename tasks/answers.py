@@ -69,7 +69,16 @@ class ValidationError(Answer):
 
 
 Success = type("Success", (Answer,), {"success": drf.BooleanField()})
-Started = type("Started", (Answer,), {"message": _text()})
+Started = type(
+    "Started",
+    (Answer,),
+    {
+        "message": _text(),
+        "warning": _text(
+            required=False, help_text="Only if no worker runs that would take it up."
+        ),
+    },
+)
 
 _EITHER = PolymorphicProxySerializer("BadRequest", [ValidationError, Error], None)
 BAD_REQUEST = OpenApiResponse(

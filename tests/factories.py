@@ -1,7 +1,10 @@
 """Rows of tasks: `TaskFactory()`, `RunFactory(status="running")`, `LogEntryFactory(task=task)`."""
 
+from datetime import timedelta
+
 import factory
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from tasks.models import (
@@ -19,6 +22,7 @@ from tasks.models import (
     SessionItem,
     Status,
     Task,
+    Worker,
     Workflow,
 )
 from tasks.models.permission import digest_of
@@ -124,6 +128,17 @@ class RunFactory(DjangoModelFactory):
             run.task.live_run = run.pk
             run.task.save(update_fields=["live_run"])
         return run
+
+
+class WorkerFactory(DjangoModelFactory):
+    """At work for another minute."""
+
+    class Meta:
+        model = Worker
+
+    name = factory.Sequence(lambda n: f"worker-{n}")
+    concurrency = 300
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))
 
 
 class LogEntryFactory(DjangoModelFactory):

@@ -1,6 +1,7 @@
 """What the list of tasks is filtered by, and looks up for its rows."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from unfold.views import ChangeList
 
 from tasks.admin import costs
 from tasks.admin.base import ProfileFilter, RuntimeFilter
-from tasks.models import PermissionRequest
+from tasks.models import PermissionRequest, Run
 
 
 class TaskList(ChangeList):
@@ -21,9 +22,22 @@ class TaskList(ChangeList):
         spent = costs.of_tasks(ids)
         pending = PermissionRequest.objects.pending().filter(task_id__in=ids)
         waiting = set(pending.values_list("task_id", flat=True))
+        ran = _last_runs(ids)
         for task in self.result_list:
+            task.ran_on, task.ran_as = ran.get(task.pk, ("", ""))
             task.cost = spent.get(task.pk, costs.Cost())
             task.is_waiting = task.pk in waiting
+
+
+def _last_runs(task_ids: list[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return the runtime and profile of each task's last run."""
+    runs = Run.objects.filter(task_id__in=task_ids).order_by("attempt")
+    return {
+        task_id: (runtime, profile)
+        for task_id, runtime, profile in runs.values_list(
+            "task_id", "runtime", "profile"
+        )
+    }
 
 
 class WaitingFilter(admin.SimpleListFilter):

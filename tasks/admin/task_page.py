@@ -17,6 +17,7 @@ from tasks.models import (
     PermissionRequest,
     Run,
     Task,
+    Worker,
 )
 from tasks.models.task import FINAL
 
@@ -108,12 +109,19 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "is_asked_to_stop": any(
             run.is_live and run.cancel_requested_at for run in runs
         ),
+        "no_worker": Worker.objects.absence() if _waits_for_worker(runs) else None,
+        "ran_on": runtime_title(runs[-1].runtime) if runs else "",
+        "ran_as": profile_name(runs[-1].profile) if runs else "",
         "cards": [RequestCard.of(one) for one in pending],
         "runs": [RunRow.of(run) for run in reversed(runs)],
         "lines": [(attempts.get(line.run_id), line) for line in costs.lines(task.pk)],
         "result": results.rendered(task.result, reverse("task-output", args=[task.pk])),
         "result_kind": content_type_of(task.result),
     }
+
+
+def _waits_for_worker(runs: list[Run]) -> bool:
+    return any(run.status == Run.Status.QUEUED for run in runs)
 
 
 def log(task: Task) -> dict[str, Any]:

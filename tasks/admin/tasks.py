@@ -31,7 +31,7 @@ from tasks.admin.task_list import (
     TaskList,
     WaitingFilter,
 )
-from tasks.models import Status, Task
+from tasks.models import Status, Task, Worker
 
 
 def _action(name: str) -> Callable[..., None]:
@@ -127,12 +127,12 @@ class TaskAdmin(LongListAdmin):
         return f"P{task.priority}"
 
     @admin.display(description="Agent", ordering="assigned_agent")
-    def agent(self, task: Task) -> str:
-        """Show the runtime and, below it, the profile."""
+    def agent(self, task: Any) -> str:
+        """Show the runtime and, below it, the profile: what ran, else what is to run."""
         return format_html(
             '{}<br><span class="st-quiet">{}</span>',
-            runtime_title(task.assigned_agent),
-            profile_name(task.agent_profile),
+            runtime_title(task.ran_on or task.assigned_agent),
+            profile_name(task.ran_as or task.agent_profile),
         )
 
     @admin.display(description="Cost")
@@ -159,6 +159,8 @@ class TaskAdmin(LongListAdmin):
             count = done + sum(map(len, refused.values()))
             text = f"{verb.done}: {done} of {count} tasks."
             self.message_user(request, text, messages.SUCCESS)
+            if verb.name in verbs.STARTING and (absence := Worker.objects.absence()):
+                self.message_user(request, absence, messages.WARNING)
         for reason, titles in refused.items():
             self.message_user(
                 request,
@@ -229,6 +231,8 @@ class TaskAdmin(LongListAdmin):
         reason = verbs.refusal(verb, task, by=request.user.get_username())
         if reason is None:
             self.message_user(request, f"{verb.done}: {task}.", messages.SUCCESS)
+            if verb.name in verbs.STARTING and (absence := Worker.objects.absence()):
+                self.message_user(request, absence, messages.WARNING)
         else:
             self.message_user(request, reason, messages.ERROR)
         return HttpResponseRedirect(display.page_of(task))

@@ -76,6 +76,9 @@ VERBS = {
 }
 
 
+STARTING = frozenset({"execute", "resume", "run_again"})
+
+
 def offered(task: Task) -> list[Verb]:
     """Return what can be done with a task now."""
     fitting = [verb for verb in VERBS.values() if task.status in verb.statuses]

@@ -9,6 +9,7 @@ from tasks.models.run import Run
 from tasks.models.session import Session, SessionItem
 from tasks.models.task import MAX_RESUME_COUNT, Status, Task
 from tasks.models.token import ApiToken
+from tasks.models.worker import Worker
 
 __all__ = [
     "MAX_RESUME_COUNT",
@@ -28,5 +29,6 @@ __all__ = [
     "SessionItem",
     "Status",
     "Task",
+    "Worker",
     "Workflow",
 ]

@@ -26,7 +26,7 @@ from tasks.bodies import json_body
 from tasks.content_type import content_type_of
 from tasks.exceptions import Refused
 from tasks.log_answers import LOG_EVENT
-from tasks.models import Document, Status, Task
+from tasks.models import Document, Status, Task, Worker
 from tasks.models.task import change, fetch, insert
 from tasks.provenance_answers import Provenance
 from tasks.responses import Response
@@ -157,13 +157,13 @@ class TaskViewSet(ViewSet):
     def execute(self, request: Request, task_id: str) -> Response:
         """Start an agent on a queued task; it runs in the background."""
         lifecycle.start_run(get_task(task_id), by=actor(request))
-        return Response({"message": "Execution started"}, status=202)
+        return _started("Execution started")
 
     @extend_schema(request=None, responses=STARTS)
     def resume(self, request: Request, task_id: str) -> Response:
         """Go on with a failed or cancelled task from its last checkpoint."""
         lifecycle.resume(get_task(task_id), by=actor(request))
-        return Response({"message": "Resume started"}, status=202)
+        return _started("Resume started")
 
     @extend_schema(
         request=None, responses={200: answers.Success, 400: answers.BAD_REQUEST}
@@ -247,6 +247,12 @@ class TaskViewSet(ViewSet):
     def siblings(self, request: Request, task_id: str) -> Response:
         """List the other tasks of the same workflow run."""
         return Response(provenance.siblings(get_task(task_id)))
+
+
+def _started(message: str) -> Response:
+    absence = Worker.objects.absence()
+    warning = {"warning": absence} if absence else {}
+    return Response({"message": message, **warning}, status=202)
 
 
 def _check_rights(request: Request, data: JSON) -> None:

@@ -14,7 +14,7 @@ from agents.recorder import Recorder, storable
 from agents.runtimes.base import ToolCall
 from agents.worker import Worker
 from ledger.models import Budget, LedgerEntry, Reservation
-from tasks import doorbell, lifecycle
+from tasks import doorbell, lifecycle, models
 from tasks.catalog import Profile
 from tasks.models import PermissionRequest, PermissionRule, Run, Status, Task
 from tasks.models.permission import Answer
@@ -387,3 +387,10 @@ async def test_a_chore_goes_on_after_anything_and_says_what_it_was(caplog):
     first = caplog.records[0]
     assert "count" in first.getMessage()
     assert first.exc_info
+
+
+async def test_a_worker_tells_that_it_is_there_and_that_it_is_gone():
+    async with working() as worker:
+        at_work = models.Worker.objects.at_work().filter(name=worker.name)
+        await until(at_work.exists)
+    assert not await sync_to_async(models.Worker.objects.exists)()

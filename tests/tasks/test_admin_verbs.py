@@ -11,6 +11,7 @@ from tests.factories import (
     RunFactory,
     SessionFactory,
     TaskFactory,
+    WorkerFactory,
 )
 from tests.ledger.factories import BudgetFactory
 from tests.tasks.admin_pages import login_operator, page, press, select
@@ -168,3 +169,27 @@ def test_who_may_only_look_sees_no_buttons_and_presses_none(client):
     assert client.post(url).status_code == 403
     task.refresh_from_db()
     assert task.status == Status.RUNNING
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_start_that_no_worker_takes_up_says_so(admin_client, is_there):
+    if is_there:
+        WorkerFactory()
+    task = TaskFactory()
+    told = do(admin_client, task, "execute")
+    for text in (told, page(admin_client, PAGE, task.pk)):
+        assert ("No worker is running" in text) is not is_there
+
+
+def test_a_finished_task_shows_what_ran_it(admin_client):
+    run = RunFactory(
+        status="completed",
+        runtime="ollama",
+        profile="researcher",
+        task__status="completed",
+    )
+    assert run.task.assigned_agent == ""
+    listed = admin_client.get(reverse("admin:tasks_task_changelist")).content.decode()
+    for text in (listed, page(admin_client, PAGE, run.task_id)):
+        assert "Ollama" in text
+        assert "Researcher" in text

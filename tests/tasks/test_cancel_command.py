@@ -45,11 +45,16 @@ def test_all_that_run_or_wait_to_run_are_cancelled():
     ]
 
 
-def test_a_script_is_not_asked(monkeypatch):
+@pytest.mark.parametrize("scope", ["--all", "--project"])
+def test_a_script_must_say_that_all_are_meant(monkeypatch, scope):
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    task = TaskFactory(status=Status.QUEUED)
-    result = manage("cancel", "--all")
-    assert result.code == 0
+    task = TaskFactory(status=Status.QUEUED, project=ProjectFactory())
+    which = [scope] if scope == "--all" else [scope, task.project_id]
+    result = manage("cancel", *which)
+    assert result.code == 2
+    assert "Add --yes" in result.err
+    assert status_of(task) == "queued"
+    assert manage("cancel", *which, "--yes").code == 0
     assert status_of(task) == "cancelled"
 
 

@@ -1,9 +1,16 @@
 """`execute` and `resume` start agents, within their rules, and are refused whole."""
 
 import pytest
+from django.utils import timezone
 
 from tasks.models import LogEntry, Run, Session, Status, Task
-from tests.factories import ProjectFactory, SessionFactory, TaskFactory, WorkflowFactory
+from tests.factories import (
+    ProjectFactory,
+    SessionFactory,
+    TaskFactory,
+    WorkerFactory,
+    WorkflowFactory,
+)
 from tests.ledger.factories import (
     USD,
     BudgetFactory,
@@ -49,7 +56,16 @@ def assert_untouched(task):
 
 
 @pytest.mark.parametrize("action", STARTED)
+def test_it_says_so_where_no_worker_would_take_it_up(api, action):
+    WorkerFactory(expires_at=timezone.now())  # killed a while ago
+    answer = api.post(url(startable(action), f"/{action}"))
+    assert (answer.status_code, answer.json()["message"]) == (202, STARTED[action])
+    assert "manage.py runagents" in answer.json()["warning"]
+
+
+@pytest.mark.parametrize("action", STARTED)
 def test_it_answers_at_once_and_queues_a_run(api, action):
+    WorkerFactory()
     task = startable(action)
     answer = api.post(url(task, f"/{action}"))
     assert (answer.status_code, answer.json()) == (202, {"message": STARTED[action]})

@@ -41,8 +41,8 @@ class Command(AdministratorCommand):
         parser.add_argument(
             "--yes",
             action="store_true",
-            help="do not ask whether --all or --project is meant; where there is no terminal"
-            " to ask on, nobody is asked",
+            help="do not ask whether --all or --project is meant; needed where there is no"
+            " terminal to ask on",
         )
         parser.add_argument(
             "--json",
@@ -88,12 +88,18 @@ class Command(AdministratorCommand):
         ids = [str(pk) for pk in tasks.values_list("pk", flat=True)]
         if not ids:
             self.hint("No task is running or queued: there is nothing to cancel.")
-        elif not yes and sys.stdin.isatty():
+        elif not yes:
             self._make_sure(len(ids))
         return ids
 
     def _make_sure(self, count: int) -> None:
         tasks = "1 task" if count == 1 else f"{count} tasks"
+        if not sys.stdin.isatty():
+            raise Error(
+                f"This would cancel {tasks}. Add --yes if that is meant: there is no"
+                " terminal to ask on.",
+                ExitCode.USAGE,
+            )
         self.stderr.write(f"Cancel {tasks}? [y/N] ", str, ending="")
         self.stderr.flush()
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
