@@ -219,3 +219,12 @@ async def test_only_with_a_network_does_a_command_reach_anything(play, network):
         knock = f"exec 3<>/dev/tcp/127.0.0.1/{other.getsockname()[1]} && echo reached"
         performance = await play(run(knock), DONE, network=network)
     assert ("reached" in outputs(performance)[0].splitlines()) is network
+
+
+async def test_a_command_is_not_root_and_cannot_set_up_the_kernel(play):
+    way_out = ": >> /proc/sys/kernel/core_pattern && echo way-out; echo uid=$(id -u)"
+    performance = await play(run(way_out), DONE)
+    lines = outputs(performance)[0].splitlines()
+    assert "way-out" not in lines
+    assert "uid=0" not in lines
+    assert any(line.startswith("uid=") for line in lines)
