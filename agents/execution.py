@@ -11,9 +11,9 @@ from django import db
 
 from agents import events, runtimes
 from agents.assignments import Job, prepare
-from agents.database import until_written
+from agents.database import in_database, until_written
 from agents.permissions import Gate
-from agents.recorder import Recorder, storable
+from agents.recorder import UNBOOKABLE, Recorder, storable
 from agents.runtimes.base import AgentKilled, Parked, RuntimeFailed
 from agents.silence import attended
 from agents.spending import RunSpending
@@ -177,9 +177,22 @@ class Execution:
                     return event.text  # it is written with the end of the run
                 if isinstance(event, events.UsageSoFar | events.UsageReported):
                     self.recorder.hold(event)
-                if not isinstance(event, events.UsageSoFar | events.Working):
+                if isinstance(event, events.UsageSoFar):
+                    await self._begin_request(event)
+                elif not isinstance(event, events.Working):
                     await until_written(self._record, event, spending)
         raise RuntimeFailed("The agent stopped without a result.")
+
+    async def _begin_request(self, event: events.UsageSoFar) -> None:
+        try:
+            await in_database(self.recorder.begin, event)
+        except (
+            db.Error,
+            *UNBOOKABLE,
+        ) as error:  # the recorder holds it; the answer comes on
+            log.warning(
+                "Of run %s %s is not written down: %s", self.run.pk, event, error
+            )
 
     def _begin(self) -> tuple[Job, Gate]:
         job = prepare(self.run)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from uuid import UUID
 
 from agents.database import for_leases
+from agents.unanswered import book_unanswered
 from tasks import endings
 from tasks.exceptions import LeaseLost
 from tasks.models import Run
@@ -55,6 +56,7 @@ class Leases:
         self._note_a_pause()
         if time.monotonic() - self._held_up_at < self._seconds / 2:
             return  # others renew theirs three times a lease
+        await for_leases(book_unanswered)
         for run in expired:
             if run.worker == self._worker:
                 await self._return(run)

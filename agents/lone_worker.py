@@ -15,8 +15,9 @@ class LoneWorker(Worker):
         super().__init__(channel_layer=channel_layer, concurrency=1)
         self._run_id: UUID | None = run_id
 
-    async def _announce(self) -> None:
-        """Say nothing: this worker takes nobody else's run."""
+    def _begin_chores(self) -> None:
+        # The worker that started this one does the others, such as saying that it is there.
+        self._keep_leases()
 
     async def _claim(self) -> None:
         if self._run_id:

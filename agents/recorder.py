@@ -12,7 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import events
-from ledger.models import LedgerEntry
+from ledger.models import LedgerEntry, OpenRequest
+from ledger.models.entry import COUNTS, MAX_KEY
 from ledger.prepared import Prepared
 from ledger.pricing import dollars
 from tasks import doorbell
@@ -25,7 +26,6 @@ from tasks.readable import readable
 # What no database takes as text: NUL, and halves of characters.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SHOWN_OUTPUT = 2_000
-MAX_KEY = 255  # characters
 # What comes of counts and names that a provider made up, and no database takes.
 UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
 
@@ -75,6 +75,8 @@ class Recorder:
         self.session_id: UUID = run.session_id
         self.runtime = run.runtime
         self._in_hand: dict[str, events.UsageReported] = {}
+        self._answered: set[str] = set()  # of those, the requests that are
+        self._begun: set[str] = set()
         self._event: events.Recorded | None = None
         self._began_at = timezone.now()
 
@@ -93,7 +95,28 @@ class Recorder:
 
     def hold(self, event: events.UsageSoFar | events.UsageReported) -> None:
         """Remember it until it is booked, without the database: mostly the whole follows."""
+        if isinstance(event, events.UsageReported):
+            self._answered.add(event.key)
+        elif event.key in self._answered:  # which others have told before
+            return
         self._in_hand[event.key] = events.UsageReported(event.key, event.usage)
+
+    def begin(self, event: events.UsageSoFar) -> None:
+        """Write down what a request has used that is being answered, lest this process dies."""
+        if event.key in self._begun | self._answered:
+            return
+        self._begun.add(event.key)
+        request = OpenRequest(
+            run_id=self.run_id,
+            key=_fit(event.key),
+            task_id=self.task_id,
+            project_id=self._project_id(),
+            runtime=self.runtime,
+            provider=event.usage.provider,
+            model=event.usage.model,
+            **{count: getattr(event.usage, count) for count in COUNTS},
+        )
+        OpenRequest.objects.begin(request)
 
     @property
     def in_hand(self) -> list[events.UsageReported]:
@@ -136,17 +159,21 @@ class Recorder:
     def _book(self, event: events.UsageReported, this_try: _Try) -> None:
         # Booked even when the lease is lost: what was spent was spent. So the log entry,
         # which may not be written then, comes in a transaction of its own.
-        task = fetch(self.task_id)
         entry = LedgerEntry.objects.record(
             task_id=self.task_id,
             run_id=self.run_id,
-            key=storable(event.key)[:MAX_KEY],
+            key=_fit(event.key),
             usage=event.usage,
             runtime=self.runtime,
-            project_id=task.project_id if task else None,
+            project_id=self._project_id(),
+            has_begun=event.key in self._begun,
         )
         self._append_once(_usage_entry(event, entry.cost_microdollars), this_try)
         self._in_hand.pop(event.key, None)
+
+    def _project_id(self) -> str:
+        task = fetch(self.task_id)
+        return (task.project_id if task else None) or ""
 
     def hold_task(self) -> None:
         """Lock the task's row in the caller's transaction, or raise LeaseLost."""
@@ -159,6 +186,11 @@ class Recorder:
             kept = (self.session_id, event.state, event.items)
             if not (this_try.is_again and session.has_kept(*kept)):
                 session.keep(*kept)
+
+
+def _fit(key: str) -> str:
+    fit: str = storable(key)
+    return fit[:MAX_KEY]
 
 
 def _storable_entry(entry: NewEntry) -> NewEntry:

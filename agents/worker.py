@@ -5,23 +5,19 @@ by itself, at a glance that it takes twice a second.
 """
 
 import asyncio
-import contextvars
 import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
-import redis
 from channels.worker import Worker as ChannelsWorker
-from django import db
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist
 
 from agents import leftovers, runtimes, sandbox
+from agents.chores import PASSING, Chores
 from agents.database import in_database
 from agents.execution import Execution, Stop
 from agents.leases import Leases
@@ -30,7 +26,6 @@ from agents.presence import Presence
 from agents.suspects import Suspects
 from agents.warm_up import warm_up
 from tasks import catalog, doorbell
-from tasks.exceptions import LeaseLost
 from tasks.models import Run
 
 log = logging.getLogger(__name__)
@@ -41,8 +36,6 @@ CLEANING_SECONDS = 5.0
 # Runs that are claimed in one transaction, which keeps others from writing.
 MOST_AT_ONCE = 16
 REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
-# A row that went or a lease that was taken between two looks is no failure either.
-PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
 
 
 async def _no_application(*asgi: Any) -> None:
@@ -71,7 +64,7 @@ class Worker(ChannelsWorker):
         self._looked_after_at = float("-inf")
         self._stopping = False
         self._leases = Leases(self.name, self.lease, lambda: self.executions)
-        self._failing: set[str] = set()  # chores, of which it is said once
+        self._chores = Chores()
         self._suspects = Suspects()
         self._presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
@@ -81,38 +74,51 @@ class Worker(ChannelsWorker):
         """Work until `stop()`; ends when every run is finished or handed over."""
         doorbell.use_loop(asyncio.get_running_loop())
         await asyncio.to_thread(sandbox.kill_strays)
-        chores = [
-            self._repeat("renew leases", self._renew, self.lease / 3),
-            self._repeat(
-                "tell that this worker is here", self._announce, self.lease / 3
-            ),
-            self._repeat("watch leases", self._watch_leases, self.lease / 6),
-            self._repeat("take up lost runs", self._leases.take_up, self.lease / 6),
-            self._repeat(
-                "remove what deleted tasks left", leftovers.remove_due, CLEANING_SECONDS
-            ),
-            self._spawn(self._listen()),
-            self._spawn(warm_up()),
-        ]
+        self._begin_chores()
         log.info(
             "Worker %s performs up to %d runs at once.", self.name, self.concurrency
         )
         try:
             while not self._stopping:
-                await self._forgiving("look for work", self._glance)
+                await self._chores.forgiving("look for work", self._glance)
                 await self._rest()
             while self.tasks:
                 await asyncio.wait(self.tasks)
             await self._suspects.ended()
         finally:
-            await _end(chores)
-            await self._forgiving("tell that this worker is gone", self._presence.leave)
+            await self._chores.end()
+            await self._chores.forgiving(
+                "tell that this worker is gone", self._presence.leave
+            )
             await runtimes.close()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # A context of its own: it outlives whatever started the worker.
-        return asyncio.get_running_loop().create_task(
-            work, context=contextvars.Context()
+    def _begin_chores(self) -> None:
+        self._keep_leases()
+        self._chores.repeat(
+            "tell that this worker is here",
+            self._announce,
+            every_seconds=self.lease / 3,
+        )
+        self._chores.repeat(
+            "take up lost runs", self._leases.take_up, every_seconds=self.lease / 6
+        )
+        self._chores.repeat(
+            "remove what deleted tasks left",
+            leftovers.remove_due,
+            every_seconds=CLEANING_SECONDS,
+        )
+        self._chores.start(warm_up())
+
+    def _keep_leases(self) -> None:
+        # Whatever comes over it: rings are heard again a moment later.
+        self._chores.repeat(
+            "hear the rings (the table is looked at)",
+            self._hear,
+            every_seconds=GLANCE_SECONDS,
+        )
+        self._chores.repeat("renew leases", self._renew, every_seconds=self.lease / 3)
+        self._chores.repeat(
+            "watch leases", self._watch_leases, every_seconds=self.lease / 6
         )
 
     async def stop(self, *, grace: float = GRACE_SECONDS) -> None:
@@ -147,12 +153,6 @@ class Worker(ChannelsWorker):
         except TimeoutError:
             pass
         self._rung.clear()
-
-    async def _listen(self) -> None:
-        while True:
-            # Whatever came over it: rings are heard again a moment later.
-            await self._forgiving("hear the rings (the table is looked at)", self._hear)
-            await asyncio.sleep(GLANCE_SECONDS)
 
     async def _hear(self) -> None:
         channel = await self.channel_layer.new_channel()
@@ -271,52 +271,7 @@ class Worker(ChannelsWorker):
                     "Leases have run out and cannot be renewed: %d runs stop.", stopped
                 )
 
-    # --- Chores ------------------------------------------------------------------------
-
-    def _repeat(
-        self,
-        what: str,
-        chore: Callable[[], Coroutine[Any, Any, None]],
-        pause_seconds: float,
-    ) -> asyncio.Task[None]:
-        async def repeat() -> None:
-            while True:
-                await self._forgiving(what, chore)
-                await asyncio.sleep(pause_seconds)
-
-        return self._spawn(repeat())
-
-    async def _forgiving(
-        self, what: str, chore: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        """Do a chore that will be done again: that it failed is logged once, no more."""
-        try:
-            await chore()
-        except Exception as error:
-            if what not in self._failing:
-                is_passing = isinstance(error, PASSING)
-                log.warning(
-                    "Could not %s; trying again: %s",
-                    what,
-                    error,
-                    exc_info=None if is_passing else error,
-                )
-            self._failing.add(what)
-        else:
-            if what in self._failing:
-                log.info("Can %s again.", what)
-            self._failing.discard(what)
-
 
 def _at_once(limit: int) -> int:
     """Return how many runs to claim in a transaction: a power of two, and not for long."""
     return min(MOST_AT_ONCE, 1 << limit.bit_length() - 1)
-
-
-async def _end(chores: list[asyncio.Task[None]]) -> None:
-    """Cancel until all are gone: channel layers may swallow a cancel."""
-    left = set(chores)
-    while left:
-        for chore in left:
-            chore.cancel()
-        _, left = await asyncio.wait(left, timeout=0.2)

@@ -9,6 +9,7 @@ from ledger.models.budget import (
     Scope,
 )
 from ledger.models.entry import EntryIsFinal, LedgerEntry
+from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "DailySpend",
     "EntryIsFinal",
     "LedgerEntry",
+    "OpenRequest",
     "Period",
     "Reservation",
     "Scope",

@@ -10,6 +10,7 @@ from django.db.models import Case, Q, Sum, Value, When
 from django.utils import timezone
 
 from ledger.models.budget import DailySpend, Reservation
+from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 from ledger.prepared import PreparedInsert
 from ledger.pricing import Price, Usage, price_of
@@ -28,6 +29,9 @@ PRICES = (
     "cache_write_1h_price",
     "output_price",
 )
+
+
+MAX_KEY = 255  # characters
 
 
 class EntryIsFinal(Exception):
@@ -49,23 +53,36 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         usage: Usage,
         runtime: str,
         project_id: str | None = None,
+        has_begun: bool = False,
     ) -> LedgerEntry:
-        """Write `usage` down once; the same key again returns the first entry."""
+        """Write `usage` down once; the same key again returns the first entry.
+
+        `has_begun`: there is, or was, an OpenRequest of this key.
+        """
         price = price_of(usage)
-        return self._book(
-            run_id=run_id,
-            key=key,
-            task_id=task_id,
-            project_id=project_id or "",
-            runtime=runtime,
-            provider=usage.provider,
-            model=usage.model,
-            cost_microdollars=price.cost(usage)
-            if price
-            else None,  # None is unknown, 0 is free
-            **{count: getattr(usage, count) for count in COUNTS},
-            **(_columns(price) if price else {}),
-        )
+        with transaction.atomic(savepoint=False):
+            if has_begun and not OpenRequest.objects.end(run_id=run_id, key=key):
+                self._correct_beginning(run_id, key)
+            return self._book(
+                run_id=run_id,
+                key=key,
+                task_id=task_id,
+                project_id=project_id or "",
+                runtime=runtime,
+                provider=usage.provider,
+                model=usage.model,
+                cost_microdollars=price.cost(usage)
+                if price
+                else None,  # None is unknown, 0 is free
+                **{count: getattr(usage, count) for count in COUNTS},
+                **(_columns(price) if price else {}),
+            )
+
+    def _correct_beginning(self, run_id: UUID, key: str) -> None:
+        """Take back what was booked of a request that is answered after all."""
+        booked = self.filter(run_id=run_id, key=beginning_of(key)).first()
+        if booked:
+            self.correct(booked, reason="It was answered after all: see the whole.")
 
     def correct(self, entry: LedgerEntry, *, reason: str) -> LedgerEntry:
         """Offset `entry` by a new one, once; again returns the first correction."""
@@ -142,6 +159,11 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         raise EntryIsFinal
 
 
+def beginning_of(key: str) -> str:
+    """Return the key of what was booked of a request before its answer was whole."""
+    return f"begun:{key}"[:MAX_KEY]
+
+
 def _columns(price: Price) -> dict[str, Any]:
     kinds = {column: getattr(price, column.removesuffix("_price")) for column in PRICES}
     return {**kinds, "price_source": price.source}
@@ -170,7 +192,7 @@ class LedgerEntry(models.Model):
     provider = models.CharField(max_length=255)
     model = models.CharField(max_length=255)
     key = models.CharField(
-        max_length=255, help_text="The request's id, unique in its run."
+        max_length=MAX_KEY, help_text="The request's id, unique in its run."
     )
     input_tokens = models.BigIntegerField(help_text="Without what was cached.")
     cache_read_tokens = models.BigIntegerField()

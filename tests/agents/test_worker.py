@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from django.db import OperationalError
 
 from agents import leases
 from agents import worker as worker_module
+from agents.chores import Chores
 from agents.permissions import Gate
 from agents.recorder import Recorder, storable
 from agents.runtimes.base import ToolCall
@@ -339,7 +341,7 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch)
         await until(lambda: task.log.filter(message="begun").exists())
 
         async def fail(*arguments):
-            raise worker_module.db.OperationalError("the database is gone")
+            raise OperationalError("the database is gone")
 
         monkeypatch.setattr(leases, "for_leases", fail)
         async with asyncio.timeout(60):
@@ -355,24 +357,23 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch)
         {"type": "task.cancel", "run_id": 1},
     ],
 )
-async def test_a_malformed_ring_does_not_deafen_the_worker(message, monkeypatch):
-    monkeypatch.setattr(worker_module, "GLANCE_SECONDS", 0.01)
+async def test_a_malformed_ring_does_not_deafen_the_worker(message):
     layer = get_channel_layer()
     worker = Worker(channel_layer=layer)
-    listening = asyncio.create_task(worker._listen())
+    chores = Chores()
+    chores.repeat("hear the rings", worker._hear, every_seconds=0.01)
     try:
         async with asyncio.timeout(20):
             await layer.group_send(doorbell.WORKERS, message)
             while not worker._rung.is_set():  # until it has joined again, too
                 await layer.group_send(doorbell.WORKERS, {"type": "task.wake"})
                 await asyncio.sleep(0.02)
-        assert not listening.done()
     finally:
-        await worker_module._end([listening])
+        await chores.end()
 
 
 async def test_a_chore_goes_on_after_anything_and_says_what_it_was(caplog):
-    worker = Worker(channel_layer=get_channel_layer())
+    chores = Chores()
     done = asyncio.Event()
 
     async def chore():
@@ -380,10 +381,10 @@ async def test_a_chore_goes_on_after_anything_and_says_what_it_was(caplog):
             raise ZeroDivisionError("as asked")
         done.set()
 
-    repeating = worker._repeat("count", chore, 0.01)
+    chores.repeat("count", chore, every_seconds=0.01)
     async with asyncio.timeout(20):
         await done.wait()
-    await worker_module._end([repeating])
+    await chores.end()
     first = caplog.records[0]
     assert "count" in first.getMessage()
     assert first.exc_info

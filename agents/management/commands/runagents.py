@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
+from agents import ending
 from agents.lone_worker import LoneWorker
 from agents.worker import GRACE_SECONDS, Worker
 from tasks import database_schema
@@ -78,6 +79,7 @@ async def _until_stopped(worker: Worker, *, grace: float) -> None:
     stops: list[asyncio.Task[None]] = []
 
     def stop() -> None:
+        ending.end_by_force(after_seconds=grace + ending.MARGIN_SECONDS)
         stops.append(loop.create_task(worker.stop(grace=0 if stops else grace)))
 
     for number in (signal.SIGTERM, signal.SIGINT):

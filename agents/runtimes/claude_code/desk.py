@@ -1,6 +1,8 @@
 """What the CLI asks while it works: may it use a tool, and may it go on after that."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from claude_agent_sdk import PermissionResultAllow, PermissionResultDeny
@@ -14,6 +16,8 @@ from agents.runtimes.claude_code.options import for_every_tool
 from agents.runtimes.claude_code.reading import Reader
 from agents.workspace import Workspace
 
+KEPT_SECONDS = 2.0  # the CLI hands on its transcript ten times a second
+
 
 class Desk:
     def __init__(
@@ -23,6 +27,7 @@ class Desk:
         reader: Reader,
         meter: Meter,
         told: asyncio.Queue[Event],  # what is to be written down first
+        kept: Callable[[str], Awaitable[None]],  # waits for a call in the transcript
     ) -> None:
         self.is_closed = False  # nobody takes events any more
         self._ask = ask
@@ -30,6 +35,7 @@ class Desk:
         self._reader = reader
         self._meter = meter
         self._told = told
+        self._kept = kept
         self._asking = 0
         self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
 
@@ -70,11 +76,23 @@ class Desk:
         self._told.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
         )
+        if not context.agent_id:  # a helper's transcript is not kept
+            await self._wait_until_kept(call_id)
         # It is begun for good: should the worker die now, this decision is used.
         await self._told.join()
         # The file itself: a link may be changed until the tool opens it.
         runs = calls.resolved(self._workspace, tool_name, permitted.tool_input)
         return PermissionResultAllow(updated_input=runs if runs != tool_input else None)
+
+    async def _wait_until_kept(self, call_id: str) -> None:
+        """Wait until the transcript that we keep has a call, before it is carried out.
+
+        Who takes the run up is told then that its outcome is unknown; else it would be asked
+        for and made again.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEPT_SECONDS):
+                await self._kept(call_id)
 
     def _denied(self, call: ToolCall, reason: str) -> PermissionResultDeny:
         self._reader.is_told(call.call_id, runs=False)

@@ -72,7 +72,14 @@ class AgentRun:
             checkpoint=lambda: session.checkpoint(will_continue=True),
         )
         self._gateway = Gateway(endpoint, meter, answer_seconds=read_seconds())
-        self._desk = Desk(ask, self._workspace, self._reader, meter, self._events)
+        self._desk = Desk(
+            ask,
+            self._workspace,
+            self._reader,
+            meter,
+            self._events,
+            session.has_told_of,
+        )
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
         session.report_to(self._events.put_nowait)

@@ -5,9 +5,11 @@ makes checkpoints of them. To go on, the lines are written where the CLI looks f
 folder that only this run has.
 """
 
+import asyncio
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +32,8 @@ class KeptSession:
         self.result: str | None = None
         self._skipped = skipped  # kept items of a session that could not be read
         self._known: set[str] = set()
+        self._calls: set[str] = set()  # of tools, in the lines
+        self._grew = asyncio.Event()
         self._emit: Callable[[CheckpointReached], None] = lambda _: None
 
     @classmethod
@@ -111,7 +115,15 @@ class KeptSession:
         new = [dict(entry) for entry in entries if self._is_new(entry)]
         self.lines += new
         if new:
+            self._calls.update(chain.from_iterable(map(_calls_in, new)))
             self._emit(self.checkpoint(new))
+            self._grew.set()
+
+    async def has_told_of(self, call_id: str) -> None:
+        """Wait until the transcript holds a call, so that an agent taken up again knows of it."""
+        while call_id not in self._calls:
+            self._grew.clear()
+            await self._grew.wait()
 
     async def load(self, key: Any) -> None:
         """Say that there is nothing to load: `lay_down` has put it in place."""
@@ -123,6 +135,13 @@ class KeptSession:
         is_new = str(identity) not in self._known
         self._known.add(str(identity))
         return is_new
+
+
+def _calls_in(line: JSON) -> Iterator[str]:
+    content = (line.get("message") or {}).get("content")
+    for block in content if isinstance(content, list) else []:
+        if isinstance(block, dict) and block.get("type") == "tool_use":
+            yield str(block.get("id"))
 
 
 def _line(text: str) -> JSON | None:

@@ -18,8 +18,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from twisted.internet import reactor
 
-from agents import embedded
-from agents.worker import Worker
+from agents import embedded, ending
+from agents.worker import GRACE_SECONDS, Worker
 from stagent import admin_login, example
 from tasks.models import ApiToken, Project, Task
 
@@ -181,6 +181,7 @@ class Process:
         self.say(f"API:   http://{self.host}:{self.port}/api/tasks\n")
 
     def _stop(self) -> None:
+        ending.end_by_force(after_seconds=GRACE_SECONDS + ending.MARGIN_SECONDS)
         if self.stopping:  # the second signal: leave no grace
             self.loop.create_task(self.worker.stop(grace=0))
             return

@@ -1,0 +1,46 @@
+"""Requests that were being answered when their worker went: what they used is booked."""
+
+from contextlib import suppress
+
+from django.db.models.functions import Now
+
+from ledger.models import LedgerEntry, OpenRequest
+from ledger.pricing import dollars
+from ledger.unanswered import record_unanswered
+from tasks.exceptions import LeaseLost
+from tasks.models import EventType, LogEntry, NewEntry, Run
+
+
+def book_unanswered() -> None:
+    """Book the beginnings of requests whose runs no worker holds any more.
+
+    Should one be answered all the same, the whole takes the place of its beginning.
+    """
+    run_ids = set(OpenRequest.objects.values_list("run_id", flat=True).distinct())
+    if not run_ids:
+        return
+    held = Run.objects.filter(pk__in=run_ids, lease_expires_at__gt=Now())
+    left = run_ids - set(held.values_list("pk", flat=True))
+    for entry in record_unanswered(left):
+        with suppress(
+            LeaseLost
+        ):  # only the log of a run that is not closed yet tells of it
+            LogEntry.objects.append(
+                entry.task_id, _usage_entry(entry), lease=entry.run_id
+            )
+
+
+def _usage_entry(entry: LedgerEntry) -> NewEntry:
+    cost = entry.cost_microdollars
+    price = "price unknown" if cost is None else f"${dollars(cost)}"
+    message = (
+        f"{entry.model}: {entry.prompt_tokens:,} tokens in, {price}; its worker was gone"
+        " before the answer was whole"
+    )
+    data = {
+        "modelId": entry.model,
+        "inputTokens": entry.prompt_tokens,
+        "outputTokens": entry.output_tokens,
+        "costMicros": cost,
+    }
+    return NewEntry(EventType.USAGE, message, data)
