@@ -40,6 +40,8 @@ class Leases:
         if run_ids:
             heartbeat = await for_leases(Run.objects.renew, self._worker, run_ids)
             lost = heartbeat.lost
+        else:  # all the same, so that nothing is claimed that could not be renewed
+            await for_leases(Run.objects.expired().exists)
         self._renewed_at = began_at
         return lost
 

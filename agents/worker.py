@@ -186,6 +186,8 @@ class Worker(ChannelsWorker):
         await self._claim()
 
     async def _claim(self) -> None:
+        if self._leases.may_have_run_out:
+            return  # what it takes it could not keep
         while not self._stopping and (free := self.concurrency - self._busy()) > 0:
             places = settings.STAGENT_AGENT_PROCESSES - self._processes()
             limit = _at_once(min(free, places) if places > 0 else free)

@@ -335,7 +335,9 @@ def test_text_that_no_database_stores_is_made_storable():
     assert storable({"a\x00": ["\ud800", 1]}) == {"a\ufffd": ["\ufffd", 1]}
 
 
-async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch):
+async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs_and_takes_no_more(
+    monkeypatch,
+):
     async with working(lease=1) as worker:
         task = await execute("say: begun", "sleep: 600")
         await until(lambda: task.log.filter(message="begun").exists())
@@ -347,6 +349,11 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs(monkeypatch)
         async with asyncio.timeout(60):
             while worker.executions:
                 await asyncio.sleep(0.02)
+        await worker._glance()
+        assert not worker.executions
+    runs = Run.objects.filter(task=task).order_by("attempt")
+    statuses = [status async for status in runs.values_list("status", flat=True)]
+    assert statuses == [Run.Status.HANDED_OVER, Run.Status.QUEUED]
 
 
 @pytest.mark.parametrize(
