@@ -53,8 +53,6 @@ class Chores:
                     exc_info=None if is_passing else error,
                 )
             self._failing.add(what)
-        except Exception:
-            log.exception("Could not %s; trying again", what)
         else:
             if what in self._failing:
                 log.info("Could %s again.", what)
