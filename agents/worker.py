@@ -96,7 +96,7 @@ class Worker(ChannelsWorker):
         self._keep_leases()
         self._chores.repeat(
             "tell that this worker is here",
-            self._announce,
+            self._presence.announce,
             every_seconds=self.lease / 3,
         )
         self._chores.repeat(
@@ -250,9 +250,6 @@ class Worker(ChannelsWorker):
             gate.ring()
 
     # --- Leases ------------------------------------------------------------------------
-
-    async def _announce(self) -> None:
-        await self._presence.announce()
 
     async def _renew(self) -> None:
         for run_id in await self._leases.renew():
