@@ -1,6 +1,6 @@
 """What providers report as used, in the ledger's counts, of which no two hold the same token."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from agents.events import JSON
 from ledger.pricing import Usage
@@ -65,14 +65,6 @@ def of_codex(counts: JSON, *, provider: str, model: str) -> Usage:
         written=_count(counts, "cachewriteinputtokens"),
         output=_count(counts, "outputtokens"),
     )
-
-
-def difference(total: Usage, before: Usage) -> Usage | None:
-    """Return by how much a running total grew, or None if it did not."""
-    grown = {
-        name: max(getattr(total, name) - getattr(before, name), 0) for name in COUNTS
-    }
-    return replace(total, **grown) if any(grown.values()) else None
 
 
 def _of_totals(

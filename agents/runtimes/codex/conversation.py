@@ -196,9 +196,6 @@ class Conversation:
             case "item/completed":
                 yield from self._items.completed(params["item"])
             case "thread/tokenUsage/updated":
-                # The rollout has told it before, unless it comes late.
-                if used := self._thread.rollout.book(params["tokenUsage"]["total"]):
-                    yield used
                 yield from self._results()
             case "warning":
                 yield events.Notice(f"Codex warns: {params.get('message')}"[:1_000])

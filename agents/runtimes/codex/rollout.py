@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from agents import usage
 from agents.events import JSON, UsageReported
 from agents.runtimes.base import Checkpoint
-from ledger.pricing import Usage
 
 VERSION = 1
 CALLS = {"function_call", "custom_tool_call"}
@@ -57,7 +56,6 @@ class Rollout:
         self._home = Path()
         self._path: Path | None = None
         self._read = 0
-        self._total = Usage(provider=provider, model=model)
         self.requests = 0  # of the model's, answered at least in part
         self._in_answer: list[Call] = []
         self._is_answer = False
@@ -85,6 +83,10 @@ class Rollout:
     @property
     def thread_id(self) -> str:
         return self._thread_id
+
+    @property
+    def has_begun(self) -> bool:
+        return self._path is not None
 
     @property
     def open_calls(self) -> list[Call]:
@@ -123,16 +125,6 @@ class Rollout:
                 news.lines.append(line)
         return news
 
-    def book(self, total: JSON) -> UsageReported | None:
-        """Report by how much the running total grew: what comes again is nothing new."""
-        counted = usage.of_codex(total, provider=self._provider, model=self._model)
-        used = usage.difference(counted, self._total)
-        if used is None:
-            return None
-        self._total = counted
-        everything = counted.prompt_tokens + counted.output_tokens
-        return UsageReported(f"{self._thread_id}@{everything}", used)
-
     def state(self, *, result: str | None = None, note: str = "") -> JSON:
         return {
             "v": VERSION,
@@ -169,10 +161,7 @@ class Rollout:
                 self._output(payload, news)
             case "token_usage_record", _:
                 self._settle(news)
-                self._book(payload["thread_token_usage"], news)
-            case "event_msg", "token_count":
-                total = (payload.get("info") or {}).get("total_token_usage")
-                self._book(total, news)
+                self._book(line, news)
 
     def _count(self, payload: JSON) -> None:
         # The items of one answer follow one another; what its tools say comes after them.
@@ -199,9 +188,19 @@ class Rollout:
             call.is_settled = True
         self._in_answer = []
 
-    def _book(self, total: JSON | None, news: News) -> None:
-        if total is not None and (used := self.book(total)):
-            news.used.append(used)
+    def _book(self, line: JSON, news: News) -> None:
+        """Report what one response used.
+
+        Not by how much a running total grew: Codex keeps two, which differ once it was killed
+        between writing the one and the other.
+        """
+        payload = line["payload"]
+        used = usage.of_codex(
+            payload["usage"], provider=self._provider, model=self._model
+        )
+        if used.prompt_tokens or used.output_tokens:
+            key = f"{payload.get('response_id')}@{line.get('ordinal')}"
+            news.used.append(UsageReported(key, used))
 
 
 def _without_lone_thoughts(lines: list[JSON]) -> list[JSON]:

@@ -73,12 +73,18 @@ class Thread:
             await self._try("turn/interrupt", turnId=turn_id)
             await self.clean()
         await self.server.close()
+        self._hold_what_is_not_reported()
         marker, pid = self._home.marker, self.server.pid
         await asyncio.to_thread(processes.kill_marked, marker, pid)
         await asyncio.to_thread(self._home.remove)
 
     def _command(self) -> list[str]:
         return self._home.command("app-server", provider=self._endpoint.url)
+
+    def _hold_what_is_not_reported(self) -> None:
+        if self.rollout.has_begun:
+            for used in self.rollout.grow().used:
+                self._assignment.spending.hold(used)
 
     def _lay_down(self) -> bool:
         """Put what was kept where Codex will look for it, if it is fit for that."""
