@@ -3,6 +3,7 @@
 import socket
 import time
 
+import httpx2 as httpx
 import pytest
 from django.db import connection
 
@@ -85,3 +86,40 @@ def test_lost_connections_to_the_database_heal(site):
     assert set(statuses) <= {200, 503}
     assert statuses.count(503) <= WEB_THREADS
     assert statuses[-1] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "address", "advice"),
+    [
+        ("0.0.0.0", "", "127.0.0.1", "the name or address that they use"),
+        ("::", "", "[::1]", "the name or address that they use"),
+        ("0.0.0.0", "localhost.localdomain", "localhost.localdomain", ""),
+        ("0.0.0.0", "*", "127.0.0.1", ""),
+        ("127.0.0.2", "", "127.0.0.2", "127.0.0.2"),
+        ("127.0.0.2", "127.0.0.2", "127.0.0.2", ""),
+    ],
+)
+def test_the_address_that_is_said_works_or_what_to_set(
+    tmp_path, host, allowed, address, advice
+):
+    with live.site(tmp_path, STAGENT_ALLOWED_HOSTS=allowed) as site:
+        site.manage("migrate", "-v0")
+        assert site.manage("issuetoken", "one").returncode == 0
+        site.start(
+            "manage.py",
+            "serve",
+            "--host",
+            host,
+            "--port",
+            str(site.port),
+            "--no-example",
+        )
+        live.wait_for(lambda: "Admin: " in site.output)
+        assert f"Admin: http://{address}:{site.port}/admin/" in site.output
+        assert ("STAGENT_ALLOWED_HOSTS" in site.output) == bool(advice)
+        assert f"STAGENT_ALLOWED_HOSTS is set to {advice}" in site.output or not advice
+        headers = {"Host": f"{address}:{site.port}"}
+        target = f"http://{'[::1]' if host == '::' else host}:{site.port}/admin/login/"
+        status = httpx.get(target, headers=headers).status_code
+        # Where it cannot be an address that works, it is one that works once that is set.
+        assert status == (400 if host == advice else 200)

@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.http.request import validate_host
 from twisted.internet import reactor
 
 from agents import embedded, ending
@@ -102,6 +103,34 @@ def _check_free(addresses: list[str], port: int) -> None:
                 ) from error
 
 
+def _reachable_at(addresses: list[str], port: int) -> tuple[str, str]:
+    """Return an address that answers requests, and what to do where others are refused."""
+    if "127.0.0.1" in addresses:
+        return f"http://localhost:{port}", ""
+    address = ip_address(addresses[0])
+    host = f"[{address}]" if address.version == 6 else str(address)
+    public = [
+        name
+        for name in settings.ALLOWED_HOSTS
+        if name not in settings.STAGENT_LOCAL_HOSTS
+    ]
+    if address.is_unspecified:
+        loopback = "[::1]" if address.version == 6 else "127.0.0.1"
+        names = [name for name in public if name[0] not in ".*"]
+        return f"http://{names[0] if names else loopback}:{port}", (
+            "" if public else _refused_elsewhere("the name or address that they use")
+        )
+    is_served = validate_host(host, settings.ALLOWED_HOSTS)
+    return f"http://{host}:{port}", "" if is_served else _refused_elsewhere(host)
+
+
+def _refused_elsewhere(name: str) -> str:
+    return (
+        "Requests from other machines are refused until STAGENT_ALLOWED_HOSTS is set to"
+        f" {name}."
+    )
+
+
 def _refuse_to_be_open(addresses: list[str], host: str) -> None:
     if all(ip_address(address).is_loopback for address in addresses):
         return
@@ -120,8 +149,7 @@ class Process:
         self, command: Command, addresses: list[str], port: int, task: Task | None
     ) -> None:
         self.say = command.say
-        self.port = port
-        self.host = "localhost" if "127.0.0.1" in addresses else addresses[0]
+        self.url, self.hint = _reachable_at(addresses, port)
         self.example = task
         self.loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
         self.worker = Worker(channel_layer=get_channel_layer())
@@ -151,7 +179,9 @@ class Process:
         self.main = self.loop.create_task(self._main(), context=contextvars.Context())
 
     async def _main(self) -> None:
-        self.say(f"Stagent is on http://{self.host}:{self.port} (Ctrl-C stops it).")
+        self.say(f"Stagent is on {self.url} (Ctrl-C stops it).")
+        if self.hint:
+            self.say(self.hint)
         await self._start_model()
         self.working = asyncio.create_task(self.worker.handle())
         if self.example:
@@ -177,8 +207,8 @@ class Process:
                 "\nTasks run on the embedded model: it talks nonsense, and proves the road"
                 " without a key. Set ANTHROPIC_API_KEY for a real one."
             )
-        self.say(f"\nAdmin: http://{self.host}:{self.port}/admin/ ({login})")
-        self.say(f"API:   http://{self.host}:{self.port}/api/tasks\n")
+        self.say(f"\nAdmin: {self.url}/admin/ ({login})")
+        self.say(f"API:   {self.url}/api/tasks\n")
 
     def _stop(self) -> None:
         ending.end_by_force(after_seconds=GRACE_SECONDS + ending.MARGIN_SECONDS)
