@@ -6,6 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from stagent.startup import explained
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
-    execute_from_command_line(sys.argv)
+    with explained():
+        execute_from_command_line(sys.argv)

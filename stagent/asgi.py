@@ -14,33 +14,36 @@ from typing import IO
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
-django.setup(set_prefix=False)
+from stagent.startup import explained
 
-from django.core import signals  # noqa: E402
-from django.core.handlers.asgi import ASGIRequest  # noqa: E402
-from django.core.handlers.base import BaseHandler  # noqa: E402
-from django.http import (  # noqa: E402
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
+with explained():
+    django.setup(set_prefix=False)
+
+from django.core import signals
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
+from django.http import (
     HttpResponse,
     HttpResponseBase,
     StreamingHttpResponse,
 )
-from django.urls import get_resolver, set_script_prefix  # noqa: E402
+from django.urls import get_resolver, set_script_prefix
 
-from stagent.daphne_connections import Message, Send  # noqa: E402
-from stagent.heads import HeadHandler  # noqa: E402
-from stagent.request_bodies import stream_bodies  # noqa: E402
-from stagent.request_reader import (  # noqa: E402
+from stagent.daphne_connections import Message, Send
+from stagent.heads import HeadHandler
+from stagent.request_bodies import stream_bodies
+from stagent.request_reader import (
     BodyRefused,
     Disconnected,
     Receive,
     RequestReader,
 )
-from stagent.schema_check import refuse_another_schema  # noqa: E402
-from stagent.streaming import send_body  # noqa: E402
-from stagent.unavailable import unavailable  # noqa: E402
-from tasks import doorbell, lasting_connections  # noqa: E402
-from tasks.hop import web_threads  # noqa: E402
+from stagent.schema_check import refuse_another_schema
+from stagent.streaming import send_body
+from stagent.unavailable import unavailable
+from tasks import doorbell, lasting_connections
+from tasks.hop import web_threads
 
 Answer = HttpResponse | StreamingHttpResponse
 

@@ -23,7 +23,9 @@ def refuse_another_schema() -> None:
     try:
         mismatch = database_schema.mismatch()
     except Error as error:
-        log.warning("The database does not answer yet: %s", error)
+        log.warning(
+            "The database does not answer yet: %s", " ".join(str(error).split())
+        )
         threading.Thread(target=_end_when_it_is_seen, daemon=True).start()
         return
     finally:

@@ -34,6 +34,16 @@ def _whole_number(name: str, default: int) -> int:
 
 def _kept_secret(file: Path) -> str:
     """Make a secret at the first start and keep it, so that sessions outlive a restart."""
+    try:
+        return _read_or_make(file)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"Cannot keep a secret in {file}: {error.strerror}. Give that file to the user"
+            " that runs this, or set STAGENT_SECRET_KEY."
+        ) from error
+
+
+def _read_or_make(file: Path) -> str:
     if not file.exists():
         draft = file.with_name(f"{file.name}.{os.getpid()}")
         draft.touch(mode=0o600)
@@ -179,13 +189,19 @@ CSRF_COOKIE_SAMESITE = "Strict"
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 
 
+def _parse_database_url(**options: Any) -> dict[str, Any]:
+    try:
+        return dict(dj_database_url.parse(DATABASE_URL, **options))
+    except ValueError:  # its text may hold a password
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no address of a database, such as"
+            " postgres://user:password@host:5432/name."
+        ) from None
+
+
 def _database() -> dict[str, Any]:
     if DATABASE_URL and not DATABASE_URL.startswith("sqlite:"):
-        postgres: dict[str, Any] = dict(
-            dj_database_url.parse(
-                DATABASE_URL, conn_max_age=600, conn_health_checks=True
-            )
-        )
+        postgres = _parse_database_url(conn_max_age=600, conn_health_checks=True)
         # A frozen worker must not hold a task's row for ever.
         frozen = max(STAGENT_LEASE_SECONDS, 10) * 1000
         postgres.setdefault("OPTIONS", {})["options"] = (
@@ -197,9 +213,7 @@ def _database() -> dict[str, Any]:
         postgres["OPTIONS"].setdefault("connect_timeout", 5)
         return postgres
     file = STAGENT_HOME / "stagent.sqlite3"
-    parsed = (
-        dj_database_url.parse(DATABASE_URL) if DATABASE_URL else {"NAME": str(file)}
-    )
+    parsed = _parse_database_url() if DATABASE_URL else {"NAME": str(file)}
     if parsed["NAME"] != ":memory:":
         home.make_database_private(Path(parsed["NAME"]))
     return {

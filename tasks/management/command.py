@@ -121,7 +121,7 @@ class AdministratorCommand(BaseCommand):
             sys.exit(ExitCode.READER_GONE)
         except (OperationalError, ProgrammingError) as error:
             raise Error(
-                f"The database cannot be used: {str(error).strip()}. DATABASE_URL says"
+                f"The database cannot be used: {' '.join(str(error).split()).rstrip('.?')}. DATABASE_URL says"
                 " where it is, and `manage.py migrate` prepares it.",
                 ExitCode.REFUSED,
             ) from error

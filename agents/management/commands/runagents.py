@@ -59,11 +59,15 @@ class Command(RunWorker):
 
 def _refuse_another_schema() -> None:
     """Raise CommandError unless the database has the schema of this code; wait for its answer."""
+    said = ""
     while True:
         try:
             mismatch = database_schema.mismatch()
         except OperationalError as error:
-            log.warning("Waiting for the database: %s", error)
+            reason = " ".join(str(error).split())
+            if reason != said:
+                log.warning("Waiting for the database: %s", reason)
+            said = reason
             time.sleep(AGAIN_SECONDS)
         else:
             break
