@@ -1,0 +1,289 @@
+"""A workflow's definition: read from JSON, refused with all its problems, each with its place."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from tasks.workflows.json_reader import JSONReader
+
+MAX_STEPS = 100
+MAX_PROMPT = 20_000
+MAX_ITERATIONS = 1_000
+MAX_DOCUMENTS = 500
+MAX_BUDGET_USD = 10_000
+# A task's title is at most 200 characters, "[Workflow] " and the iteration with it.
+MAX_NAME = 170
+DEFAULT_SIGNAL = "LOOP_COMPLETE"
+DEFAULT_WORKERS_AT_ONCE = 2
+
+
+class Pattern(StrEnum):
+    SEQUENCE = "sequence"
+    PLANNER_EXECUTOR = "planner-executor"
+    CHECKPOINT = "checkpoint"
+    LOOP = "loop"
+    PARALLEL = "parallel"
+    SWARM = "swarm"
+
+
+class InvalidDefinition(Exception):
+    """The definition cannot be used. `problems` are sentences, most with their place before."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Step:
+    id: str
+    name: str
+    prompt: str  # empty for a step that only waits
+    requires_approval: bool = False
+    depends_on: tuple[str, ...] = ()
+    assigned_agent: str = ""
+    agent_profile: str = ""  # empty: chosen by title and description
+    document_ids: tuple[str, ...] = ()
+    budget_usd: float | None = None
+    delay: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Loop:
+    max_iterations: int
+    time_budget: timedelta | None = None
+    signals: tuple[str, ...] = (DEFAULT_SIGNAL,)
+    items: tuple[str, ...] = ()
+    item_variable: str = "item"
+
+    @property
+    def count(self) -> int:
+        """How many iterations there are at most."""
+        return (
+            min(self.max_iterations, len(self.items))
+            if self.items
+            else self.max_iterations
+        )
+
+
+@dataclass(frozen=True)
+class Definition:
+    pattern: Pattern
+    steps: tuple[Step, ...]
+    loop: Loop | None = None
+    workers_at_once: int | None = None
+    source_task_id: str = ""
+
+    def step(self, step_id: str) -> Step | None:
+        return next((step for step in self.steps if step.id == step_id), None)
+
+
+def parse(given: object) -> Definition:
+    """Read a definition, an object or its JSON text, or raise InvalidDefinition."""
+    data = _decoded(given)
+    problems: list[str] = []
+    reader = JSONReader(data, problems)
+    if "pattern" not in data or not data.get("steps"):
+        raise InvalidDefinition(
+            ["Definition must include pattern and at least one step"]
+        )
+    if data["pattern"] not in list(Pattern):
+        names = "sequence, planner-executor, checkpoint, loop, parallel, swarm"
+        raise InvalidDefinition([f"Pattern must be one of: {names}"])
+    pattern = Pattern(data["pattern"])
+    steps = tuple(_step(one) for one in reader.objects("steps", most=MAX_STEPS))
+    loop = _loop(reader) if pattern is Pattern.LOOP else None
+    definition = Definition(
+        pattern,
+        tuple(_with_agent_of_loop(reader, step) for step in steps) if loop else steps,
+        loop=loop,
+        workers_at_once=_workers_at_once(reader, len(steps) - 2)
+        if pattern is Pattern.SWARM
+        else None,
+        source_task_id=reader.text("sourceTaskId", default="", longest=100, shortest=0),
+    )
+    problems += _problems_of_steps(definition)
+    if problems:
+        raise InvalidDefinition(list(dict.fromkeys(problems)))
+    return definition
+
+
+def _decoded(given: object) -> dict[str, Any]:
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise InvalidDefinition(
+                [f"The definition is not valid JSON: {error}"]
+            ) from error
+    if not isinstance(given, dict):
+        raise InvalidDefinition(["The definition must be a JSON object"])
+    return given
+
+
+def _step(reader: JSONReader) -> Step:
+    delay = _delay(reader)
+    if reader.flag("requiresInput"):
+        reader.refuse(
+            "requiresInput", "A step cannot ask for input; use requiresApproval"
+        )
+    budget = reader.number("budgetUsd", low=0, high=MAX_BUDGET_USD)
+    if budget == 0:
+        reader.refuse("budgetUsd", "Number must be greater than 0")
+    step_id = reader.text("id", longest=100)
+    if "/" in step_id:
+        reader.refuse("id", "An id cannot contain a slash")
+    profile = reader.text("agentProfile", default="", longest=100, shortest=0)
+    return Step(
+        id=step_id,
+        name=reader.text("name", longest=MAX_NAME),
+        prompt=reader.text(
+            "prompt",
+            default="" if delay else None,
+            longest=MAX_PROMPT,
+            shortest=0 if delay else 1,
+        ),
+        requires_approval=reader.flag("requiresApproval"),
+        depends_on=reader.texts("dependsOn", most=MAX_STEPS),
+        assigned_agent=_agent(reader),
+        agent_profile="" if profile == "auto" else profile,
+        document_ids=reader.texts("documentIds", most=MAX_DOCUMENTS),
+        budget_usd=budget,
+        delay=delay,
+    )
+
+
+def _agent(reader: JSONReader) -> str:
+    key = "assignedAgent" if reader.data.get("assignedAgent") else "runtimeId"
+    return reader.text(key, default="", longest=40, shortest=0)
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _delay(reader: JSONReader) -> timedelta | None:
+    """Read "30m", "2h", "3d" or "1w": a step that only waits that long."""
+    text = reader.text("delayDuration", default="", longest=20, shortest=0)
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})([mhdw])", text)
+    delay = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+    if delay is None or not timedelta(minutes=1) <= delay <= timedelta(days=30):
+        reader.refuse(
+            "delayDuration",
+            "Expected a number with m, h, d or w, from 1m to 30d",
+        )
+    if reader.data.get("prompt"):
+        reader.refuse("prompt", "A step with delayDuration only waits: leave it out")
+    if reader.data.get("requiresApproval"):
+        reader.refuse("requiresApproval", "A step that only waits asks for nothing")
+    return delay
+
+
+def _loop(reader: JSONReader) -> Loop | None:
+    message = "Loop pattern requires loopConfig with maxIterations >= 1"
+    config = reader.object("loopConfig")
+    if config is None:
+        reader.refuse("", message)
+        return None
+    items = config.texts("items", most=MAX_ITERATIONS, longest=2_000)
+    given = config.data.get("maxIterations", len(items) or None)
+    if not isinstance(given, int | float) or given < 1 or given % 1:
+        reader.refuse("", message)
+        return None
+    if given > MAX_ITERATIONS:
+        config.refuse("maxIterations", f"Number must be at most {MAX_ITERATIONS:,}")
+    time_budget = config.number("timeBudgetMs", low=1, high=30 * 86_400_000)
+    signals = config.texts("completionSignals", most=20)
+    return Loop(
+        int(given),
+        timedelta(milliseconds=time_budget) if time_budget else None,
+        signals or (DEFAULT_SIGNAL,),
+        items,
+        config.text("itemVariable", default="item", longest=50),
+    )
+
+
+def _with_agent_of_loop(reader: JSONReader, step: Step) -> Step:
+    """Let the loop's own agent and profile count where its step names none."""
+    config = reader.object("loopConfig")
+    if config is None:
+        return step
+    profile = config.text("agentProfile", default="", longest=100, shortest=0)
+    agent = config.text("assignedAgent", default="", longest=40, shortest=0)
+    return Step(
+        **{
+            **vars(step),
+            "assigned_agent": step.assigned_agent or agent,
+            "agent_profile": step.agent_profile
+            or ("" if profile == "auto" else profile),
+        }
+    )
+
+
+def _workers_at_once(reader: JSONReader, workers: int) -> int | None:
+    config = reader.object("swarmConfig")
+    given = config.data.get("workerConcurrencyLimit") if config else None
+    if given is None:
+        return min(DEFAULT_WORKERS_AT_ONCE, max(workers, 1))
+    if not isinstance(given, int | float) or not 1 <= given <= workers or given % 1:
+        reader.refuse(
+            "", f"Swarm worker concurrency limit must be between 1 and {workers}"
+        )
+        return None
+    return int(given)
+
+
+# --- What holds between steps ---------------------------------------------------------
+
+
+def _problems_of_steps(definition: Definition) -> Iterator[str]:
+    ids = Counter(step.id for step in definition.steps)
+    for number, step in enumerate(definition.steps):
+        if ids[step.id] > 1:
+            yield f"steps.{number}.id: Another step has this id, too: {step.id}"
+        for message in _problems_of_dependencies(step, ids):
+            yield f"steps.{number}.dependsOn: {message}"
+    match definition.pattern:
+        case Pattern.SWARM:
+            yield from _problems_of_swarm(definition.steps)
+        case Pattern.LOOP:
+            yield from _problems_of_loop(definition.steps)
+        case Pattern.PLANNER_EXECUTOR if len(definition.steps) < 2:
+            yield "steps: Planner-executor pattern requires a planner and at least one more step"
+
+
+def _problems_of_dependencies(step: Step, ids: Collection[str]) -> Iterator[str]:
+    for name in step.depends_on:
+        if name == step.id:
+            yield "A step cannot depend on itself"
+        elif name not in ids:
+            yield f"There is no step with the id {name}"
+    if len(set(step.depends_on)) < len(step.depends_on):
+        yield "A step is named twice"
+
+
+def _problems_of_swarm(steps: tuple[Step, ...]) -> Iterator[str]:
+    if not 4 <= len(steps) <= 7:
+        yield (
+            "Swarm pattern requires a mayor step, 2-5 worker steps, and a refinery step"
+        )
+    if any(step.requires_approval for step in steps):
+        yield "Swarm steps cannot require approval in the first slice"
+    if any(step.depends_on for step in steps):
+        yield (
+            "Swarm steps use fixed mayor/worker/refinery ordering and cannot declare"
+            " dependencies"
+        )
+
+
+def _problems_of_loop(steps: tuple[Step, ...]) -> Iterator[str]:
+    if len(steps) > 1:
+        yield "steps.1: Loop pattern repeats one step; this one would never run"
+    if steps and steps[0].delay:
+        yield "steps.0.delayDuration: A loop cannot repeat a step that only waits"
