@@ -110,6 +110,7 @@ class WorkflowAdmin(HasTasksAdmin):
 class ScheduleAdmin(HasTasksAdmin):
     task_column = "schedule"
     adds_when_empty = True
+    fields = ("name",)
     empty_text = "A schedule names the plan by which tasks were created."
     list_display = ("name", "tasks", "created")
 

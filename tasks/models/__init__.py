@@ -2,10 +2,11 @@ from tasks.models.document import Document
 from tasks.models.failed_login import FailedLogins
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
-from tasks.models.origin import Schedule, Workflow
+from tasks.models.origin import Workflow
 from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import Project
 from tasks.models.run import Run
+from tasks.models.schedule import Firing, Schedule
 from tasks.models.session import Session, SessionItem
 from tasks.models.task import MAX_RESUME_COUNT, Status, Task
 from tasks.models.token import ApiToken
@@ -17,6 +18,7 @@ __all__ = [
     "Document",
     "EventType",
     "FailedLogins",
+    "Firing",
     "Leftover",
     "LogEntry",
     "NewEntry",

@@ -17,17 +17,3 @@ class Workflow(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Schedule(models.Model):
-    """A plan by which tasks are created at certain times."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    name = models.CharField(max_length=200)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
