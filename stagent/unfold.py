@@ -102,6 +102,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("tasks/admin.css")],
+    "SCRIPTS": [lambda request: static("tasks/select2_names.js")],
     "DASHBOARD_CALLBACK": "tasks.admin.dashboard.fill",
     "SIDEBAR": {"navigation": navigation},
     "COLORS": {

@@ -140,6 +140,21 @@
     return copy.innerHTML;
   }
 
+  // What the reader has typed goes on standing in the forms that are still there.
+  function replace(old, next) {
+    if (!old) return;
+    const fieldsOf = (part) => [...part.querySelectorAll("form input:not([type=hidden])")];
+    const key = (field) => field.form.getAttribute("action") + " " + field.name;
+    const fresh = new Map(fieldsOf(next).map((field) => [key(field), field]));
+    const focused = document.activeElement;
+    const kept = fieldsOf(old).filter((field) => fresh.has(key(field)));
+    for (const field of kept) {
+      if (field.value !== field.defaultValue) fresh.get(key(field)).value = field.value;
+    }
+    old.replaceWith(next);
+    if (kept.includes(focused)) fresh.get(key(focused)).focus();
+  }
+
   // Sections that are the same stay, with what the reader has typed or unfolded in them.
   async function renew() {
     dueAt = Infinity;
@@ -150,7 +165,7 @@
       const name = next.dataset.section;
       const html = comparable(next);
       if (html === rendered.get(name)) continue;
-      document.querySelector(`[data-section="${name}"]`)?.replaceWith(document.adoptNode(next));
+      replace(document.querySelector(`[data-section="${name}"]`), document.adoptNode(next));
       rendered.set(name, html);
     }
   }

@@ -19,6 +19,8 @@ from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
 
+# Characters of a request in the list. Who is to answer a longer one sees it whole first.
+SHOWN_IN_LIST = 300
 PENDING = PermissionRequest.Status.PENDING
 
 
@@ -51,8 +53,15 @@ class PermissionRequestAdmin(RecordAdmin):
         "When an agent wants to do something that no rule allows, it asks here and waits"
         " for your answer."
     )
-    list_display = ("what", "shown_action", "task_link", "state", "since", "answers")
-    list_display_links = ("what",)
+    list_display = (
+        "short_what",
+        "short_action",
+        "task_link",
+        "state",
+        "since",
+        "answers",
+    )
+    list_display_links = ("short_what",)
     list_filter = (StatusFilter, "created_at")
     indexed_filters = frozenset({"status", "created_at__gte", "created_at__lt"})
     list_select_related = ("task",)
@@ -94,6 +103,10 @@ class PermissionRequestAdmin(RecordAdmin):
     def what(self, asked: PermissionRequest) -> SafeString:
         return display.visible(asked.message)
 
+    @admin.display(description="Asked")
+    def short_what(self, asked: PermissionRequest) -> SafeString:
+        return _short(asked.message)
+
     @admin.display(description="Task")
     def task_link(self, asked: PermissionRequest) -> str:
         return display.link(asked.task)
@@ -113,6 +126,10 @@ class PermissionRequestAdmin(RecordAdmin):
     @admin.display(description="Action")
     def shown_action(self, asked: PermissionRequest) -> str:
         return format_html("<code>{}</code>", display.visible(asked.action))
+
+    @admin.display(description="Action")
+    def short_action(self, asked: PermissionRequest) -> str:
+        return format_html("<code>{}</code>", _short(asked.action))
 
     @admin.display(description="Input")
     def asked(self, asked: PermissionRequest) -> SafeString:
@@ -140,6 +157,11 @@ class PermissionRequestAdmin(RecordAdmin):
     def answers(self, asked: PermissionRequest) -> str:
         if asked.status != PENDING:
             return f"by {asked.decided_by}" if asked.decided_by else ""
+        if _short(asked.action) != display.visible(asked.action):
+            return format_html(
+                '<a class="st-button st-small" href="{}">Review</a>',
+                display.page_of(asked),
+            )
         # They submit the list's own form, which has the CSRF token, to another address.
         return format_html(
             '<span class="st-row">'
@@ -201,22 +223,41 @@ class PermissionRequestAdmin(RecordAdmin):
         try:
             answer = _read(request, asked)
         except ValidationError as error:
-            self.message_user(request, error.messages[0], messages.ERROR)
-        else:
-            if answer.always_allow and not request.user.has_perm(rights.MAKE_RULES):
-                raise PermissionDenied
-            self._answer(request, asked, answer)
+            return self._ask_again(request, asked, error)
+        if answer.always_allow and not request.user.has_perm(rights.MAKE_RULES):
+            raise PermissionDenied
+        self._answer(request, asked, answer)
         if request.POST.get("next") == "task":
             return HttpResponseRedirect(display.page_of(asked.task))
         return HttpResponseRedirect(reverse("admin:tasks_permissionrequest_changelist"))
+
+    def _ask_again(
+        self, request: HttpRequest, asked: PermissionRequest, error: ValidationError
+    ) -> HttpResponse:
+        """Show the request with what was typed, and why that will not do."""
+        if asked.status != PENDING:
+            self.message_user(request, error.messages[0], messages.ERROR)
+            return HttpResponseRedirect(display.page_of(asked))
+        pattern = request.POST.get("pattern")
+        card = RequestCard.of(asked, pattern=pattern, error=error.messages[0])
+        request.method = "GET"  # what follows shows the page
+        return self.change_view(
+            request,
+            asked.pk,
+            extra_context={"card": card, "next": request.POST.get("next")},
+        )
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         asked = kwargs.get("obj")
         if asked and asked.status == PENDING:
-            context["card"] = RequestCard.of(asked)
+            context.setdefault("card", RequestCard.of(asked))
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _short(text: str) -> SafeString:
+    return display.shortened(text, SHOWN_IN_LIST)
 
 
 def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:

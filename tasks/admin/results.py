@@ -15,6 +15,14 @@ MAX_ENTRY_CHARACTERS = 10_000
 
 # No HTML of the agent's, and no image: fetching one would tell its server what the URL says.
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+# A wide table is scrolled, with the keyboard too.
+_TABLE = '<div class="st-scroll" tabindex="0" role="region" aria-label="Table">'
+_markdown.add_render_rule(
+    "table_open", lambda renderer, tokens, index, options, env: f"{_TABLE}<table>"
+)
+_markdown.add_render_rule(
+    "table_close", lambda renderer, tokens, index, options, env: "</table></div>"
+)
 
 
 def rendered(result: str, whole_url: str) -> SafeString:

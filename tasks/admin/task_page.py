@@ -38,9 +38,14 @@ class RequestCard:
     since: str
     # Whether a rule for just this action would spare the question next time.
     can_become_rule: bool
+    pattern: str
+    # Why the pattern was refused; "" if it was not.
+    error: str
 
     @classmethod
-    def of(cls, request: PermissionRequest) -> "RequestCard":
+    def of(
+        cls, request: PermissionRequest, *, pattern: str | None = None, error: str = ""
+    ) -> "RequestCard":
         return cls(
             request=request,
             tool=display.visible(request.tool_name),
@@ -49,6 +54,8 @@ class RequestCard:
             tool_input=display.fields(request.tool_input),
             since=display.ago(request.created_at),
             can_become_rule=patterns.pattern_for(request.action) is not None,
+            pattern=request.action if pattern is None else pattern,
+            error=error,
         )
 
 

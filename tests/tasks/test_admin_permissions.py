@@ -80,6 +80,32 @@ def test_a_rule_that_would_not_help_is_refused_and_the_request_waits(
     assert not PermissionRule.objects.exists()
 
 
+@pytest.mark.parametrize("next_page", ["list", "task"])
+def test_a_refused_pattern_stays_with_its_card_and_the_reason(admin_client, next_page):
+    asked = PermissionRequestFactory()
+    typed = "write:/drafts/<b>*"
+    text = answer(admin_client, asked, "always", pattern=typed, next=next_page)
+    assert 'name="pattern" value="write:/drafts/<b>*"' in text
+    assert f'aria-describedby="error-{asked.pk}"' in text
+    reason = text.partition(f'id="error-{asked.pk}" role="alert">')[2].partition(
+        "</p>"
+    )[0]
+    assert "does not cover" in reason
+    assert f'name="next" value="{next_page}"' in text
+    assert "The agent asks for permission" in text
+
+
+def test_a_long_request_is_answered_where_all_of_it_is_seen(admin_client):
+    asked = PermissionRequestFactory(action="run:" + "x" * 400, message="y" * 400)
+    url = reverse("admin:tasks_permissionrequest_answer", args=[asked.pk])
+    listed = page(admin_client, LIST)
+    assert url not in listed
+    assert ">Review</a>" in listed
+    assert "x" * 301 not in listed
+    assert url in page(admin_client, PAGE, asked.pk)
+    assert "x" * 400 in page(admin_client, PAGE, asked.pk)
+
+
 def test_the_second_answer_is_told_that_it_came_too_late(admin_client):
     asked = PermissionRequestFactory()
     answer(admin_client, asked, "deny")
