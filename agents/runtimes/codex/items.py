@@ -40,8 +40,7 @@ class Items:
     def begun(self, item_id: str, call_id: str, tool_name: str) -> None:
         """Await the result of a call that may run now."""
         self.text = self.thought = ""
-        self._open[item_id] = (call_id, tool_name)
-        self._ended.discard(item_id)
+        self._expect(item_id, call_id, tool_name)
 
     def ended(self, item_id: str) -> None:
         """Expect no more of a call: it was denied."""
@@ -104,7 +103,8 @@ class Items:
             if call.call_id in self.items:
                 return
             call_id = f"{turn_id}-{call.call_id}"
-            self.begun(call.call_id, call_id, call.tool_name)
+            # It may be told only now, after what the agent said of it: that stays said.
+            self._expect(call.call_id, call_id, call.tool_name)
             message = f"Using {readable(call.tool_name)}"
             yield events.ToolUse(call_id, call.tool_name, call.tool_input, message)
             goes_on = False
@@ -115,6 +115,10 @@ class Items:
         """End what will have no result any more."""
         for item_id in list(self._open):
             yield self._result(item_id, UNKNOWN_OUTCOME, is_error=True)
+
+    def _expect(self, item_id: str, call_id: str, tool_name: str) -> None:
+        self._open[item_id] = (call_id, tool_name)
+        self._ended.discard(item_id)
 
     def _result(self, item_id: str, output: str, *, is_error: bool) -> Event:
         call_id, tool_name = self._open.pop(item_id)
