@@ -66,10 +66,15 @@ class WorkflowFactory(DjangoModelFactory):
 
 
 class ScheduleFactory(DjangoModelFactory):
+    """Every hour, and not due before somebody sets `next_fire_at`."""
+
     class Meta:
         model = Schedule
 
     name = factory.Sequence("Schedule {}".format)
+    prompt = "finish: done"
+    interval = "every hour"
+    cron_expression = "0 * * * *"
 
 
 class DocumentFactory(DjangoModelFactory):

@@ -148,7 +148,7 @@ class FiringQuerySet(models.QuerySet["Firing"]):
     def just_ended(self) -> Self:
         """Those of them whose task has ended, or is gone, or was put back."""
         ended = Q(task__status__in=[*FINAL, Status.PLANNED])
-        gone = Q(task__isnull=True, workflow_run__isnull=True)
+        gone = Q(task__status__isnull=True, workflow_run__isnull=True)
         return self.going_on().filter(ended | gone)
 
     def waiting(self) -> Self:
@@ -176,11 +176,13 @@ class Firing(models.Model):
     number = models.PositiveIntegerField(
         null=True, blank=True, help_text="Of those that were started, from 1."
     )
+    # Kept when the task is deleted: what it spent counts for the day's budget.
     task = models.ForeignKey(
         "tasks.Task",
         null=True,
         blank=True,
-        on_delete=models.SET_NULL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
         related_name="firings",
     )
     workflow_run = models.UUIDField(null=True, blank=True)
