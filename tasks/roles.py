@@ -11,6 +11,7 @@ VIEWER, OPERATOR, ADMINISTRATOR = "Viewer", "Operator", "Administrator"
 
 _RECORDS = (
     *("tasks.task", "tasks.run", "tasks.session", "tasks.logentry"),
+    *("tasks.worker", "tasks.firing"),
     *("tasks.permissionrequest", "tasks.permissionrule"),
     *("tasks.project", "tasks.document", "tasks.workflow", "tasks.schedule"),
     *("ledger.ledgerentry", "ledger.budget", "ledger.reservation"),
@@ -63,3 +64,20 @@ def make_groups(apps: Any, using: str | None = None) -> None:
         group, is_new = groups.get_or_create(name=name)
         if is_new:
             group.permissions.set(found[right] for right in rights & found.keys())
+
+
+def give_new_rights(apps: Any, models: Iterable[str], using: str | None = None) -> None:
+    """Give the ready groups their rights on `models` that came later than they did.
+
+    For migrations. A group that a site has removed or renamed stays away.
+    """
+    groups = apps.get_model("auth", "Group").objects.using(using)
+    permissions = apps.get_model("auth", "Permission").objects.using(using)
+    new = _rights(models, "view", "add", "change", "delete")
+    found = {
+        f"{row.content_type.app_label}.{row.codename}": row
+        for row in permissions.select_related("content_type")
+    }
+    for group in groups.filter(name__in=ROLES):
+        wanted = ROLES[group.name] & new & found.keys()
+        group.permissions.add(*(found[right] for right in wanted))

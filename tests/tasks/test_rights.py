@@ -318,6 +318,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         "tasks.sessionitem",
         "tasks.leftover",
         "ledger.dailyspend",
+        "ledger.openrequest",
     }
     ours = {
         model._meta.label_lower
