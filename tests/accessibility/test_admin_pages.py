@@ -175,3 +175,32 @@ def test_an_opened_select2_has_a_name(visit):
     # A list that says "No results found" is select2's own, and no list of options to axe.
     found = [one.partition(":")[0] for one in findings(browser)]
     assert set(found) <= {"aria-required-children"}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]} px")
+def test_the_keyboard_opens_the_navigation_and_the_account(visit, size):
+    browser = visit("tasks", size)
+    shown = "document.querySelector('#nav-sidebar').checkVisibility()"
+    toggle = "Show or hide the navigation"
+    was_shown = browser.evaluate(shown)
+    for _ in range(60):
+        tab(browser)
+        if browser.evaluate("document.activeElement.ariaLabel") == toggle:
+            break
+    assert browser.evaluate("document.activeElement.ariaLabel") == toggle
+    press(browser, "Enter", 13)
+    live.wait_for(lambda: browser.evaluate(shown) is not was_shown)
+    if was_shown:
+        press(browser, "Enter", 13)
+        live.wait_for(lambda: browser.evaluate(shown))
+    browser.evaluate("document.querySelector('.st-account').focus()")
+    press(browser, "Enter", 13)
+    live.wait_for(
+        lambda: browser.evaluate(
+            'document.querySelector(\'[action$="/logout/"], [href$="/logout/"]\').checkVisibility()'
+        )
+    )
+
+
+def test_a_list_that_is_not_counted_names_no_number(visit):
+    assert "9999" not in visit("approvals").evaluate("document.body.innerText")
