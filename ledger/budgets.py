@@ -15,8 +15,8 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from ledger.models import Budget, LedgerEntry, Period, Reservation
-from ledger.prepared import Prepared, PreparedDelete
 from ledger.pricing import dollars
+from stagent.database.compiled import Prepared, PreparedDelete
 
 
 class BudgetExceeded(Exception):

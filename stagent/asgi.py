@@ -30,20 +30,21 @@ from django.http import (
 )
 from django.urls import get_resolver, set_script_prefix
 
-from stagent.daphne_connections import Message, Send
-from stagent.heads import HeadHandler
-from stagent.request_bodies import stream_bodies
-from stagent.request_reader import (
+from stagent.database import persistent_connections
+from stagent.database.threads import web_threads
+from stagent.server.daphne_bodies import stream_bodies
+from stagent.server.daphne_connections import Message, Send
+from stagent.server.heads import HeadHandler
+from stagent.server.request_reader import (
     BodyRefused,
     Disconnected,
     Receive,
     RequestReader,
 )
-from stagent.schema_check import refuse_another_schema
-from stagent.streaming import send_body
-from stagent.unavailable import unavailable
-from tasks import doorbell, lasting_connections
-from tasks.hop import web_threads
+from stagent.server.schema_check import refuse_another_schema
+from stagent.server.streaming import send_body
+from tasks import pubsub
+from tasks.api.unavailable import unavailable
 
 Answer = HttpResponse | StreamingHttpResponse
 
@@ -62,7 +63,7 @@ class SyncHandler(BaseHandler):
     def __call__(self, scope: Message, body: IO[bytes], asked_at: float) -> Answer:
         """Answer in a thread. `asked_at` is the time on the monotonic clock."""
         set_script_prefix(scope.get("root_path") or "/")
-        lasting_connections.look_after()
+        persistent_connections.look_after()
         signals.request_started.send(sender=self.__class__, scope=scope)
         request = ASGIRequest(scope, body)
         # A chunked body comes without its length, and would be taken for none.
@@ -81,7 +82,7 @@ class SyncHandler(BaseHandler):
         elif not isinstance(response, StreamingHttpResponse):
             raise TypeError(f"Cannot send a {type(response).__name__}.")
         if response.status_code >= 500:
-            lasting_connections.look_after(has_failed=True)
+            persistent_connections.look_after(has_failed=True)
         return response
 
 
@@ -97,7 +98,7 @@ class Application:
             return
         if scope["type"] != "http":
             raise ValueError(f"Only HTTP is served here, not {scope['type']}.")
-        doorbell.use_loop(asyncio.get_running_loop())
+        pubsub.use_loop(asyncio.get_running_loop())
         try:
             body = await RequestReader(scope, self._check_head).read(receive)
         except Disconnected:
@@ -116,10 +117,10 @@ class Application:
         return await self.readers.run(self._look_at_head, scope)
 
     def _look_at_head(self, scope: Message) -> HttpResponse | None:
-        lasting_connections.look_after()
+        persistent_connections.look_after()
         response = self.heads.refusal(ASGIRequest(scope, io.BytesIO()))
         if response and response.status_code >= 500:
-            lasting_connections.look_after(has_failed=True)
+            persistent_connections.look_after(has_failed=True)
         return response
 
     async def _answer(self, response: Answer, receive: Receive, send: Send) -> None:
@@ -143,7 +144,7 @@ class Application:
 
 refuse_another_schema()
 stream_bodies()
-lasting_connections.take_over()
+persistent_connections.take_over()
 application = Application()
 get_resolver().url_patterns  # noqa: B018  loads the views
 # What is loaded now stays. Without this, the garbage collector looks through all of it

@@ -9,12 +9,13 @@ from asgiref.sync import sync_to_async
 from django.core.files.base import ContentFile
 
 from ledger.pricing import dollars
-from tasks import catalog, lifecycle, representation
+from tasks import lifecycle
+from tasks.api import representation
 from tasks.exceptions import Refused
 from tasks.models import Document, Project, Status, Task
-from tasks.streams import follow_log
+from tasks.streams.log_stream import follow_log
 
-FILES = Path(catalog.__file__).parent / "example"
+FILES = Path(__file__).with_name("example_files")
 PROJECT_ID = "proj-8f3a-4b2c"
 DOCUMENTS = {
     "doc-meeting-transcript-001": "meeting-transcript.txt",

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.connection import parse_url
 
 from stagent import home
-from stagent.unfold import UNFOLD as UNFOLD
+from stagent.admin_theme import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -135,15 +135,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "stagent.content_security.ContentSecurityMiddleware",
-    "stagent.origin.OriginMiddleware",
-    "stagent.encoding.Utf8Middleware",
+    "stagent.middleware.content_security.ContentSecurityMiddleware",
+    "stagent.middleware.origin.OriginMiddleware",
+    "stagent.middleware.encoding.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "stagent.browsers.SessionMiddleware",
+    "stagent.middleware.browsers.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "stagent.browsers.AuthenticationMiddleware",
-    "stagent.browsers.MessageMiddleware",
+    "stagent.middleware.browsers.AuthenticationMiddleware",
+    "stagent.middleware.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -170,7 +170,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "stagent.formats"
 LOGIN_REDIRECT_URL = "/admin/"
-AUTHENTICATION_BACKENDS = ["tasks.rights.RightsBackend"]
+AUTHENTICATION_BACKENDS = ["tasks.access.rights.RightsBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
@@ -261,16 +261,16 @@ else:
 # --- The API ---------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["stagent.api.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["stagent.api.JSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "stagent.api.OneRenderer",
-    "EXCEPTION_HANDLER": "stagent.api.exception_handler",
+    "DEFAULT_RENDERER_CLASSES": ["tasks.api.errors.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["tasks.api.errors.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.api.errors.OneRenderer",
+    "EXCEPTION_HANDLER": "tasks.api.errors.exception_handler",
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tasks.authentication.TokenAuthentication",
+        "tasks.access.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tasks.rights.HasRight"],
-    "DEFAULT_SCHEMA_CLASS": "stagent.openapi.Schema",
+    "DEFAULT_PERMISSION_CLASSES": ["tasks.access.rights.HasRight"],
+    "DEFAULT_SCHEMA_CLASS": "tasks.api.openapi.Schema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Stagent",
@@ -282,23 +282,23 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "stagent.openapi_hook.complete",
+        "tasks.api.openapi_hook.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "EventType": "tasks.models.EventType.values",
         "AssignedAgent": "tasks.catalog.RUNTIME_NAMES",
-        "ContentType": "tasks.answers.CONTENT_TYPES",
+        "ContentType": "tasks.api.responses.CONTENT_TYPES",
         "Period": "ledger.models.Period.values",
         "TaskStatus": "tasks.models.Status.values",
-        "RunStatus": "tasks.provenance_answers.RUN_STATUSES",
-        "NotificationStatus": "tasks.answers.NOTIFICATION_STATUSES",
-        "Effect": "tasks.answers.EFFECTS",
-        "RuleScope": "tasks.answers.RULE_SCOPES",
+        "RunStatus": "tasks.api.provenance_responses.RUN_STATUSES",
+        "NotificationStatus": "tasks.api.responses.NOTIFICATION_STATUSES",
+        "Effect": "tasks.api.responses.EFFECTS",
+        "RuleScope": "tasks.api.responses.RULE_SCOPES",
         "BudgetScope": "ledger.models.Scope.values",
     },
     # What it cannot tell by itself is told by hand: it would warn at every request.
     "DISABLE_ERRORS_AND_WARNINGS": True,
-    "SERVE_PERMISSIONS": ["tasks.rights.HasRight"],
+    "SERVE_PERMISSIONS": ["tasks.access.rights.HasRight"],
 }
 
 # --- Logging ---------------------------------------------------------------------------

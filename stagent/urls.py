@@ -3,11 +3,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
-from stagent.api import JSONRenderer
+from tasks.api.errors import JSONRenderer
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("api/", include("tasks.urls")),
+    path("api/", include("tasks.api.urls")),
     path(
         "api/schema",
         SpectacularAPIView.as_view(renderer_classes=[JSONRenderer]),
@@ -16,6 +16,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "stagent.api.bad_request"
-handler404 = "stagent.api.not_found"
-handler500 = "stagent.api.server_error"
+handler400 = "tasks.api.errors.bad_request"
+handler404 = "tasks.api.errors.not_found"
+handler500 = "tasks.api.errors.server_error"

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from tasks.uploads import keep_names
+from tasks.api.uploads import keep_names
 
 
 class TasksConfig(AppConfig):

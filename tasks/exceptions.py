@@ -1,4 +1,4 @@
-"""What can be wrong with a request that is well-formed. `stagent.api` shows them in HTTP."""
+"""What can be wrong with a request that is well-formed. `tasks.api.errors` shows them in HTTP."""
 
 from dataclasses import dataclass
 

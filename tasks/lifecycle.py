@@ -1,7 +1,7 @@
 """The verbs that move a task and its runs together.
 
 Each is one transaction that takes the task's row first, writes a log entry and rings on
-commit. The API, the admin and `manage.py` call these and nothing else. `tasks.endings` has the
+commit. The API, the admin and `manage.py` call these and nothing else. `tasks.runs` has the
 worker's part.
 """
 
@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max
 from django.utils import timezone
 
 from ledger import budgets
-from tasks import catalog, doorbell, exceptions
+from tasks import catalog, exceptions, pubsub
 from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.models import (
     MAX_RESUME_COUNT,
@@ -211,13 +211,13 @@ def _queue_run(
     _log_status(
         task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
     )
-    transaction.on_commit(doorbell.ring_workers)
+    transaction.on_commit(pubsub.ring_workers)
     return run
 
 
 def _ring_end(task_id: UUID) -> None:
     """Let who follows the log look at once whether this is its end."""
-    transaction.on_commit(lambda: doorbell.ring_readers(task_id, []))
+    transaction.on_commit(lambda: pubsub.ring_readers(task_id, []))
 
 
 def _log_status(
@@ -251,7 +251,7 @@ def _stop_counting(task: Task, run: Run) -> None:
     run.close(Run.Status.CANCELLED, error="The task was ended from outside.")
     PermissionRequest.objects.pending().filter(task=task).withdraw()
     budgets.release(task.pk)
-    transaction.on_commit(lambda: doorbell.ring_workers(cancelled=run.pk))
+    transaction.on_commit(lambda: pubsub.ring_workers(cancelled=run.pk))
 
 
 def cancel(task: Task, *, by: str) -> None:
@@ -268,7 +268,7 @@ def cancel(task: Task, *, by: str) -> None:
         )
         if run and run.request_cancel():
             _log_status(task, f"Cancel requested by {by}.", run, status=locked.status)
-            transaction.on_commit(lambda: doorbell.ring_workers(cancelled=run.pk))
+            transaction.on_commit(lambda: pubsub.ring_workers(cancelled=run.pk))
             return
         task.move(Status.CANCELLED, live_run=None)
         if run:

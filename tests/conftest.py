@@ -2,7 +2,7 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
-from tasks import authentication
+from tasks.access import authentication
 from tasks.models import PermissionRule
 from tests.npm import require_packages
 

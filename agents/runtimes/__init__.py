@@ -4,14 +4,14 @@ import asyncio
 import gc
 from importlib import import_module
 
-from agents.runtimes.base import Runtime
+from agents.runtime import Runtime
 
 _PLACES = {
     "claude-code": "agents.runtimes.claude_code:ClaudeCode",
-    "anthropic-direct": "agents.runtimes.anthropic_direct:AnthropicDirect",
+    "anthropic-direct": "agents.runtimes.direct.anthropic:AnthropicDirect",
     "openai-codex-app-server": "agents.runtimes.codex:Codex",
-    "openai-direct": "agents.runtimes.openai_direct:OpenAIDirect",
-    "ollama": "agents.runtimes.ollama:Ollama",
+    "openai-direct": "agents.runtimes.direct.openai:OpenAIDirect",
+    "ollama": "agents.runtimes.direct.ollama:Ollama",
     "echo": "agents.runtimes.echo:Echo",
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents import probes, sandbox
+from agents.workspaces import probes, sandbox
 
 # `env -i NAME=value` would do, but for a moment each value would be on a command line, where
 # everybody on the machine can read it.

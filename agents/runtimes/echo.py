@@ -23,13 +23,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from agents import events
-from agents.runtimes.base import (
-    AskPermission,
-    Assignment,
-    Parked,
-    RuntimeFailed,
-    ToolCall,
-)
+from agents.runtime import AskPermission, Assignment, Parked, RuntimeFailed, ToolCall
 from ledger.pricing import Usage
 
 

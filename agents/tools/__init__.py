@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from agents.events import JSON
-from agents.runtimes.base import ToolCall
+from agents.runtime import ToolCall
 from agents.tools import command, files, search
 from agents.tools.base import (
     Tool,
@@ -15,7 +15,7 @@ from agents.tools.base import (
     checked_input,
     clipped,
 )
-from agents.workspace import PathRefused, Workspace
+from agents.workspaces.workspace import PathRefused, Workspace
 
 __all__ = ["ALL", "ToolFailed", "ToolRefused", "ToolSchema", "Toolbox"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from agents.events import JSON
-from agents.workspace import Workspace
-from tasks.readable import readable
+from agents.workspaces.workspace import Workspace
+from tasks.rules.visible_text import readable
 
 MAX_OUTPUT_CHARACTERS = 30_000
 # Longer than any file work takes; a dead network disk must not hold up a cancellation.
@@ -51,7 +51,7 @@ class Plan:
 class Tool:
     schema: ToolSchema
     plan: Callable[[Workspace, JSON], Plan]
-    # Acts on the plan's target, which may not be looked up again: see `agents.workspace`.
+    # Acts on the plan's target, which may not be looked up again: see `agents.workspaces.workspace`.
     perform: Callable[[Workspace, str, JSON], Awaitable[str]]
 
 

@@ -3,9 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from agents import sandbox
 from agents.events import JSON
-from agents.supervision import ConfinementRefused
 from agents.tools.base import (
     Plan,
     Tool,
@@ -15,8 +13,10 @@ from agents.tools.base import (
     storable,
     to_the_end,
 )
-from agents.workspace import Workspace
-from tasks.readable import readable
+from agents.workspaces import sandbox
+from agents.workspaces.supervision import ConfinementRefused
+from agents.workspaces.workspace import Workspace
+from tasks.rules.visible_text import readable
 
 DEFAULT_SECONDS = 120
 MAX_SECONDS = 600

@@ -18,9 +18,9 @@ from agents.tools.base import (
     shown_path,
     storable,
 )
-from agents.workspace import Workspace
-from tasks.patterns import BENEATH
-from tasks.readable import readable
+from agents.workspaces.workspace import Workspace
+from tasks.rules.patterns import BENEATH
+from tasks.rules.visible_text import readable
 
 SEARCH_SECONDS = 10
 MAX_PATTERN_CHARACTERS = 1_000

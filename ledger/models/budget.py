@@ -15,8 +15,8 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from ledger.models.totals import Totals
-from ledger.prepared import PreparedInsert, PreparedUpdate
 from ledger.pricing import dollars
+from stagent.database.compiled import PreparedInsert, PreparedUpdate
 
 
 class Scope(models.TextChoices):

@@ -12,8 +12,8 @@ from django.utils import timezone
 from ledger.models.budget import DailySpend, Reservation
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
-from ledger.prepared import PreparedInsert
 from ledger.pricing import Price, Usage, price_of
+from stagent.database.compiled import PreparedInsert
 
 COUNTS = (
     "input_tokens",

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 
-from ledger.prepared import PreparedDelete, PreparedInsert
+from stagent.database.compiled import PreparedDelete, PreparedInsert
 
 
 class OpenRequestQuerySet(models.QuerySet["OpenRequest"]):

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from ledger.long_lists import Admin
-from tasks import authentication
+from ledger.admin.long_lists import Admin
+from tasks.access import authentication
 from tasks.admin import display
 from tasks.models import ApiToken
 

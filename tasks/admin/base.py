@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from ledger.long_lists import LongListAdmin
+from ledger.admin.long_lists import LongListAdmin
 from tasks import catalog
 from tasks.models import Project
 

@@ -13,7 +13,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from ledger.pricing import dollars
-from tasks.readable import is_plain, name_of
+from tasks.rules.visible_text import is_plain, name_of
 
 EMPTY = "-"
 

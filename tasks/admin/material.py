@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from ledger.long_lists import Admin
+from ledger.admin.long_lists import Admin
 from tasks.admin import display
 from tasks.admin.base import ProjectFilter
 from tasks.models import Document, Project, Schedule, Task, Workflow

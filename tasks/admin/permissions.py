@@ -11,13 +11,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from tasks import patterns, rights
+from tasks.access import rights
 from tasks.admin import display
 from tasks.admin.base import RecordAdmin
 from tasks.admin.task_page import RequestCard
 from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
+from tasks.rules import patterns
 
 # Characters of a request in the list. Who is to answer a longer one sees it whole first.
 SHOWN_IN_LIST = 300

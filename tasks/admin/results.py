@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 
 from tasks.admin import display
-from tasks.content_type import content_type_of
+from tasks.api.content_type import content_type_of
 
 # What becomes a page in a fraction of a second; longer Markdown is shown as it is written.
 MAX_MARKDOWN_CHARACTERS = 40_000

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
-from ledger.long_lists import LongListAdmin
+from ledger.admin.long_lists import LongListAdmin
 from tasks.admin import display
 from tasks.models import PermissionRule
 

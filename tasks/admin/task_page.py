@@ -7,10 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from tasks import patterns
 from tasks.admin import costs, display, results, verbs
 from tasks.admin.base import profile_name, runtime_title
-from tasks.content_type import content_type_of
+from tasks.api.content_type import content_type_of
 from tasks.models import (
     MAX_RESUME_COUNT,
     LogEntry,
@@ -20,6 +19,7 @@ from tasks.models import (
     Worker,
 )
 from tasks.models.task import FINAL
+from tasks.rules import patterns
 
 SHOWN_ENTRIES = 200
 # Of an entry's data, what its message says already.

@@ -19,8 +19,9 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from ledger.long_lists import LongListAdmin
-from tasks import lifecycle, rights
+from ledger.admin.long_lists import LongListAdmin
+from tasks import lifecycle
+from tasks.access import rights
 from tasks.admin import display, task_page, verbs
 from tasks.admin.base import ProjectFilter, profile_name, runtime_title
 from tasks.admin.task_form import TaskForm

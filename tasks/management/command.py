@@ -20,9 +20,9 @@ from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFo
 from django.db.utils import OperationalError, ProgrammingError
 
 from ledger.budgets import BudgetExceeded
-from tasks import representation
+from stagent.database.json_lines import on_one_line
+from tasks.api import representation
 from tasks.exceptions import AlreadyAnswered, Refused
-from tasks.json_lines import on_one_line
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
 from tasks.management.output import MEANINGS, Error, ExitCode, log_line

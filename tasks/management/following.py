@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tasks.models import Run, Task
 from tasks.models.task import FINAL
-from tasks.streams import read_log
+from tasks.streams.log_stream import read_log
 
 POLL_SECONDS = 0.3
 # How long a run may be due before we say that nobody takes it.

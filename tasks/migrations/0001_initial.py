@@ -6,7 +6,7 @@ import django.utils.timezone
 import tasks.models.document
 import tasks.models.ids
 import tasks.models.task
-import tasks.patterns
+import tasks.rules.patterns
 from django.conf import settings
 from django.db import migrations, models
 
@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
             name='PermissionRule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pattern', models.CharField(help_text='“write:/reports/*”, “run:git status”; a bare kind such as “read” is all of it.', max_length=2000, validators=[tasks.patterns.validate])),
+                ('pattern', models.CharField(help_text='“write:/reports/*”, “run:git status”; a bare kind such as “read” is all of it.', max_length=2000, validators=[tasks.rules.patterns.validate])),
                 ('effect', models.CharField(choices=[('allow', 'Allow'), ('deny', 'Deny')], default='allow', max_length=5)),
                 ('created_by', models.CharField(blank=True, max_length=150)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

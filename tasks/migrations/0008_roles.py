@@ -3,7 +3,7 @@ import logging
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-from tasks import roles
+from tasks.access import roles
 
 log = logging.getLogger("tasks.migrations")
 

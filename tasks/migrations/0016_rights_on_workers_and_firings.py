@@ -3,7 +3,7 @@
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-from tasks import roles
+from tasks.access import roles
 
 
 def give_rights(apps, schema_editor):

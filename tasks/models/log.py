@@ -9,10 +9,10 @@ from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ledger.prepared import PreparedInsert, PreparedUpdate
-from tasks import doorbell
+from stagent.database.compiled import PreparedInsert, PreparedUpdate
+from stagent.database.json_lines import on_one_line
+from tasks import pubsub
 from tasks.exceptions import LeaseLost
-from tasks.json_lines import on_one_line
 from tasks.models.task import Task
 
 JSON = dict[str, Any]
@@ -115,7 +115,7 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
                 raise LeaseLost(f"Run {lease} is no longer live.")
             first = last - len(entries) + 1
             written = self._write(task_id, run_id or lease, first, entries, at)
-            transaction.on_commit(lambda: doorbell.ring_readers(task_id, written))
+            transaction.on_commit(lambda: pubsub.ring_readers(task_id, written))
 
     def _write(
         self,

@@ -10,11 +10,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tasks import doorbell, patterns
+from tasks import pubsub
 from tasks.exceptions import AlreadyAnswered
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.task import Task
+from tasks.rules import patterns
 
 JSON = dict[str, Any]
 
@@ -256,7 +257,7 @@ class PermissionRequest(models.Model):
             if answer.is_allowed and answer.always_allow:
                 self._save_rule(answer.always_allow, by=answer.by)
             self._log(answer)
-            transaction.on_commit(doorbell.ring_workers)
+            transaction.on_commit(pubsub.ring_workers)
 
     def _why_not(self) -> str:
         if self.status == self.Status.WITHDRAWN:

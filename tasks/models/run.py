@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import Now
 
-from ledger.prepared import (
+from stagent.database.compiled import (
     Prepared,
     PreparedInsert,
     PreparedObjects,

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models.functions import Now
 
-from ledger.prepared import Prepared, PreparedInsert, PreparedUpdate
+from stagent.database.compiled import Prepared, PreparedInsert, PreparedUpdate
 from tasks.models.ids import new_id
 
 JSON = dict[str, Any]

@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from ledger.prepared import PreparedInsert, PreparedObjects, PreparedUpdate
+from stagent.database.compiled import PreparedInsert, PreparedObjects, PreparedUpdate
 from tasks.exceptions import InvalidTransition
 from tasks.models.ids import new_id
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.usage import of_messages, of_ollama, of_responses
+from agents.providers.usage import of_messages, of_ollama, of_responses
 from ledger.pricing import price_of
 
 READERS = {"anthropic": of_messages, "openai": of_responses, "ollama": of_ollama}

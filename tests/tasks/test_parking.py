@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from ledger.models import Reservation
-from tasks import endings, lifecycle
+from tasks import lifecycle, runs
 from tasks.exceptions import LeaseLost
 from tasks.models import Run, Session, Status, Task
 from tasks.models.session import keep
@@ -24,7 +24,7 @@ def claimed(**fields):
 
 
 def park(run, seconds=HOUR):
-    endings.park(run, reason="The rate limit is used up", seconds=seconds)
+    runs.park(run, reason="The rate limit is used up", seconds=seconds)
     run.let_go("worker-1")
     return Run.objects.latest("attempt")
 

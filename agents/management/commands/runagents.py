@@ -1,4 +1,4 @@
-"""Arguments and signals; the work is in agents.worker."""
+"""Arguments and signals; the work is in agents.worker.loop."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
-from agents import ending
-from agents.lone_worker import LoneWorker
-from agents.worker import GRACE_SECONDS, Worker
-from tasks import database_schema
+from agents.worker import ending
+from agents.worker.loop import GRACE_SECONDS, Worker
+from agents.worker.single_run_worker import LoneWorker
+from stagent.database import schema
 
 AGAIN_SECONDS = 1.0
 
@@ -62,7 +62,7 @@ def _refuse_another_schema() -> None:
     said = ""
     while True:
         try:
-            mismatch = database_schema.mismatch()
+            mismatch = schema.mismatch()
         except OperationalError as error:
             reason = " ".join(str(error).split())
             if reason != said:

@@ -10,11 +10,11 @@ from contextlib import aclosing
 
 from agents import events
 from agents.events import Event
-from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
-from agents.runtimes.base import AskPermission, Assignment
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.wire import RetryPolicy
+from agents.runtime import AskPermission, Assignment
 from agents.runtimes.claude_code.run import AgentRun
 from agents.runtimes.claude_code.session import KeptSession
-from agents.runtimes.wire import RetryPolicy
 
 # Each takes a core for a second; more at once start no sooner.
 STARTS_AT_ONCE = 2

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from agents.events import JSON
-from agents.runtimes.base import ToolCall
-from agents.workspace import OUTSIDE, Workspace, path_action
-from tasks.readable import readable
+from agents.runtime import ToolCall
+from agents.workspaces.workspace import OUTSIDE, Workspace, path_action
+from tasks.rules.visible_text import readable
 
 # What exists for the agent: a tool that is not named here is not there.
 TOOLS = ("Read", "Glob", "Grep", "Write", "Edit", "Bash", "WebFetch", "Agent")

@@ -6,14 +6,15 @@ from typing import Any
 import httpx2
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
-from agents import embedded, sandbox
-from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
-from agents.runtimes.base import Assignment
+from agents.providers import embedded
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.runtime import Assignment
 from agents.runtimes.claude_code.calls import TOOLS, TOOLS_WITHOUT_NETWORK
 from agents.runtimes.claude_code.session import KeptSession
+from agents.workspaces import sandbox
 
 # A day: the CLI waits on, for a request may be held until others are answered. What is
-# silent for too long `agents.silence` ends.
+# silent for too long `agents.worker.silence` ends.
 API_TIMEOUT_MS = 86_400_000
 SOCKET = "provider.sock"  # in the run's own folder
 NO_KEY = "kept-by-stagent"

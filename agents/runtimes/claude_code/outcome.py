@@ -5,10 +5,10 @@ import time
 from claude_agent_sdk import ResultMessage
 
 from agents.events import JSON
-from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
-from agents.runtimes.base import AgentKilled, Parked, RuntimeFailed
-from agents.runtimes.failures import Refusal, refused
-from agents.runtimes.wire import RetryPolicy, TurnFailed
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.failures import Refusal, refused
+from agents.providers.wire import RetryPolicy, TurnFailed
+from agents.runtime import AgentKilled, Parked, RuntimeFailed
 
 
 def failure_of(

@@ -19,9 +19,9 @@ from claude_agent_sdk import (
 from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.broken_sandbox import CommandTally
-from agents.runtimes.direct import PARTIAL_TEXT_SECONDS
+from agents.runtimes.direct.loop import PARTIAL_TEXT_SECONDS
 from agents.tools.base import clipped
-from tasks.readable import readable
+from tasks.rules.visible_text import readable
 
 PIECES = ("text", "thinking", "partial_json")  # of content
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI made up itself

@@ -15,31 +15,32 @@ from claude_agent_sdk import (
     SystemMessage,
 )
 
-from agents import events, sandbox
+from agents import events
 from agents.events import Event
-from agents.runtimes.anthropic_direct import EMBEDDED_NOTICE
-from agents.runtimes.anthropic_direct.endpoint import AnthropicEndpoint
-from agents.runtimes.base import (
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.causes import cause_of_silence, is_blank
+from agents.providers.connections import read_seconds
+from agents.providers.failures import failed
+from agents.providers.wire import RetryPolicy
+from agents.runtime import (
     AgentKilled,
     AskPermission,
     Assignment,
     RuntimeFailed,
     ended_by_itself,
 )
-from agents.runtimes.causes import cause_of_silence, is_blank
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
-from agents.runtimes.claude_code.desk import Desk
 from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.metering import Meter
+from agents.runtimes.claude_code.permission_hooks import Desk
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
-from agents.runtimes.connections import read_seconds
-from agents.runtimes.failures import failed
-from agents.runtimes.wire import RetryPolicy
+from agents.runtimes.direct.anthropic import EMBEDDED_NOTICE
 from agents.tools.base import in_thread, to_the_end
-from agents.workspace import Workspace
+from agents.workspaces import sandbox
+from agents.workspaces.workspace import Workspace
 
 GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."
 START_SECONDS = 60

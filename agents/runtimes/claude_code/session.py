@@ -16,7 +16,7 @@ from typing import Any, Self
 from claude_agent_sdk import project_key_for_directory
 
 from agents.events import JSON, CheckpointReached
-from agents.runtimes.base import Assignment, Checkpoint
+from agents.runtime import Assignment, Checkpoint
 
 FORMAT = "claude-code-transcript"
 STARTING_AFRESH = "The kept conversation cannot be read: starting afresh."

@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from agents import probes, sandbox
 from agents.events import Event, Finished
-from agents.runtimes.base import AskPermission, Assignment, RuntimeFailed
+from agents.providers.openai import OpenAIEndpoint
+from agents.providers.wire import RetryPolicy
+from agents.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.codex.conversation import Conversation
-from agents.runtimes.openai_endpoint import OpenAIEndpoint
-from agents.runtimes.wire import RetryPolicy
 from agents.tools.base import in_thread
+from agents.workspaces import probes, sandbox
 
 __all__ = ["Codex"]
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.events import JSON
-from agents.runtimes.base import Decision, ToolCall
+from agents.runtime import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import shown_path
-from agents.workspace import Workspace, path_action
-from tasks.readable import readable
+from agents.workspaces.workspace import Workspace, path_action
+from tasks.rules.visible_text import readable
 
 ASK_HUMAN = "ask_human"
 ASK_HUMAN_TOOL: JSON = {

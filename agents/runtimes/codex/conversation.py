@@ -13,7 +13,11 @@ from pathlib import Path
 
 from agents import events
 from agents.events import JSON, Event
-from agents.runtimes.base import (
+from agents.providers.causes import cause_of_silence
+from agents.providers.failures import failed
+from agents.providers.openai import OpenAIEndpoint
+from agents.providers.wire import RetryPolicy, TurnFailed
+from agents.runtime import (
     AgentKilled,
     AskPermission,
     Assignment,
@@ -21,20 +25,16 @@ from agents.runtimes.base import (
     ended_by_itself,
 )
 from agents.runtimes.broken_sandbox import MENDED
-from agents.runtimes.causes import cause_of_silence
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused, Gone, Message
 from agents.runtimes.codex.approvals import Question, Reply
-from agents.runtimes.codex.desk import Desk
 from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.codex.items import Items
+from agents.runtimes.codex.pending_approvals import Desk
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
-from agents.runtimes.failures import failed
-from agents.runtimes.openai_endpoint import OpenAIEndpoint
-from agents.runtimes.wire import RetryPolicy, TurnFailed
 from agents.tools.base import to_the_end
-from agents.workspace import Workspace
+from agents.workspaces.workspace import Workspace
 
 # Codex drops what it cannot read of an answer, so that nobody can tell which it was.
 NOTHING_READABLE = "Codex does not pass on what else may be in it, such as a refusal"

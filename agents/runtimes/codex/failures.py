@@ -4,12 +4,12 @@ import re
 from datetime import datetime
 
 from agents.events import JSON
-from agents.runtimes import causes
-from agents.runtimes.base import RuntimeFailed
-from agents.runtimes.causes import cause_of, said_in
-from agents.runtimes.failures import failed
-from agents.runtimes.openai_endpoint import OpenAIEndpoint
-from agents.runtimes.wire import TurnFailed
+from agents.providers import causes
+from agents.providers.causes import cause_of, said_in
+from agents.providers.failures import failed
+from agents.providers.openai import OpenAIEndpoint
+from agents.providers.wire import TurnFailed
+from agents.runtime import RuntimeFailed
 
 # For how long a limit holds Codex tells in its sentence only, if at all: "try again in
 # 1.5s", "try again at 7:05 AM", "try again at Nov 30th, 2026 12:53 AM", of the local time.

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
-from agents import processes, sandbox
-from agents.runtimes.connections import read_seconds
-from agents.runtimes.openai_endpoint import OpenAIEndpoint
-from tasks import agent_user
+from agents.providers.connections import read_seconds
+from agents.providers.openai import OpenAIEndpoint
+from agents.workspaces import processes, sandbox
+from tasks.access import agent_user
 
 KEY = "STAGENT_PROVIDER_KEY"
 PROVIDER = "stagent"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from agents import events
 from agents.events import JSON, Event
+from agents.providers.causes import is_blank
 from agents.runtimes.broken_sandbox import CommandTally
-from agents.runtimes.causes import is_blank
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import clipped
-from tasks.readable import readable
+from tasks.rules.visible_text import readable
 
 PARTIAL_TEXT_SECONDS = 0.1
 # What the model is told of a command that goes on while it does something else.

@@ -3,9 +3,9 @@
 Where it cannot, each command fails while the agent goes on as if all were well.
 """
 
-from agents import probes, processes, sandbox
+from agents.providers.openai import DEFAULT_MODEL, VENDOR_URL, OpenAIEndpoint
 from agents.runtimes.codex.home import PERMISSIONS, Home, new_home
-from agents.runtimes.openai_endpoint import DEFAULT_MODEL, VENDOR_URL, OpenAIEndpoint
+from agents.workspaces import probes, processes, sandbox
 
 # Nothing is sent anywhere.
 ENDPOINT = OpenAIEndpoint(VENDOR_URL, DEFAULT_MODEL, api_key="none")

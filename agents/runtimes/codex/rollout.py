@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from agents import usage
 from agents.events import JSON, UsageReported
-from agents.runtimes.base import Checkpoint
+from agents.providers import usage
+from agents.runtime import Checkpoint
 
 VERSION = 1
 CALLS = {"function_call", "custom_tool_call"}

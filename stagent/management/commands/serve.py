@@ -19,8 +19,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http.request import validate_host
 from twisted.internet import reactor
 
-from agents import embedded, ending
-from agents.worker import GRACE_SECONDS, Worker
+from agents.providers import embedded
+from agents.worker import ending
+from agents.worker.loop import GRACE_SECONDS, Worker
 from stagent import admin_login, example
 from tasks.models import ApiToken, Project, Task
 

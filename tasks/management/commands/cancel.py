@@ -10,7 +10,7 @@ from tasks.management.command import AdministratorCommand, actor
 from tasks.management.finding import find_project
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import Status, Task
-from tasks.streams import WAIT_SECONDS
+from tasks.streams.log_stream import WAIT_SECONDS
 
 GLANCE_SECONDS = 0.05
 

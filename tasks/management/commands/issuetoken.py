@@ -8,10 +8,10 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from tasks.access.roles import OPERATOR, ROLES
 from tasks.management.command import AdministratorCommand
 from tasks.management.output import Error, ExitCode
 from tasks.models import ApiToken
-from tasks.roles import OPERATOR, ROLES
 
 MAX_NAME = 100
 MAX_DAYS = 36_500

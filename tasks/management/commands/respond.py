@@ -3,12 +3,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
-from tasks import patterns
+from tasks.api.views.notifications import notification
 from tasks.management.command import AdministratorCommand, actor, explained
 from tasks.management.finding import find_request
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models.permission import Answer
-from tasks.views.permissions import notification
+from tasks.rules import patterns
 
 
 class Command(AdministratorCommand):

@@ -8,13 +8,13 @@ from django.core.management.base import CommandParser
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from tasks import representation
+from tasks.api import representation
+from tasks.api.whole_lists import array
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_project
 from tasks.management.output import fit, one_line, width_of
 from tasks.models import PermissionRequest, Run, Status, Task
 from tasks.models.task import TaskQuerySet
-from tasks.whole_lists import array
 
 TABLE_LIMIT = 50
 GAP = "  "

@@ -1,0 +1,26 @@
+"""How the SDK tells of failures."""
+
+import anthropic
+
+from agents.providers import failures
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.wire import TurnFailed
+from agents.runtime import RuntimeFailed
+
+
+def as_failure(
+    error: Exception, endpoint: AnthropicEndpoint
+) -> TurnFailed | RuntimeFailed:
+    """Say what went wrong and whether another try may help."""
+    match error:
+        case anthropic.APIStatusError():
+            refusal = failures.Refusal(
+                status=error.status_code,
+                kind=error.type or "",
+                said=error.api_message or error.message,
+                headers=error.response.headers,
+            )
+            return failures.refused(refusal, endpoint)
+        case anthropic.APIConnectionError() if isinstance(error.__cause__, Exception):
+            return failures.unreachable(error.__cause__, endpoint)
+    return failures.unreachable(error, endpoint)

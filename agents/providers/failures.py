@@ -1,0 +1,115 @@
+"""What went wrong with a request to a provider, and whether another try may help."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from agents.events import JSON
+from agents.providers.causes import Cause, cause_of
+from agents.providers.endpoint import Endpoint
+from agents.providers.wire import TurnFailed
+from agents.runtime import RuntimeFailed
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error that a provider answered."""
+
+    status: int  # of HTTP
+    kind: str  # the provider's word for it
+    said: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    facts: JSON = field(default_factory=dict)  # the error's own fields
+
+
+def unreachable(error: Exception, endpoint: Endpoint) -> TurnFailed:
+    """Say what happened to a connection; `error` is whatever came instead of an answer."""
+    match error:
+        case httpx2.TimeoutException():
+            return TurnFailed(f"{endpoint.url} did not answer in time")
+        case httpx2.ConnectError():
+            return TurnFailed(f"Cannot reach {endpoint.url} ({error})")
+        case httpx2.HTTPError():
+            return TurnFailed("The connection to the provider broke")
+    return TurnFailed(f"The answer of {endpoint.url} cannot be read")
+
+
+def refused(refusal: Refusal, endpoint: Endpoint) -> TurnFailed | RuntimeFailed:
+    cause = cause_of(refusal.status, refusal.kind, refusal.said)
+    status = f"{refusal.status}: " if refusal.status else ""
+    detail = f"{status}{refusal.said[:500]}"
+    return failed(cause, endpoint, detail, retry_after=_wish(refusal))
+
+
+def failed(
+    cause: Cause,
+    endpoint: Endpoint | None,
+    detail: str = "",
+    *,
+    retry_after: float | None = None,
+) -> TurnFailed | RuntimeFailed:
+    """Word a failure: what it is, what to do where time alone does not help, and the detail."""
+    reason = cause.sentence.format(endpoint)
+    aside = f" ({detail})" if detail else ""
+    if cause.passes:
+        return TurnFailed(f"{reason}{aside}", cause=cause, retry_after=retry_after)
+    return RuntimeFailed(f"{reason} {cause.advice}".strip() + aside)
+
+
+# --- When to ask again ------------------------------------------------------------------
+
+
+def _wish(refusal: Refusal) -> float | None:
+    """Read when the provider takes requests again, in seconds from now."""
+    headers = refusal.headers
+    if (seconds := _resets_in(refusal.facts)) is not None:
+        return seconds
+    if re.fullmatch(r"\d+(\.\d+)?", milliseconds := headers.get("retry-after-ms", "")):
+        return float(milliseconds) / 1_000
+    wish = headers.get("retry-after", "")
+    if re.fullmatch(r"\d+(\.\d+)?", wish):
+        return float(wish)
+    try:
+        return max(parsedate_to_datetime(wish).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return _reset_of_what_is_used_up(headers)
+
+
+def _resets_in(facts: JSON) -> float | None:
+    """Read the end of a plan's usage limit, which stands in the error itself."""
+    if isinstance(seconds := facts.get("resets_in_seconds"), int | float):
+        return max(float(seconds), 0.0)
+    if isinstance(moment := facts.get("resets_at"), int | float):
+        return max(float(moment) - time.time(), 0.0)
+    return None
+
+
+def _reset_of_what_is_used_up(headers: Mapping[str, str]) -> float | None:
+    """Read the limits themselves: of those with nothing remaining, the last to reset.
+
+    Anthropic: anthropic-ratelimit-tokens-remaining and -reset, a time; OpenAI:
+    x-ratelimit-remaining-tokens and x-ratelimit-reset-tokens, such as 6m0s.
+    """
+    waits = [
+        _seconds_until(headers.get(name.replace("remaining", "reset"), ""))
+        for name, remaining in headers.items()
+        if "ratelimit" in name and "remaining" in name and remaining == "0"
+    ]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _seconds_until(reset: str) -> float | None:
+    if re.fullmatch(r"(\d+(\.\d+)?(ms|[smhd]))+", reset):
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd])", reset)
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    try:
+        return max(datetime.fromisoformat(reset).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None

@@ -1,0 +1,41 @@
+"""Where the requests go: read from the environment at the start of every run."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agents.providers.endpoint import Endpoint, http_url, variable
+from agents.runtime import RuntimeFailed
+
+VENDOR_URL = "https://api.openai.com/v1"
+DEFAULT_MODEL = "gpt-5.5"
+
+
+@dataclass(frozen=True)
+class OpenAIEndpoint(Endpoint):
+    api: ClassVar[str] = "Responses API"
+    url_name: ClassVar[str] = "OPENAI_BASE_URL"
+    model_name: ClassVar[str] = "OPENAI_MODEL"
+
+    api_key: str
+
+    @classmethod
+    def from_environment(cls) -> "OpenAIEndpoint":
+        given = variable(cls.url_name)
+        url = http_url(cls.url_name, given) if given else ""
+        model = variable(cls.model_name) or DEFAULT_MODEL
+        if api_key := variable("OPENAI_API_KEY"):
+            return cls(url or VENDOR_URL, model, api_key)
+        if url:  # a server that wants no key
+            return cls(url, model, "none")
+        raise RuntimeFailed(
+            "There is no key for OpenAI. Set OPENAI_API_KEY in the server's environment and"
+            " restart it."
+        )
+
+    @property
+    def provider(self) -> str:
+        return "openai"
+
+    @property
+    def key_name(self) -> str:
+        return "OPENAI_API_KEY"

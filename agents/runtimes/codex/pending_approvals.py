@@ -1,0 +1,101 @@
+"""The questions of Codex that wait: for what they cost to be booked, then for their answer."""
+
+import asyncio
+from collections.abc import Callable
+
+from agents.runtime import AskPermission, Decision
+from agents.runtimes.codex import approvals
+from agents.runtimes.codex.approvals import Question, Reply
+from agents.runtimes.codex.items import Items
+from agents.runtimes.codex.rollout import Rollout
+from agents.workspaces.workspace import Workspace
+
+# How long to wait for what a request used before its tool calls are put to a person: it is
+# known as soon as the answer is whole, and some providers never tell.
+SETTLE_SECONDS = 2.0
+
+
+class Desk:
+    def __init__(
+        self,
+        ask: AskPermission,
+        workspace: Workspace,
+        items: Items,
+        *,
+        decided: Callable[[int | str], None],  # is told whose answer is there
+    ) -> None:
+        self._ask = ask
+        self._workspace = workspace
+        self._items = items
+        self._decided = decided
+        self._unasked: list[tuple[float, Question]] = []  # with when to wait no longer
+        self._asking: dict[int | str, tuple[Question, asyncio.Task[Reply]]] = {}
+
+    @property
+    def has_unasked(self) -> bool:
+        return bool(self._unasked)
+
+    @property
+    def is_asking(self) -> bool:
+        return bool(self._asking)
+
+    def take(self, question: Question) -> None:
+        wait_until = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        self._unasked.append((wait_until, question))
+
+    def due(self, rollout: Rollout) -> list[Question]:
+        """Take out the questions that belong to answers of the model that are whole."""
+        now = asyncio.get_running_loop().time()
+        due: list[Question] = []
+        later: list[tuple[float, Question]] = []
+        for wait_until, question in self._unasked:
+            call = rollout.open_call(question.item_id)
+            if now >= wait_until or (call is not None and call.is_settled):
+                due.append(question)
+            else:
+                later.append((wait_until, question))
+        self._unasked = later
+        return due
+
+    def ask(self, questions: list[Question], rollout: Rollout) -> None:
+        for question in questions:
+            self._start(question, rollout)
+
+    def take_answer(
+        self, request_id: int | str
+    ) -> tuple[Question, asyncio.Task[Reply]] | None:
+        return self._asking.pop(request_id, None)
+
+    async def forget(self, request_id: int | str) -> None:
+        """Ask no more: Codex no longer waits."""
+        if asking := self._asking.pop(request_id, None):
+            asking[1].cancel()
+            await asyncio.gather(asking[1], return_exceptions=True)
+
+    async def forget_all(self) -> None:
+        self._unasked.clear()
+        for request_id in list(self._asking):
+            await self.forget(request_id)
+
+    def _start(self, question: Question, rollout: Rollout) -> None:
+        task = asyncio.create_task(self._answer(question, rollout))
+        task.add_done_callback(lambda _: self._decided(question.request_id))
+        self._asking[question.request_id] = (question, task)
+
+    async def _answer(self, question: Question, rollout: Rollout) -> Reply:
+        call = rollout.open_call(question.item_id)
+        item = self._items.items.get(question.item_id, {})
+        calls = approvals.calls_of(
+            question, call=call, item=item, workspace=self._workspace
+        )
+        if not calls:
+            return approvals.refusal()
+        if approvals.leaves_sandbox(call):
+            return approvals.kept_in(calls)
+        decisions: list[Decision] = []
+        # One after the other: what is allowed always with the first may cover the rest.
+        for one in calls:
+            decisions.append(await self._ask(one))
+            if not decisions[-1].is_allowed:
+                break
+        return approvals.reply_to(question, calls, decisions)

@@ -1,0 +1,255 @@
+"""The agent loop of the runtimes that talk to a provider's API themselves.
+
+Ask the model, run the tools that it calls, hand back what they said, until it is done. It
+is the same for all of them; how requests and answers look is a `Wire`.
+
+A checkpoint follows every step, so that a run can go on in another process from wherever
+it was stopped. A call that was running then is not repeated: its outcome is unknown, and
+that is what the model is told.
+"""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from itertools import count
+
+import httpx2
+
+from agents import events
+from agents.events import Event
+from agents.providers import causes
+from agents.providers.causes import Cause
+from agents.providers.connections import Connections
+from agents.providers.failures import failed
+from agents.providers.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
+from agents.runtime import AskPermission, Assignment, RuntimeFailed
+from agents.runtimes.broken_sandbox import MENDED
+from agents.runtimes.direct.conversation import Conversation
+from agents.runtimes.direct.tool_calls import ToolCalls, not_run
+from agents.tools import Toolbox, ToolSchema
+
+PARTIAL_TEXT_SECONDS = 0.1
+
+
+class DirectRuntime(ABC):
+    """What the runtimes that talk to a provider's API themselves have in common."""
+
+    def __init__(
+        self,
+        make_client: Callable[..., httpx2.AsyncClient],
+        *,
+        policy: RetryPolicy | None,
+    ) -> None:
+        self._policy = policy or RetryPolicy()
+        self._connections = Connections(make_client)
+
+    async def perform(
+        self, assignment: Assignment, ask: AskPermission
+    ) -> AsyncGenerator[Event, None]:
+        toolbox = Toolbox(
+            assignment.workspace, names=assignment.tools, network=assignment.network
+        )
+        wire = self.wire(
+            self._connections.client(), assignment.instructions, toolbox.schemas
+        )
+        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
+        async with aclosing(loop.run()) as performance:
+            async for event in performance:
+                yield event
+
+    async def close(self) -> None:
+        """Close the connections that are kept between runs."""
+        await self._connections.close()
+
+    @abstractmethod
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
+        """Return what speaks with the provider in one run, as the environment says."""
+
+
+class AgentLoop:
+    """One run of an agent, from its assignment to its result."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        toolbox: Toolbox,
+        assignment: Assignment,
+        ask: AskPermission,
+        *,
+        policy: RetryPolicy,
+    ) -> None:
+        self._wire = wire
+        self._assignment = assignment
+        self._policy = policy
+        self._requests = 0
+        self._conversation, self._notice = self._take_up()
+        self._calls = ToolCalls(toolbox, ask, self._conversation)
+
+    async def run(self) -> AsyncGenerator[Event, None]:
+        for notice in filter(None, (self._wire.notice, self._notice)):
+            yield events.Notice(notice)
+        try:
+            while self._conversation.phase != "done":
+                in_tools = self._conversation.phase == "tools"
+                steps = self._use_tools() if in_tools else self._take_turn()
+                async with aclosing(steps):
+                    async for event in steps:
+                        yield event
+        except RuntimeFailed:
+            if (
+                not self._conversation.is_kept
+            ):  # else a resume has nothing to go on from
+                yield self._conversation.checkpoint(will_continue=False)
+            raise
+        yield events.Finished(self._conversation.text)
+
+    def _take_up(self) -> tuple[Conversation, str]:
+        kept, prompt = self._assignment.checkpoint, self._assignment.prompt
+        if kept and (restored := Conversation.restored(self._wire.name, kept)):
+            return restored, ""
+        history = [self._wire.user_item(prompt)]
+        if kept is None:
+            return Conversation(self._wire.name, history), ""
+        afresh = Conversation(self._wire.name, history, skipped=len(kept.items))
+        return afresh, "The kept conversation cannot be read: starting afresh."
+
+    # --- The model's turn ---
+
+    async def _take_turn(self) -> AsyncGenerator[Event, None]:
+        limit = self._assignment.max_turns
+        if self._requests >= limit:
+            raise RuntimeFailed(
+                f"The turn limit of {limit} is reached. Resume for as many more."
+            )
+        self._requests += 1
+        answer = self._answer()
+        async with aclosing(answer):
+            async for step in answer:
+                if isinstance(step, Turn):
+                    for event in self._digest(step):
+                        yield event
+                else:
+                    yield step
+
+    async def _answer(self) -> AsyncGenerator[Event | Turn, None]:
+        """Ask until there is an answer: yield what happens on the way, then the turn."""
+        for failures in count(1):
+            try:
+                stream = self._stream()
+                async with aclosing(stream):
+                    async for step in stream:
+                        yield step
+                return
+            except TurnFailed as error:
+                failure = error
+            if failure.spent:
+                yield failure.spent
+            delay = self._policy.delay(failure, failures)
+            yield events.Retrying(f"{failure.reason}; next try in {delay:.0f} s", delay)
+            await asyncio.sleep(delay)
+
+    async def _stream(self) -> AsyncGenerator[Event | Turn, None]:
+        text = shown = ""
+        shown_at = worked_at = float("-inf")
+        stream = self._wire.stream_turn(self._conversation.history)
+        async with aclosing(stream):
+            async for step in stream:
+                if not isinstance(step, str):
+                    yield step
+                    continue
+                text, now = text + step, time.monotonic()
+                if text != shown and now - shown_at >= PARTIAL_TEXT_SECONDS:
+                    shown, shown_at = text, now
+                    yield events.PartialText(text)
+                elif not step and now - worked_at >= PARTIAL_TEXT_SECONDS:
+                    worked_at = now
+                    yield events.Working()
+
+    def _digest(self, turn: Turn) -> Iterator[Event]:
+        # First, so that whatever comes of the turn, it is paid for.
+        yield events.UsageReported(turn.request_id, turn.usage)
+        if turn.thinking.strip():
+            yield events.Thinking(turn.thinking)
+        if not causes.is_blank(turn.text):
+            yield events.AssistantText(turn.text)
+        if cause := _cause_of_failure(turn):
+            raise failed(cause, None, _detail(turn))
+        if notice := _about_the_end(turn):
+            yield events.Notice(notice)
+        if self._would_end(turn) and (failure := self._calls.commands.failure()):
+            self._conversation.history.append(self._wire.user_item(MENDED))
+            yield self._conversation.checkpoint(will_continue=False)
+            raise failure
+        self._conversation.add_turn(turn)
+        for call in self._conversation.pending:
+            if call.status == "done":  # with the turn that was cut
+                yield from not_run(call)
+        is_final = self._conversation.phase == "done"
+        yield self._conversation.checkpoint(will_continue=not is_final)
+
+    def _would_end(self, turn: Turn) -> bool:
+        return not turn.calls and turn.stop is not Stop.PAUSED
+
+    # --- The tools' turn ---
+
+    async def _use_tools(self) -> AsyncGenerator[Event, None]:
+        calls = self._conversation.pending
+        for call in calls:
+            if call.status == "done":
+                continue
+            settling = self._calls.settle(call)
+            async with aclosing(settling):
+                async for event in settling:
+                    yield event
+            if call is not calls[-1]:
+                yield self._conversation.checkpoint(will_continue=False)
+        results = [
+            Result(call.wire_id, call.tool_name, call.output, call.is_error)
+            for call in calls
+        ]
+        self._conversation.add_results(self._wire.result_items(results))
+        yield self._conversation.checkpoint(will_continue=True)
+
+
+def _cause_of_failure(turn: Turn) -> Cause | None:
+    """Say why a turn is not to be kept, so that a resume asks for it again; mostly None."""
+    if turn.stop is Stop.REFUSED:
+        return causes.REFUSED
+    if turn.calls or turn.stop is Stop.PAUSED:  # it goes on
+        return None
+    if turn.stop is Stop.CUT:
+        return causes.CUT
+    if turn.stop is Stop.CONTEXT_FULL:
+        return causes.CONTEXT_FULL
+    return (
+        causes.cause_of_silence(turn.thinking) if causes.is_blank(turn.text) else None
+    )
+
+
+def _detail(turn: Turn) -> str:
+    if turn.stop is Stop.REFUSED:
+        return turn.text.strip()[:500]
+    return f"{turn.usage.output_tokens:,} tokens"
+
+
+def _about_the_end(turn: Turn) -> str:
+    """Say what a person should know of how the turn ended; mostly nothing."""
+    match turn.stop:
+        case Stop.CUT:
+            notice = f"The answer was cut at {turn.usage.output_tokens:,} tokens"
+        case Stop.CONTEXT_FULL:
+            notice = "The answer was cut: the model's context is full"
+        case Stop.UNKNOWN:
+            notice = "The model stopped for a reason that is not known here"
+        case Stop.FINISHED if turn.calls:
+            notice = "The model ended its turn without waiting for the tools it called"
+        case _:
+            return ""
+    return f"{notice}; its tool calls were not run." if turn.calls else f"{notice}."

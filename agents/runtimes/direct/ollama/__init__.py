@@ -1,0 +1,175 @@
+"""A model of one's own over Ollama's `/api/chat`, with our own loop and tools.
+
+By plain HTTP: the package `ollama` drops parts of tool schemas and the ids of calls. Set up by
+OLLAMA_HOST, the name that Ollama's own tools use, OLLAMA_MODEL and OLLAMA_CONTEXT_LENGTH.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import httpx2
+
+from agents.events import JSON
+from agents.providers import causes, failures
+from agents.providers.connections import read_seconds
+from agents.providers.lines import lines_of
+from agents.providers.ollama import OllamaEndpoint
+from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.runtime import RuntimeFailed
+from agents.runtimes.direct.loop import DirectRuntime
+from agents.runtimes.direct.ollama.answer import Answer
+from agents.tools import ToolSchema
+
+KEEP_LOADED = "15m"  # between two turns a person may have to answer
+
+
+class Ollama(DirectRuntime):
+    def __init__(
+        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
+    ) -> None:
+        super().__init__(httpx2.AsyncClient, policy=policy)
+        self._read_seconds = read_seconds
+
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
+        return ChatWire(
+            client,
+            OllamaEndpoint.from_environment(),
+            instructions,
+            schemas,
+            timeout=httpx2.Timeout(self._read_seconds or read_seconds(), connect=10),
+        )
+
+
+class ChatWire:
+    """Ollama's chat, as the loop sees it. An item is a message."""
+
+    name = "ollama-chat"
+    notice = ""
+
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        endpoint: OllamaEndpoint,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+        *,
+        timeout: httpx2.Timeout,
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._instructions = instructions
+        self._timeout = timeout
+        self._tools = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters,
+                },
+            }
+            for tool in schemas
+        ]
+
+    def user_item(self, text: str) -> JSON:
+        return {"role": "user", "content": text}
+
+    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+        return [_result_item(result) for result in results]
+
+    async def stream_turn(
+        self, history: list[JSON]
+    ) -> AsyncGenerator[str | Turn, None]:
+        body = json.dumps(self._request(history)).encode()
+        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        try:
+            async with self._client.stream(
+                "POST",
+                f"{self._endpoint.url}/api/chat",
+                content=body,
+                headers={"content-type": "application/json"},
+                timeout=self._timeout,
+            ) as response:
+                if response.status_code != 200:
+                    raise self._refused(await response.aread(), response)
+                texts = self._texts(response, answer)
+                async with aclosing(texts):
+                    async for text in texts:
+                        yield text
+        except (httpx2.HTTPError, ValueError) as error:
+            # What happens to the connection after the end of the answer is no matter.
+            if not answer.is_complete:
+                raise failures.unreachable(error, self._endpoint) from error
+        if not answer.is_complete:
+            raise TurnFailed("The provider's answer broke off")
+        if answer.was_shortened(len(body)):
+            raise RuntimeFailed(self._endpoint.too_long)
+        yield answer.turn()
+
+    async def _texts(
+        self, response: httpx2.Response, answer: Answer
+    ) -> AsyncGenerator[str, None]:
+        lines = lines_of(response.aiter_bytes())
+        async with aclosing(lines):
+            async for line in lines:
+                text = answer.take(self._read(line, response)) if line.strip() else None
+                if text is not None:
+                    yield text
+
+    def _request(self, history: list[JSON]) -> JSON:
+        system = [{"role": "system", "content": self._instructions}]
+        request: JSON = {
+            "model": self._endpoint.model,
+            "messages": [*(system if self._instructions else []), *history],
+            "stream": True,
+            "keep_alive": KEEP_LOADED,
+            "options": {"num_ctx": self._endpoint.context_tokens},
+            # What does not fit is an error. Else the oldest is left out in silence.
+            "truncate": False,
+            "shift": False,
+        }
+        if self._tools:
+            request["tools"] = self._tools
+        return request
+
+    def _read(self, line: bytes, response: httpx2.Response) -> JSON:
+        value = json.loads(line)
+        if not isinstance(value, dict):
+            raise ValueError(f"no object: {line[:100]!r}")
+        if "error" in value:
+            raise self._refused(line, response)
+        return value
+
+    def _refused(
+        self, body: bytes, response: httpx2.Response
+    ) -> TurnFailed | RuntimeFailed:
+        refusal = failures.Refusal(
+            response.status_code, "", _said(body), response.headers
+        )
+        if refusal.status == 200:  # it came in the middle of an answer
+            return failures.failed(causes.FAILED, self._endpoint, refusal.said)
+        return failures.refused(refusal, self._endpoint)
+
+
+def _said(body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace").strip()
+    return str(error.get("message") if isinstance(error, dict) else error)
+
+
+def _result_item(result: Result) -> JSON:
+    output = result.output or "(no output)"
+    item = {
+        "role": "tool",
+        "tool_name": result.tool_name,
+        "content": f"Error: {output}" if result.is_error else output,
+    }
+    return {**item, "tool_call_id": result.call_id} if result.call_id else item

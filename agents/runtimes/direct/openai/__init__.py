@@ -1,0 +1,172 @@
+"""GPT over the Responses API, with our own loop and tools.
+
+Set up by the names that OpenAI's own SDK uses, OPENAI_API_KEY and OPENAI_BASE_URL (any server
+that speaks the Responses API; it ends in /v1 as a rule), and OPENAI_MODEL. Nothing is kept at
+the provider: every request carries the whole conversation, its reasoning encrypted.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import httpx2
+import openai
+
+from agents.events import JSON
+from agents.providers import failures
+from agents.providers.connections import KEPT_CLIENTS, read_seconds
+from agents.providers.openai import OpenAIEndpoint
+from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
+from agents.runtime import RuntimeFailed
+from agents.runtimes.direct.loop import DirectRuntime
+from agents.runtimes.direct.openai.answer import Answer
+from agents.tools import ToolSchema
+
+MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
+
+
+class OpenAIDirect(DirectRuntime):
+    def __init__(
+        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
+    ) -> None:
+        super().__init__(openai.DefaultAioHttpClient, policy=policy)
+        self._read_seconds = read_seconds
+
+    def wire(
+        self,
+        client: httpx2.AsyncClient,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> Wire:
+        endpoint = OpenAIEndpoint.from_environment()
+        talking = _client(endpoint, client, self._read_seconds or read_seconds())
+        return ResponsesWire(talking, endpoint, instructions, schemas)
+
+
+@lru_cache(maxsize=KEPT_CLIENTS)
+def _client(
+    endpoint: OpenAIEndpoint, client: httpx2.AsyncClient, read_seconds: float
+) -> openai.AsyncOpenAI:
+    """Return the SDK over a client of HTTP that runs share. It is not to be closed.
+
+    Kept, since each new one asks a thread what platform this is.
+    """
+    return openai.AsyncOpenAI(
+        api_key=endpoint.api_key,
+        base_url=endpoint.url,
+        http_client=client,
+        max_retries=0,
+        timeout=httpx2.Timeout(read_seconds, connect=10),
+    )
+
+
+class ResponsesWire:
+    """The Responses API, as the loop sees it. An item is an input or output item."""
+
+    name = "openai-responses"
+    notice = ""
+
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        endpoint: OpenAIEndpoint,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._instructions = instructions
+        self._tools = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+                "strict": False,  # which would make every optional input a required one
+            }
+            for tool in schemas
+        ]
+
+    def user_item(self, text: str) -> JSON:
+        return {"type": "message", "role": "user", "content": text}
+
+    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+        return [
+            {
+                "type": "function_call_output",
+                "call_id": result.call_id,
+                "output": _told(result),
+            }
+            for result in results
+        ]
+
+    async def stream_turn(
+        self, history: list[JSON]
+    ) -> AsyncGenerator[str | Turn, None]:
+        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        try:
+            async with await self._client.responses.create(
+                **self._request(history)
+            ) as stream:
+                async for event in stream:
+                    if (text := answer.take(event)) is not None:
+                        yield text
+        except (openai.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
+            # What happens to the connection after the end of the answer is no matter.
+            if not answer.is_complete and answer.refusal is None:
+                raise self._failure(error) from error
+        if answer.refusal:
+            failure = failures.refused(answer.refusal, self._endpoint)
+            if isinstance(failure, TurnFailed):
+                failure.spent = answer.spent()
+            raise failure
+        if (
+            not answer.is_complete
+        ):  # the SDK takes a body that just ends for a whole one
+            raise TurnFailed("The provider's answer broke off")
+        yield answer.turn()
+
+    def _request(self, history: list[JSON]) -> dict[str, Any]:
+        # Past the SDK's types: its walk through `input` and `tools` blocks the event loop
+        # for about a millisecond an item.
+        body: JSON = {"input": history}
+        if self._tools:
+            body["tools"] = self._tools
+        request: dict[str, Any] = {
+            "model": self._endpoint.model,
+            "max_output_tokens": MAX_OUTPUT_TOKENS,
+            "store": False,
+            "include": ["reasoning.encrypted_content"],
+            "stream": True,
+            "extra_body": body,
+        }
+        if self._instructions:
+            request["instructions"] = self._instructions
+        return request
+
+    def _failure(self, error: Exception) -> TurnFailed | RuntimeFailed:
+        match error:
+            case openai.APIStatusError():
+                refusal = failures.Refusal(
+                    status=error.status_code,
+                    kind=str(error.code or error.type or ""),
+                    said=_said(error),
+                    headers=error.response.headers,
+                    facts=error.body if isinstance(error.body, dict) else {},
+                )
+                return failures.refused(refusal, self._endpoint)
+            case openai.APIConnectionError() if isinstance(error.__cause__, Exception):
+                return failures.unreachable(error.__cause__, self._endpoint)
+        return failures.unreachable(error, self._endpoint)
+
+
+def _said(error: openai.APIStatusError) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    return str(body.get("message") or error.message)
+
+
+def _told(result: Result) -> str:
+    """Say in the text what the format has no field for."""
+    output = result.output or "(no output)"
+    return f"Error: {output}" if result.is_error else output

@@ -1,0 +1,136 @@
+"""Reads an answer of the Responses API: its last event holds all of it.
+
+What the history keeps is the wire's own JSON, with the encrypted reasoning and with fields
+that are not known here. Events and items are told apart by their `type`: the SDK gives
+unknown ones some class.
+"""
+
+import uuid
+from typing import Any
+
+from agents import events
+from agents.events import JSON
+from agents.providers import usage
+from agents.providers.failures import Refusal
+from agents.providers.model_text import json_object, mended
+from agents.providers.wire import RequestedCall, Stop, Turn
+from ledger.pricing import Usage
+
+ENDS = {"response.completed", "response.incomplete", "response.failed"}
+BEGINNINGS = {"response.created", "response.output_item.added"}
+CUTS = {"max_output_tokens": Stop.CUT, "content_filter": Stop.REFUSED}
+
+
+class Answer:
+    def __init__(self, provider: str, model: str) -> None:
+        self._provider = provider
+        self._model = model
+        self._response: JSON | None = None
+        self.refusal: Refusal | None = None  # an error in the middle of the answer
+
+    @property
+    def is_complete(self) -> bool:
+        return self._response is not None and self.refusal is None
+
+    def take(self, event: Any) -> str | None:
+        """Take in one event of the stream; return the text that came with it.
+
+        "" is other content, None is none at all.
+        """
+        if event.type == "response.output_text.delta":
+            return str(event.delta) or None
+        if event.type == "error":
+            self._fail(event.to_dict(warnings=False))
+        elif event.type in ENDS:
+            self._response = response = event.response.to_dict(warnings=False)
+            if event.type == "response.failed":
+                self._fail(response.get("error") or {})
+        elif not (getattr(event, "delta", None) or event.type in BEGINNINGS):
+            return None  # "in progress", and what else only keeps the line open
+        return ""
+
+    def turn(self) -> Turn:
+        output: list[JSON] = self._whole.get("output") or []
+        calls = [_call(item) for item in output if item["type"] == "function_call"]
+        items = _storable(output)
+        return Turn(
+            request_id=self._request_id,
+            items=items,
+            calls=calls,
+            text=_texts(items, "message", "content", "output_text")
+            or _texts(items, "message", "content", "refusal"),
+            thinking=_texts(output, "reasoning", "summary", "summary_text"),
+            usage=self._usage(),
+            stop=self._stop(items, calls),
+        )
+
+    def spent(self) -> events.UsageReported | None:
+        """Return what was used, where the provider said so before it failed."""
+        if not self._whole.get("usage"):
+            return None
+        return events.UsageReported(self._request_id, self._usage())
+
+    @property
+    def _whole(self) -> JSON:
+        return self._response or {}
+
+    @property
+    def _request_id(self) -> str:
+        return str(self._whole.get("id") or uuid.uuid4())
+
+    def _fail(self, error: JSON) -> None:
+        error = error.get("error") or error
+        kind = str(error.get("code") or error.get("type") or "")
+        self.refusal = Refusal(200, kind, str(error.get("message") or kind))
+
+    def _stop(self, items: list[JSON], calls: list[RequestedCall]) -> Stop:
+        if self._whole.get("status") == "incomplete":
+            details = self._whole.get("incomplete_details") or {}
+            return CUTS.get(str(details.get("reason")), Stop.UNKNOWN)
+        if self._whole.get("status", "completed") != "completed":
+            return Stop.UNKNOWN
+        if _texts(items, "message", "content", "refusal"):
+            return Stop.REFUSED
+        if any(item.get("status") == "incomplete" for item in items):
+            return Stop.CUT
+        return Stop.TOOLS if calls else Stop.FINISHED
+
+    def _usage(self) -> Usage:
+        model = self._whole.get("model") or self._model
+        counts = self._whole.get("usage") or {}
+        return usage.of_responses(counts, provider=self._provider, model=model)
+
+
+def _storable(items: list[JSON]) -> list[JSON]:
+    """Make the items such that the API takes them back.
+
+    It refuses reasoning that nothing follows, which a turn that was cut ends with.
+    """
+    while items and items[-1]["type"] == "reasoning":
+        items = items[:-1]
+    for item in items:
+        for part in item.get("content") or []:
+            if isinstance(part.get("text"), str):
+                part["text"] = mended(part["text"])
+        if item["type"] == "function_call" and json_object(item["arguments"]) is None:
+            # Some servers read the history's arguments, and fail on those that were cut.
+            item["arguments"] = "{}"
+    return items
+
+
+def _call(item: JSON) -> RequestedCall:
+    return RequestedCall(
+        item["call_id"], item["name"], json_object(item["arguments"] or "{}")
+    )
+
+
+def _texts(items: list[JSON], kind: str, field: str, part_kind: str) -> str:
+    key = "refusal" if part_kind == "refusal" else "text"
+    texts = (
+        str(part.get(key) or "")
+        for item in items
+        if item["type"] == kind
+        for part in item.get(field) or []
+        if part.get("type") == part_kind
+    )
+    return "\n\n".join(text for text in texts if text)

@@ -1,0 +1,54 @@
+"""What a run may spend: asked between its steps, and before each request that others run beside."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from agents.events import UsageReported, UsageSoFar
+from agents.runtime import RuntimeFailed, Spending
+from agents.worker.database import until_written
+from agents.worker.recorder import Recorder
+from ledger import budgets
+from ledger.pricing import Usage, price_of
+
+
+class BudgetUsedUp(RuntimeFailed):
+    pass
+
+
+class RunSpending(Spending):
+    """What one run may still spend, of its task's budget and of those that it shares."""
+
+    def __init__(self, recorder: Recorder, *, budget_microdollars: int) -> None:
+        self._recorder = recorder
+        self._limit = budget_microdollars
+
+    def hold(self, event: UsageSoFar | UsageReported) -> None:
+        self._recorder.hold(event)
+
+    async def has_room(self, in_flight: Sequence[Usage]) -> bool:
+        return await until_written(self._has_room, in_flight)
+
+    def check(self) -> None:
+        """Raise BudgetUsedUp where the run must stop; ask after each booking."""
+        if exceeded := budgets.exceeded_by(
+            self._task_id, run_id=self._run_id, task_limit_microdollars=self._limit
+        ):
+            raise BudgetUsedUp(f"{exceeded} Then resume.")
+
+    def _has_room(self, in_flight: Sequence[Usage]) -> bool:
+        self.check()
+        reserved = budgets.reserved_by(self._task_id, run_id=self._run_id)
+        return not in_flight or sum(map(_cost, in_flight)) < reserved
+
+    @property
+    def _task_id(self) -> UUID:
+        return self._recorder.task_id
+
+    @property
+    def _run_id(self) -> UUID:
+        return self._recorder.run_id
+
+
+def _cost(usage: Usage) -> int:
+    price = price_of(usage)
+    return price.cost(usage) if price else 0  # no budget holds what has no price

@@ -1,0 +1,94 @@
+"""Whether an agent that is a program of its own works on this machine.
+
+It is started as a run starts it, with the same programs, folders and denials: whatever else
+were tried could work where a run does not. The machine decides, so one that works is not
+tried again in the life of a process; one that does not is, a minute later, for somebody may
+have mended it.
+"""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+
+from agents.workspaces.folders import all_workspaces
+from agents.workspaces.supervision import ConfinementRefused
+from tasks.catalog import runtimes
+
+PROBE_SECONDS = 20
+RETRY_SECONDS = 60
+SAID_CHARACTERS = 300
+
+
+class Probe:
+    """Asks the function `obstacle` of a module, which is imported when it is asked first."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._lock = Lock()
+        self._told: tuple[str, str] | None = None
+        self._due_at = 0.0
+
+    def obstacle(self) -> tuple[str, str]:
+        """Return why the agent does not work here and what mends it; nothing where it does."""
+        with self._lock:
+            if self._told is None or (any(self._told) and self._is_due()):
+                self._told = self._ask()
+                self._due_at = time.monotonic() + RETRY_SECONDS
+            return self._told
+
+    def _is_due(self) -> bool:
+        return time.monotonic() >= self._due_at
+
+    def _ask(self) -> tuple[str, str]:
+        try:
+            told: tuple[str, str] = import_module(self._module).obstacle()
+        except ConfinementRefused as refused:
+            return str(refused), ""
+        except OSError as error:
+            return (
+                f"An agent's folders cannot be made ({error}).",
+                "Let the server's user write STAGENT_HOME.",
+            )
+        return told
+
+
+CLAUDE_CODE = Probe("agents.runtimes.claude_cli")
+CODEX = Probe("agents.runtimes.codex.probe")
+runtimes.register_probe("claude-code", CLAUDE_CODE.obstacle)
+runtimes.register_probe("openai-codex-app-server", CODEX.obstacle)
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """Make a workspace where those of the tasks are, for as long as a probe takes."""
+    parent = all_workspaces()
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=parent.resolve()) as folder:
+        yield Path(folder)
+
+
+def failure_of(
+    command: Sequence[str], *, folder: Path, environment: dict[str, str]
+) -> str:
+    """Run a command; return the end of what it says if it fails, nothing if it does not."""
+    try:
+        subprocess.run(  # noqa: S603 (no part of it comes from outside)
+            command,
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=PROBE_SECONDS,
+            cwd=folder,
+            env=environment,
+        )
+    except subprocess.CalledProcessError as error:
+        said = " ".join(error.stderr.decode(errors="replace").split())
+        return said[-SAID_CHARACTERS:] or f"exit code {error.returncode}"
+    except subprocess.TimeoutExpired:
+        return f"no answer for {PROBE_SECONDS} s"
+    return ""

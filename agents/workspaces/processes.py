@@ -1,0 +1,137 @@
+"""How all that a command or an agent started is found and ended, also by a later worker.
+
+Each carries a marker in its environment, which its children inherit. It names the worker
+that started it, so that what a dead worker left behind is told from what a live one runs.
+What has cleared its environment is found beneath its supervisor: see `agents.workspaces.supervisor`.
+"""
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from agents.workspaces import supervision
+
+MARKER = "STAGENT_RUN"
+# Killed processes are gone in milliseconds; one that hangs in the kernel is not waited for.
+KILL_SECONDS = 2.0
+POLL_SECONDS = 0.01
+
+
+def new_marker() -> str:
+    """Return what tells the processes of one command or agent from all others."""
+    return f"{_worker()}-{secrets.token_hex(8)}"
+
+
+def kill_marked(marker: str, pid: int | None) -> None:
+    """Kill whatever carries `marker`, and what process `pid` started without it."""
+    _kill_until_gone(lambda: _with_all_beneath(_carrying(marker) | _family(pid)))
+
+
+def kill_strays() -> int:
+    """Kill what dead workers of this machine left running; return how many that were."""
+    return _kill_until_gone(lambda: _with_all_beneath(_strays()))
+
+
+def _kill_until_gone(find: Callable[[], set[psutil.Process]]) -> int:
+    """Kill what `find` finds until it finds nothing: a process may fork meanwhile."""
+    killed: set[psutil.Process] = set()
+    deadline = time.monotonic() + KILL_SECONDS
+    while (found := find()) and time.monotonic() < deadline:
+        for process in found:
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        killed |= found
+        time.sleep(POLL_SECONDS)
+    return len(killed)
+
+
+def _carrying(marker: str) -> set[psutil.Process]:
+    return {process for process, found in marked() if found == marker}
+
+
+def _with_all_beneath(found: set[psutil.Process]) -> set[psutil.Process]:
+    """Add what they started. Supervisors go last: what hides is their child until then."""
+    everything = set(found)
+    for process in found:
+        with suppress(psutil.Error):
+            everything |= set(process.children(recursive=True))
+    return {one for one in everything if not _supervises(one)} or everything
+
+
+def _supervises(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return supervision.SUPERVISOR in process.cmdline()
+    return False
+
+
+def _strays() -> set[psutil.Process]:
+    return {process for process, marker in marked() if is_stray(marker)}
+
+
+def is_stray(marker: str) -> bool:
+    """Tell whether the worker that gave this marker is dead."""
+    parts = marker.split("-")
+    if len(parts) != 4 or not parts[1].isdecimal():
+        return False
+    namespace, pid, started_at, _ = parts
+    # A worker in another container has a number that means nothing here.
+    return namespace == _pid_namespace() and _start_of(int(pid)) != started_at
+
+
+def marked() -> list[tuple[psutil.Process, str]]:
+    """Find every process that carries a marker, except our own, which may be nested."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            marker = process.environ().get(MARKER)
+            if marker and process.pid != os.getpid():
+                found.append((process, marker))
+    return found
+
+
+def _family(pid: int | None) -> set[psutil.Process]:
+    """Find the process, its descendants and its group: some clear their environment."""
+    if pid is None:
+        return set()
+    family = {process for process in psutil.process_iter() if _group_of(process) == pid}
+    with suppress(psutil.Error):
+        family |= set(psutil.Process(pid).children(recursive=True))
+    return family
+
+
+def _group_of(process: psutil.Process) -> int | None:
+    try:
+        group = os.getpgid(process.pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else group
+    except (psutil.Error, OSError):
+        return None
+
+
+def _worker() -> str:
+    """Name this process so that no other is ever taken for it."""
+    pid = os.getpid()
+    return f"{_pid_namespace()}-{pid}-{_start_of(pid)}"
+
+
+def _pid_namespace() -> str:
+    return str(os.stat("/proc/self/ns/pid").st_ino)
+
+
+def _start_of(pid: int) -> str | None:
+    """Tell when a process started, in ticks since boot; None: it is no more.
+
+    The clock may be set and psutil's creation time with it; this never changes.
+    """
+    try:
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        )
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in "ZX" else fields[18]

@@ -1,0 +1,93 @@
+"""Reads the bodies of requests, as far as they are worth it."""
+
+import io
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import IO
+
+from django.conf import settings
+from django.http import HttpResponse, JsonResponse
+
+from stagent.server.daphne_connections import Message
+
+Receive = Callable[[], Awaitable[Message]]
+HeadCheck = Callable[[Message], Awaitable[HttpResponse | None]]
+
+# Where files are taken: the API's route and the admin's form.
+UPLOADS = ("/api/documents", "/admin/tasks/document/add/")
+# More than this of a body is read only of who is let in by the request's head.
+UNCHECKED_BYTES = 2**16
+SPOOL_BYTES = 2**20
+
+
+class BodyRefused(Exception):
+    """The body is not read, or not to its end; `response` says why."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        self.response = response
+
+
+class Disconnected(Exception):
+    """The client went away before its body had ended."""
+
+
+class RequestReader:
+    """Reads one body. `check_head` answers for a request that is not let in."""
+
+    def __init__(self, scope: Message, check_head: HeadCheck) -> None:
+        self._scope = scope
+        self._check_head = check_head
+        self._is_checked = False
+        self._limit: int = (
+            settings.STAGENT_MAX_UPLOAD_BYTES
+            if scope["path"] in UPLOADS
+            else settings.STAGENT_MAX_BODY_BYTES
+        )
+
+    async def read(self, receive: Receive) -> IO[bytes]:
+        """Return the body, or raise BodyRefused as soon as it is known to be in vain."""
+        await self._judge(_declared_length(self._scope))
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            whole = message.get("body", b"")
+            await self._judge(len(whole))
+            return io.BytesIO(whole)
+        body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
+        try:
+            async for size in _copied(message, body, receive):
+                await self._judge(size)
+        except BaseException:  # a cancel too: the file is not to be left open
+            body.close()
+            raise
+        body.seek(0)
+        return body
+
+    async def _judge(self, size: int) -> None:
+        """Raise BodyRefused if a body of this size, as it is so far or will be, is refused."""
+        if size > self._limit:
+            error = {"error": f"The body is larger than {self._limit} bytes."}
+            raise BodyRefused(JsonResponse(error, status=413))
+        if size > UNCHECKED_BYTES and not self._is_checked:
+            if response := await self._check_head(self._scope):
+                raise BodyRefused(response)
+            self._is_checked = True
+
+
+def _declared_length(scope: Message) -> int:
+    """Return what Content-Length says; 0 where nothing does, as for chunks."""
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
+
+
+async def _copied(
+    message: Message, body: IO[bytes], receive: Receive
+) -> AsyncIterator[int]:
+    """Write what comes into `body`, and yield its size after each part."""
+    while True:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body.write(message.get("body", b""))
+        yield body.tell()
+        if not message.get("more_body"):
+            return
+        message = await receive()

@@ -1,0 +1,64 @@
+"""What the log stream sends, for the OpenAPI description alone: see `tasks.api.responses`."""
+
+from typing import Any
+
+from drf_spectacular.utils import PolymorphicProxySerializer
+from rest_framework import serializers as drf
+
+from tasks.models import EventType, PermissionRule, Status
+
+_PERMISSIONS = (EventType.PERMISSION_REQUEST, EventType.PERMISSION_RESPONSE)
+_TOOLS = (EventType.TOOL_USE, EventType.TOOL_RESULT, *_PERMISSIONS)
+
+
+def _of(*types: EventType, text: str = "") -> dict[str, Any]:
+    """Describe a field that only events of these types have."""
+    return {"required": False, "help_text": f"Of {', '.join(types)}. {text}".strip()}
+
+
+class LogEntry(drf.Serializer[Any]):
+    """The data of one event. Beside the first four, each type has fields of its own."""
+
+    eventType = drf.ChoiceField(choices=EventType.values)
+    message = drf.CharField(help_text="A sentence for people.")
+    timestamp = drf.DateTimeField()
+    sequence = drf.IntegerField(min_value=1, help_text="From 1, without a gap.")
+    status = drf.ChoiceField(
+        choices=Status.values,
+        **_of(EventType.STATUS, EventType.RESULT, EventType.ERROR),
+    )
+    toolName = drf.CharField(**_of(*_TOOLS))
+    toolInput = drf.DictField(**_of(EventType.TOOL_USE, EventType.PERMISSION_REQUEST))
+    callId = drf.CharField(**_of(EventType.TOOL_USE, EventType.TOOL_RESULT))
+    isRun = drf.BooleanField(
+        **_of(EventType.TOOL_USE, text="False: the call was not carried out.")
+    )
+    isError = drf.BooleanField(**_of(EventType.TOOL_RESULT))
+    notificationId = drf.CharField(**_of(*_PERMISSIONS))
+    action = drf.CharField(
+        **_of(
+            EventType.PERMISSION_REQUEST,
+            text="In the words that rules are matched with.",
+        )
+    )
+    behavior = drf.ChoiceField(
+        choices=PermissionRule.Effect.values, **_of(EventType.PERMISSION_RESPONSE)
+    )
+    modelId = drf.CharField(**_of(EventType.USAGE))
+    inputTokens = drf.IntegerField(**_of(EventType.USAGE))
+    outputTokens = drf.IntegerField(**_of(EventType.USAGE))
+    costMicros = drf.IntegerField(
+        allow_null=True, **_of(EventType.USAGE, text="Microdollars; null: unknown.")
+    )
+    delaySeconds = drf.FloatField(allow_null=True, **_of(EventType.RETRY))
+
+
+class PartialText(drf.Serializer[Any]):
+    """Text that the agent has not finished, for who asks for it."""
+
+    eventType = drf.ChoiceField(choices=["partial"])
+    message = drf.CharField(help_text="All of the text so far.")
+    timestamp = drf.DateTimeField()
+
+
+LOG_EVENT = PolymorphicProxySerializer("LogEvent", [LogEntry, PartialText], None)

@@ -1,0 +1,118 @@
+"""The OpenAPI description: what every route answers beside what its view declares."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+
+from tasks.api.responses import BAD_REQUEST, Error
+
+UNAUTHORIZED = OpenApiResponse(Error, "A token or a login is needed.")
+FORBIDDEN = OpenApiResponse(
+    Error,
+    "The user lacks the right that this needs; or the request is from a web page of another"
+    " site, or without CSRF token.",
+)
+NOT_FOUND = OpenApiResponse(Error, "There is no such thing.")
+TOO_LARGE = OpenApiResponse(Error, "The body is too large.")
+WRONG_TYPE = OpenApiResponse(Error, "The body's content type is not taken.")
+UNAVAILABLE = OpenApiResponse(
+    Error, "The database is away or held by others; nothing was changed."
+)
+RETRY_AFTER = {
+    "429": "In how many seconds the budget's window ends, where waiting helps.",
+    "503": "In how many seconds to try again.",
+}
+
+# Clients name their methods after these.
+OPERATIONS = {
+    "GET /api/tasks": "listTasks",
+    "POST /api/tasks": "createTask",
+    "GET /api/tasks/{task_id}": "getTask",
+    "PATCH /api/tasks/{task_id}": "updateTask",
+    "DELETE /api/tasks/{task_id}": "deleteTask",
+    "POST /api/tasks/{task_id}/execute": "executeTask",
+    "POST /api/tasks/{task_id}/resume": "resumeTask",
+    "POST /api/tasks/{task_id}/cancel": "cancelTask",
+    "POST /api/tasks/{task_id}/respond": "respondToPermissionRequest",
+    "GET /api/tasks/{task_id}/output": "getTaskOutput",
+    "GET /api/tasks/{task_id}/logs": "streamTaskLogs",
+    "GET /api/tasks/{task_id}/provenance": "getTaskProvenance",
+    "GET /api/tasks/{task_id}/siblings": "listTaskSiblings",
+    "GET /api/notifications": "listNotifications",
+    "GET /api/notifications/{notification_id}": "getNotification",
+    "GET /api/permissions": "listPermissionRules",
+    "POST /api/permissions": "createPermissionRule",
+    "GET /api/permissions/{rule_id}": "getPermissionRule",
+    "DELETE /api/permissions/{rule_id}": "deletePermissionRule",
+    "GET /api/projects": "listProjects",
+    "POST /api/projects": "createProject",
+    "GET /api/projects/{project_id}": "getProject",
+    "PATCH /api/projects/{project_id}": "updateProject",
+    "DELETE /api/projects/{project_id}": "deleteProject",
+    "GET /api/documents": "listDocuments",
+    "POST /api/documents": "uploadDocument",
+    "GET /api/documents/{document_id}": "getDocument",
+    "DELETE /api/documents/{document_id}": "deleteDocument",
+    "GET /api/documents/{document_id}/content": "downloadDocument",
+    "GET /api/profiles": "listProfiles",
+    "GET /api/profiles/{profile_id}": "getProfile",
+    "GET /api/runtimes": "listRuntimes",
+    "GET /api/budgets": "listBudgets",
+    "POST /api/budgets": "createBudget",
+    "GET /api/budgets/{budget_id}": "getBudget",
+    "PATCH /api/budgets/{budget_id}": "updateBudget",
+    "DELETE /api/budgets/{budget_id}": "deleteBudget",
+    "GET /api/usage": "getUsage",
+}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Found by being imported."""
+
+    target_class = "tasks.access.authentication.TokenAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
+
+
+class Schema(AutoSchema):
+    def get_operation_id(self) -> str:
+        return OPERATIONS[f"{self.method} {self.path}"]
+
+    def get_summary(self) -> str:
+        """Return the first sentence of the view's docstring; the description is the rest."""
+        return self._told()[0]
+
+    def get_description(self) -> str:  # type: ignore[override]
+        return self._told()[1]
+
+    def _told(self) -> tuple[str, str]:
+        summary, _, description = super().get_description().partition("\n\n")
+        return summary.replace("\n", " ").removesuffix("."), description
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        for code, response in self._errors().items():
+            if code not in bodies:
+                bodies[code] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                    response, code
+                )
+        for code, description in RETRY_AFTER.items():
+            if code in bodies:
+                header = {"schema": {"type": "integer"}, "description": description}
+                bodies[code]["headers"] = {"Retry-After": header}
+        return dict(sorted(bodies.items()))
+
+    def _errors(self) -> dict[str, OpenApiResponse]:
+        errors = {"401": UNAUTHORIZED, "403": FORBIDDEN, "503": UNAVAILABLE}
+        has_body = self.method in {"POST", "PATCH"} and self.get_request_serializer()
+        if "{" in self.path:
+            errors["404"] = NOT_FOUND
+        if has_body:
+            errors |= {"413": TOO_LARGE, "415": WRONG_TYPE}
+        if has_body or self.get_override_parameters():
+            errors["400"] = BAD_REQUEST
+        return errors

@@ -1,0 +1,61 @@
+"""A task's whole story, for the OpenAPI description alone: see `tasks.api.responses`."""
+
+from typing import Any
+
+from rest_framework import serializers as drf
+
+from tasks.models import PermissionRequest, Run
+
+# Named in the settings, so that the description names it too.
+RUN_STATUSES = Run.Status.values
+
+
+class Ancestor(drf.Serializer[Any]):
+    type = drf.ChoiceField(choices=["workflow", "schedule", "task"])
+    id = drf.UUIDField()
+    name = drf.CharField()
+
+
+class ProvenanceDocument(drf.Serializer[Any]):
+    id = drf.CharField()
+    name = drf.CharField()
+
+
+class ProvenanceRun(drf.Serializer[Any]):
+    id = drf.UUIDField()
+    attempt = drf.IntegerField()
+    status = drf.ChoiceField(choices=RUN_STATUSES)
+    runtime = drf.CharField()
+    profile = drf.CharField()
+    isResume = drf.BooleanField()
+    startedBy = drf.CharField(allow_null=True)
+    queuedAt = drf.DateTimeField()
+    startedAt = drf.DateTimeField(allow_null=True)
+    finishedAt = drf.DateTimeField(allow_null=True)
+    error = drf.CharField(allow_null=True)
+
+
+class ProvenancePermission(drf.Serializer[Any]):
+    notificationId = drf.CharField()
+    toolName = drf.CharField()
+    action = drf.CharField()
+    status = drf.ChoiceField(choices=PermissionRequest.Status.values)
+    decidedBy = drf.CharField(allow_null=True)
+    requestedAt = drf.DateTimeField()
+    decidedAt = drf.DateTimeField(allow_null=True)
+
+
+class Provenance(drf.Serializer[Any]):
+    taskId = drf.UUIDField()
+    sourceType = drf.ChoiceField(choices=["manual", "workflow", "schedule"])
+    parentId = drf.UUIDField(allow_null=True)
+    parentName = drf.CharField(allow_null=True)
+    createdBy = drf.CharField(allow_null=True)
+    createdAt = drf.DateTimeField()
+    lineage = Ancestor(many=True)
+    documents = ProvenanceDocument(many=True)
+    runs = ProvenanceRun(many=True)
+    permissions = ProvenancePermission(many=True)
+    costMicros = drf.IntegerField(
+        allow_null=True, help_text="Microdollars; null: unknown."
+    )

@@ -1,0 +1,84 @@
+from typing import Any
+
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from tasks.api.views.budgets import BudgetViewSet, UsageView
+from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
+from tasks.api.views.documents import DocumentViewSet
+from tasks.api.views.notifications import (
+    NotificationsView,
+    NotificationView,
+    RespondView,
+)
+from tasks.api.views.permission_rules import RuleViewSet
+from tasks.api.views.projects import ProjectViewSet
+from tasks.api.views.tasks import TaskViewSet
+
+
+class IdConverter(StringConverter):
+    """Any one segment of a path that a database takes as text."""
+
+    regex = "[^/\x00]+"
+
+
+register_converter(IdConverter, "id")
+
+Actions = dict[str, Any]  # HTTP method -> method of the view set
+_LIST: Actions = {"get": "list", "post": "create"}
+_ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+TASK = "tasks/<id:task_id>"
+
+urlpatterns = [
+    path("tasks", TaskViewSet.as_view(_LIST), name="tasks"),
+    path(TASK, TaskViewSet.as_view(_ONE), name="task"),
+    path(
+        f"{TASK}/execute", TaskViewSet.as_view({"post": "execute"}), name="task-execute"
+    ),
+    path(f"{TASK}/resume", TaskViewSet.as_view({"post": "resume"}), name="task-resume"),
+    path(f"{TASK}/cancel", TaskViewSet.as_view({"post": "cancel"}), name="task-cancel"),
+    path(f"{TASK}/respond", RespondView.as_view(), name="task-respond"),
+    path(f"{TASK}/output", TaskViewSet.as_view({"get": "output"}), name="task-output"),
+    path(f"{TASK}/logs", TaskViewSet.as_view({"get": "logs"}), name="task-logs"),
+    path(
+        f"{TASK}/provenance",
+        TaskViewSet.as_view({"get": "provenance"}),
+        name="task-provenance",
+    ),
+    path(
+        f"{TASK}/siblings",
+        TaskViewSet.as_view({"get": "siblings"}),
+        name="task-siblings",
+    ),
+    path("projects", ProjectViewSet.as_view(_LIST), name="projects"),
+    path("projects/<id:project_id>", ProjectViewSet.as_view(_ONE), name="project"),
+    path("documents", DocumentViewSet.as_view(_LIST), name="documents"),
+    path(
+        "documents/<id:document_id>",
+        DocumentViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="document",
+    ),
+    path(
+        "documents/<id:document_id>/content",
+        DocumentViewSet.as_view({"get": "content"}),
+        name="document-content",
+    ),
+    path("notifications", NotificationsView.as_view(), name="notifications"),
+    path(
+        "notifications/<id:notification_id>",
+        NotificationView.as_view(),
+        name="notification",
+    ),
+    path("permissions", RuleViewSet.as_view(_LIST), name="rules"),
+    path(
+        "permissions/<id:rule_id>",
+        RuleViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="rule",
+    ),
+    path("profiles", ProfilesView.as_view(), name="profiles"),
+    path("profiles/<id:profile_id>", ProfileView.as_view(), name="profile"),
+    path("budgets", BudgetViewSet.as_view(_LIST), name="budgets"),
+    path("budgets/<id:budget_id>", BudgetViewSet.as_view(_ONE), name="budget"),
+    path("usage", UsageView.as_view(), name="usage"),
+    path("runtimes", RuntimesView.as_view(), name="runtimes"),
+]

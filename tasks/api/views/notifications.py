@@ -1,0 +1,158 @@
+"""What agents ask for, and the answers of people."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from tasks import catalog
+from tasks.access import rights
+from tasks.access.authentication import actor
+from tasks.api import paging, responses
+from tasks.api.bodies import json_body
+from tasks.api.json import Response
+from tasks.api.requests import NotificationListQuery, Respond
+from tasks.api.views.tasks import get_task, parse_id
+from tasks.api.zod import Invalid
+from tasks.models import PermissionRequest
+from tasks.models.log import to_text
+from tasks.models.permission import Answer
+from tasks.rules import patterns
+
+JSON = dict[str, Any]
+
+validate_respond = Respond.validator()
+validate_list = NotificationListQuery.validator()
+
+
+class RespondView(APIView):
+    @extend_schema(
+        request=Respond, responses={200: responses.Success, 409: responses.CONFLICT}
+    )
+    def post(self, request: Request, task_id: str) -> Response:
+        """Allow or deny a pending permission request; the first answer wins.
+
+        `alwaysAllow` makes a rule, and needs the right to make rules.
+        """
+        task = get_task(task_id)
+        data = validate_respond(json_body(request))
+        if data["behavior"] == "allow" and data.get("alwaysAllow"):
+            rights.require(request, rights.MAKE_RULES)
+        asked = PermissionRequest.objects.filter(
+            pk=data["notificationId"], task=task
+        ).first()
+        if asked is None:
+            raise Http404("Notification not found")
+        asked.answer(
+            Answer(
+                is_allowed=data["behavior"] == "allow",
+                by=actor(request),
+                message=data.get("message", ""),
+                edited_input=_edited(asked, data),
+                always_allow=_rule(asked, data),
+            )
+        )
+        return Response({"success": True})
+
+
+def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
+    """Return the original input with the edits, whose keys and types must be the original's."""
+    edits = data.get("updatedInput")
+    if edits is None:
+        return None
+    facts = catalog.runtime(asked.session.runtime)
+    if facts and not facts.edits_input:
+        raise Invalid.field(
+            "updatedInput",
+            f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"
+            " why in message",
+        )
+    if problem := edit_problem(asked.tool_input, edits):
+        raise Invalid.field("updatedInput", problem)
+    return {**asked.tool_input, **edits}
+
+
+def edit_problem(original: JSON, edits: JSON) -> str | None:
+    for key, value in edits.items():
+        if key not in original:
+            return f"Disallowed input key: {key}"
+        if _kind(value) is not _kind(original[key]):
+            return f"The value of {key} must stay a {_kind(original[key]).__name__}"
+    return None
+
+
+def _kind(value: object) -> type:
+    return float if type(value) is int else type(value)
+
+
+def _rule(asked: PermissionRequest, data: JSON) -> str | None:
+    if not data.get("alwaysAllow"):
+        return None
+    pattern: str = data.get("permissionPattern") or _pattern_for(asked, data)
+    try:
+        patterns.validate(pattern)
+    except ValidationError as error:
+        raise Invalid.field("permissionPattern", error.messages[0]) from error
+    return pattern
+
+
+def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
+    """Return the pattern for just this call, or say that a person must name one."""
+    if data.get("updatedInput"):
+        message = "Required: with edited input, say what is to be allowed always"
+        raise Invalid.field("permissionPattern", message)
+    pattern = patterns.pattern_for(asked.action)
+    if pattern is None:
+        message = "Required: no rule can be made of this very call"
+        raise Invalid.field("permissionPattern", message)
+    return pattern
+
+
+class NotificationsView(APIView):
+    @extend_schema(
+        parameters=[NotificationListQuery, responses.LINK],
+        responses={200: responses.Notification(many=True)},
+    )
+    def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
+        """List permission requests, the newest first."""
+        query = validate_list(request.query_params.dict())
+        asked = PermissionRequest.objects.all()
+        if "taskId" in query:
+            try:
+                asked = asked.filter(task_id=parse_id(query["taskId"]))
+            except Http404:
+                return Response([])
+        if "status" in query:
+            asked = asked.filter(status=query["status"])
+        return paging.answer(request, query, asked, paging.NEWEST, notification)
+
+
+class NotificationView(APIView):
+    @extend_schema(responses={200: responses.Notification})
+    def get(self, request: Request, notification_id: str) -> Response:
+        """Get one permission request."""
+        asked = PermissionRequest.objects.filter(pk=notification_id).first()
+        if asked is None:
+            raise Http404("Notification not found")
+        return Response(notification(asked))
+
+
+def notification(asked: PermissionRequest) -> JSON:
+    return {
+        "id": asked.pk,
+        "notificationId": asked.pk,
+        "type": "permission_request",
+        "taskId": str(asked.task_id),
+        "status": asked.status,
+        "toolName": asked.tool_name,
+        "toolInput": asked.tool_input,
+        "action": asked.action,
+        "message": asked.message,
+        "createdAt": to_text(asked.created_at),
+        "decidedAt": to_text(asked.decided_at) if asked.decided_at else None,
+        "decidedBy": asked.decided_by or None,
+        "decisionMessage": asked.decision_message or None,
+    }

@@ -1,0 +1,167 @@
+"""The standing rules: what agents may do without asking, and what they never may."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from tasks.access.authentication import actor
+from tasks.api import paging, responses
+from tasks.api.bodies import json_body
+from tasks.api.json import Response
+from tasks.api.requests import CreateRule, RuleListQuery
+from tasks.api.views.tasks import parse_id
+from tasks.api.zod import Invalid
+from tasks.models import PermissionRule, Project, Task
+from tasks.models.log import to_text
+
+JSON = dict[str, Any]
+
+validate_create = CreateRule.validator()
+validate_list = RuleListQuery.validator()
+
+
+class RuleViewSet(ViewSet):
+    serializer_class = CreateRule
+
+    @extend_schema(
+        parameters=[RuleListQuery, responses.LINK],
+        responses={200: responses.Rule(many=True)},
+    )
+    def list(self, request: Request) -> Response:
+        """List rules, the newest first: all, or by `limit` and `cursor` a page, as Link says."""
+        query = validate_list(request.query_params.dict())
+        limit = paging.limit_of(query)
+        rules = list(_filtered(query)[: None if limit is None else limit + 1])
+        page = rules[:limit]
+        is_last = len(rules) == len(page)
+        headers = None if is_last else {"Link": paging.link(request, str(page[-1].pk))}
+        return Response([_shown(rule) for rule in page], headers=headers)
+
+    @extend_schema(request=CreateRule, responses={201: responses.Rule})
+    def create(self, request: Request) -> Response:
+        """Allow or deny what matches a pattern, for a task, a project or everywhere."""
+        body = validate_create(json_body(request))
+        data = {name: value for name, value in body.items() if value is not None}
+        rule = PermissionRule(
+            pattern=data["pattern"],
+            effect=data["effect"],
+            expires_at=_expiry(data.get("expiresAt")),
+            created_by=actor(request),
+            **_scope(data),
+        )
+        _check(rule)
+        try:
+            rule.save(force_insert=True)
+        except IntegrityError:
+            _scope(
+                data
+            )  # what it is for was there when it was checked: say which is gone
+            raise
+        return Response(_shown(rule), status=201)
+
+    @extend_schema(responses={200: responses.Rule})
+    def retrieve(self, request: Request, rule_id: str) -> Response:
+        """Get a rule, and how often it was used."""
+        rule = PermissionRule.objects.filter(pk=_parse(rule_id)).first()
+        if rule is None:
+            raise Http404("Rule not found")
+        return Response(_shown(rule))
+
+    @extend_schema(responses={200: responses.Success})
+    def destroy(self, request: Request, rule_id: str) -> Response:
+        """Revoke a rule. Calls that it allowed before go on."""
+        if not PermissionRule.objects.filter(pk=_parse(rule_id)).delete()[0]:
+            raise Http404("Rule not found")
+        return Response({"success": True})
+
+
+def _filtered(query: JSON) -> Any:
+    rules = PermissionRule.objects.order_by("-pk")
+    if "taskId" in query:
+        rules = rules.filter(task=_task_id(query["taskId"]))
+    if "projectId" in query:
+        rules = rules.filter(project=query["projectId"])
+    if "scope" in query:
+        rules = rules.of_scope(query["scope"])
+    if "cursor" in query:
+        rules = rules.filter(pk__lt=_after(query["cursor"]))
+    return rules
+
+
+def _after(cursor: str) -> int:
+    try:
+        return _parse(cursor)
+    except Http404:
+        message = "Invalid cursor: use one from a Link header"
+        raise Invalid.field("cursor", message) from None
+
+
+def _scope(data: JSON) -> JSON:
+    """Return what the rule is for, which must be there; nothing is everywhere."""
+    if "taskId" in data and "projectId" in data:
+        message = "A rule holds for a project or for a task, not both"
+        raise Invalid.field("taskId", message)
+    if "taskId" in data:
+        task_id = _task_id(data["taskId"])
+        if not Task.objects.filter(pk=task_id).exists():
+            raise Invalid.field("taskId", "Task not found")
+        return {"task_id": task_id}
+    if "projectId" in data:
+        if not Project.objects.filter(pk=data["projectId"]).exists():
+            raise Invalid.field("projectId", "Project not found")
+        return {"project_id": data["projectId"]}
+    return {}
+
+
+def _task_id(text: str) -> Any:
+    try:
+        return parse_id(text)
+    except Http404:
+        raise Invalid.field("taskId", "Task not found") from None
+
+
+def _expiry(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid.field("expiresAt", "Invalid datetime") from None
+
+
+def _check(rule: PermissionRule) -> None:
+    names = {"pattern": "pattern", "expires_at": "expiresAt"}
+    try:
+        rule.clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise Invalid.field(names[field], messages[0]) from None
+
+
+def _parse(rule_id: str) -> int:
+    if not (rule_id.isascii() and rule_id.isdigit() and len(rule_id) < 16):
+        raise Http404("Rule not found")
+    return int(rule_id)
+
+
+def _shown(rule: PermissionRule) -> JSON:
+    return {
+        "id": str(rule.pk),
+        "pattern": rule.pattern,
+        "effect": rule.effect,
+        "scope": rule.scope,
+        "taskId": str(rule.task_id) if rule.task_id else None,
+        "projectId": rule.project_id,
+        "createdBy": rule.created_by or None,
+        "createdAt": to_text(rule.created_at),
+        "expiresAt": to_text(rule.expires_at) if rule.expires_at else None,
+        "isExpired": rule.is_expired,
+        "useCount": rule.use_count,
+        "lastUsedAt": to_text(rule.last_used_at) if rule.last_used_at else None,
+    }

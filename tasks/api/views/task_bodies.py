@@ -1,0 +1,67 @@
+"""What the bodies of `/api/tasks` say: columns to write, and what they refer to."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from stagent.database.compiled import Prepared
+from tasks import catalog
+from tasks.api.zod import Invalid
+from tasks.models import Document, Project
+
+JSON = dict[str, Any]
+
+# What the API calls it -> what the model does.
+COLUMNS = {
+    "title": "title",
+    "description": "description",
+    "priority": "priority",
+    "assignedAgent": "assigned_agent",
+    "agentProfile": "agent_profile",
+    "result": "result",
+    "maxTurns": "max_turns",
+    "projectId": "project_id",
+}
+
+_project_query = Prepared(
+    lambda project_id: Project.objects.filter(pk=project_id).values_list("pk"),
+    project_id=str,
+)
+
+
+def changes_of(data: JSON) -> JSON:
+    """Return the columns that a body names, with their values."""
+    changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
+    if "maxBudgetUsd" in data:
+        budget = data["maxBudgetUsd"]
+        changes["max_budget_microdollars"] = (
+            None if budget is None else max(1, round(budget * 1_000_000))
+        )
+    return changes
+
+
+def check_references(data: JSON) -> None:
+    """Raise Invalid if the project or the profile that a body names is not there."""
+    project_id = data.get("projectId")
+    if project_id is not None and _project_query.first(project_id=project_id) is None:
+        raise Invalid.field("projectId", "Project not found")
+    profile = data.get("agentProfile")
+    if profile and catalog.profile(profile) is None:
+        raise Invalid.field("agentProfile", f"Profile not found: {profile[:128]}")
+
+
+def check_compatible(runtime: str | None, profile: str | None) -> None:
+    """Raise Invalid if the profile does not suit the runtime."""
+    if problem := catalog.incompatibility(runtime, profile):
+        raise Invalid.form(problem)
+
+
+def documents_of(ids: Iterable[str]) -> list[Document]:
+    """Return the documents in the order of their ids, each once, or raise Invalid."""
+    wanted = list(dict.fromkeys(ids))
+    found = Document.objects.in_bulk(wanted) if wanted else {}
+    for document_id in wanted:
+        if document_id not in found:
+            raise Invalid.field(
+                "documentIds", f"Document not found: {document_id[:128]}"
+            )
+    return [found[document_id] for document_id in wanted]

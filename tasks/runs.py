@@ -1,0 +1,248 @@
+"""How runs end: what a worker reports, and what becomes of a run whose worker is gone.
+
+Like the verbs in `tasks.lifecycle`, each is one transaction that takes the task's row first.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from ledger import budgets
+from tasks import pubsub
+from tasks.exceptions import LeaseLost
+from tasks.models import (
+    EventType,
+    LogEntry,
+    NewEntry,
+    PermissionRequest,
+    Run,
+    Session,
+    Status,
+    Task,
+)
+from tasks.models.ids import new_id
+from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, SUSPICIOUS_LOSSES
+from tasks.models.task import change
+
+STOPPING = "The worker is stopping; another one goes on."
+# Nobody sees a worker die: all that there is to see is that it no longer renews its leases.
+NOT_RENEWED = "The worker let its lease run out; the run is taken up again."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: a final status, and what to say of it."""
+
+    status: Status
+    message: str
+    result: str | None = None
+    error: str = ""
+    traceback: str = ""
+
+
+def finish(run: Run, outcome: Outcome) -> None:
+    """End a run and its task, or raise LeaseLost."""
+    with transaction.atomic():
+        changes: dict[str, Any] = (
+            {} if outcome.result is None else {"result": outcome.result}
+        )
+        if not change(
+            run.task_id,
+            lease=run.pk,
+            status=outcome.status,
+            live_run=None,
+            **changes,
+        ):
+            raise LeaseLost(f"Run {run.pk} is no longer live.")
+        run.close(
+            Run.Status(outcome.status), error=outcome.error, traceback=outcome.traceback
+        )
+        PermissionRequest.objects.pending().filter(task_id=run.task_id).withdraw()
+        budgets.release(run.task_id)
+        LogEntry.objects.append(run.task_id, _last_entry(outcome), run_id=run.pk)
+        transaction.on_commit(lambda: pubsub.ring_readers(run.task_id, []))
+
+
+_LAST_EVENT = {Status.COMPLETED: EventType.RESULT, Status.FAILED: EventType.ERROR}
+
+
+def _last_entry(outcome: Outcome) -> NewEntry:
+    event_type = _LAST_EVENT.get(outcome.status, EventType.STATUS)
+    return NewEntry(event_type, outcome.message, {"status": outcome.status})
+
+
+def hand_over(run: Run, *, reason: str = STOPPING) -> None:
+    """Give up a run in good order, or raise LeaseLost: the next one goes on from its checkpoint."""
+    with transaction.atomic():
+        Task.objects.select_for_update().filter(pk=run.task_id).first()
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+        else:
+            _succeed(run, Run.Status.HANDED_OVER, reason)
+
+
+def take_up_again(run: Run, *, reason: str) -> None:
+    """Queue a run anew whose agent was killed, or raise LeaseLost.
+
+    It counts as a loss: where that happens again and again, the run fails instead.
+    """
+    with transaction.atomic():
+        Task.objects.select_for_update().filter(pk=run.task_id).first()
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+        elif _is_lost_too_often(run):
+            message = f"{reason} {_KILLED_TOO_OFTEN}"
+            finish(run, Outcome(Status.FAILED, message, error=message))
+        else:
+            _succeed(run, Run.Status.LOST, f"{reason} The run is taken up again.")
+
+
+_KILLED_TOO_OFTEN = (
+    "That came again and again: look for what kills it, such as too little memory, in the"
+    " machine's log, then resume."
+)
+
+
+def park(run: Run, *, reason: str, seconds: float) -> None:
+    """Let a run rest until its provider takes requests again, or raise LeaseLost.
+
+    Without a step forward for longer than the settings allow, it fails instead.
+    """
+    with transaction.atomic():
+        Task.objects.select_for_update().filter(pk=run.task_id).first()
+        opens_at = timezone.now() + timedelta(seconds=seconds)
+        until = f"until {opens_at:%Y-%m-%d %H:%M:%S} UTC"
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+        elif (opens_at - _stuck_since(run)).total_seconds() > (
+            settings.STAGENT_MAX_PARK_SECONDS
+        ):
+            message = f"{reason}, {until}. Resume after that."
+            finish(run, Outcome(Status.FAILED, message, error=message))
+        else:
+            message = f"{reason}. The run is parked {until}."
+            _succeed(run, Run.Status.PARKED, message, not_before=opens_at)
+
+
+def _stuck_since(run: Run) -> datetime:
+    """Return when this run, with those parked just before it, last came a step forward."""
+    earlier = Run.objects.filter(session_id=run.session_id, attempt__lte=run.attempt)
+    chain = takewhile(
+        lambda row: row[0] == Run.Status.PARKED or row[1] == run.attempt,
+        earlier.order_by("-attempt").values_list("status", "attempt", "queued_at"),
+    )
+    *_, (_, _, began_at) = chain
+    moved_at: datetime = Session.objects.values_list("updated_at", flat=True).get(
+        pk=run.session_id
+    )
+    return max(moved_at, began_at)
+
+
+def lose(run: Run) -> bool:
+    """Close a run whose lease has expired; False if it was renewed or closed meanwhile.
+
+    Passes over a task that somebody else has locked: that may be its frozen worker.
+    """
+    with transaction.atomic():
+        locked = (
+            Task.objects.select_for_update(skip_locked=True)
+            .filter(pk=run.task_id)
+            .first()
+        )
+        if locked is None or not Run.objects.expired().filter(pk=run.pk).exists():
+            return False
+        if _is_to_be_cancelled(run):
+            finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
+        elif PermissionRequest.objects.pending().filter(run_id=run.pk).exists():
+            # It only waited for a person: whatever ended the worker, it was not this run.
+            _succeed(
+                run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
+            )
+        elif reason := _blamed(run):
+            finish(run, Outcome(Status.FAILED, reason, error=reason))
+        else:
+            _succeed(run, Run.Status.LOST, _about_losses(run.losses + 1))
+        Run.objects.filter(pk=run.pk).update(lease_expires_at=None)
+        return True
+
+
+def _about_losses(losses: int) -> str:
+    if losses < SUSPICIOUS_LOSSES:
+        return NOT_RENEWED
+    return (
+        f"Workers let the lease of this run run out {losses} times in a row. A process of"
+        " its own takes it up, so that it takes no other run along."
+    )
+
+
+def _blamed(run: Run) -> str:
+    """Say why a run that is lost is not taken up again; mostly nothing."""
+    if run.losses + 1 >= MAX_LOSSES_IN_ALL:
+        return _BLAME.format(MAX_LOSSES_IN_ALL, "in a row")
+    if _losses_since_a_step(run) >= MAX_LOSSES:
+        return _BLAME.format(MAX_LOSSES, "without a step forward in between")
+    return ""
+
+
+_BLAME = (
+    "The lease of the worker ran out {} times {} while it performed this task, as when a"
+    " worker dies. Look for what ends it in the workers' logs, then resume."
+)
+
+
+def _is_lost_too_often(run: Run) -> bool:
+    return (
+        run.losses + 1 >= MAX_LOSSES_IN_ALL or _losses_since_a_step(run) >= MAX_LOSSES
+    )
+
+
+def _losses_since_a_step(run: Run) -> int:
+    """Count this loss, and those just before it since the checkpoint last moved."""
+    moved_at = Session.objects.values_list("updated_at", flat=True).get(
+        pk=run.session_id
+    )
+    earlier = Run.objects.filter(session_id=run.session_id, attempt__lt=run.attempt)
+    before = earlier.order_by("-attempt").values_list("status", "finished_at")
+    lost = takewhile(
+        lambda end: end[0] == Run.Status.LOST and end[1] and end[1] > moved_at,
+        before[:MAX_LOSSES],
+    )
+    return 1 + len(list(lost))
+
+
+def _is_to_be_cancelled(run: Run) -> bool:
+    """Read it under the task's lock: a cancel may have come since the run was read."""
+    asked = Run.objects.filter(pk=run.pk, cancel_requested_at__isnull=False)
+    return asked.exists()
+
+
+def _succeed(
+    run: Run, status: Run.Status, message: str, *, not_before: datetime | None = None
+) -> None:
+    """Close `run` and queue its successor in the same session."""
+    successor_id = new_id()
+    held = Task.objects.filter(pk=run.task_id, live_run=run.pk)
+    if not held.update(live_run=successor_id):
+        raise LeaseLost(f"Run {run.pk} is no longer live.")
+    run.close(status)
+    Run.objects.create(
+        pk=successor_id,
+        task_id=run.task_id,
+        session_id=run.session_id,
+        attempt=run.attempt + 1,
+        runtime=run.runtime,
+        profile=run.profile,
+        priority=run.priority,
+        is_resume=run.is_resume,
+        started_by=run.started_by,
+        losses=run.losses + 1 if status == Run.Status.LOST else 0,
+        not_before=not_before,
+    )
+    entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
+    LogEntry.objects.append(run.task_id, entry, run_id=successor_id)
+    transaction.on_commit(pubsub.ring_workers)

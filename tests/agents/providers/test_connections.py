@@ -1,0 +1,43 @@
+import asyncio
+
+import anthropic
+import httpx2
+import pytest
+
+from agents.providers.connections import Connections
+from tests.servers.anthropic import MessagesServer
+from tests.servers.scripted import Reply
+
+MANY = 120  # more than aiohttp opens unless it is told
+
+
+@pytest.fixture(params=[httpx2.AsyncClient, anthropic.DefaultAioHttpClient])
+async def connections(request):
+    made = Connections(request.param)
+    yield made
+    await made.close()
+
+
+async def test_all_runs_share_a_client(connections):
+    assert connections.client() is connections.client()
+
+
+async def test_after_closing_there_is_another(connections):
+    client = connections.client()
+    await connections.close()
+    assert client.is_closed
+    assert not connections.client().is_closed
+
+
+async def test_nobody_waits_for_a_connection(connections):
+    async with MessagesServer([Reply(is_silent=True)]) as server:
+        waiting = [
+            asyncio.create_task(connections.client().post(server.url, json={}))
+            for _ in range(MANY)
+        ]
+        async with asyncio.timeout(60):
+            while len(server.requests) < MANY:
+                await asyncio.sleep(0.01)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

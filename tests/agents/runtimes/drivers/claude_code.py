@@ -1,0 +1,40 @@
+"""The real Claude Code, whose binary is in the SDK's package."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from agents.providers.wire import RetryPolicy
+from agents.runtimes.claude_code import ClaudeCode
+from tests.agents.runtimes.drivers.base import Use
+from tests.agents.runtimes.drivers.direct import ANTHROPIC, DirectDriver
+from tests.servers.scripted import Call
+
+
+@dataclass(frozen=True)
+class ClaudeCodeDriver(DirectDriver):
+    @asynccontextmanager
+    async def runtime(self, *, tries: int = 5) -> AsyncIterator[ClaudeCode]:
+        yield ClaudeCode(policy=RetryPolicy(tries=tries))
+
+    def _call(self, use: Use) -> Call:
+        match use.tool:
+            case "write":
+                return Call("Write", {"file_path": use.path, "content": use.content})
+            case "run":
+                return Call("Bash", {"command": use.command})
+            case "nonsense":
+                return Call("Bash", {"what": use.content})
+        return Call("Glob", {"pattern": "*"})
+
+
+CLAUDE_CODE = ClaudeCodeDriver(
+    name="claude-code",
+    kind=ClaudeCode,
+    serves=ANTHROPIC.serves,
+    errors=ANTHROPIC.errors,
+    variables=ANTHROPIC.variables,
+    usage=ANTHROPIC.usage,
+    result=ANTHROPIC.result,
+    ends=ANTHROPIC.ends,
+)

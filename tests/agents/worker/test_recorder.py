@@ -1,0 +1,79 @@
+"""What a run writes is there once, though a commit came through and only its answer was lost."""
+
+import pytest
+from django import db
+
+from agents import events
+from agents.worker.database import is_the_databases_fault
+from agents.worker.recorder import Recorder
+from ledger.models import LedgerEntry
+from ledger.pricing import Usage
+from tasks.exceptions import LeaseLost
+from tasks.models import Run
+from tasks.models.session import checkpoint_of
+from tests.factories import RunFactory
+
+pytestmark = pytest.mark.django_db
+
+USAGE = Usage(provider="anthropic", model="claude-sonnet-4-5", input_tokens=1_000)
+
+
+@pytest.fixture
+def run():
+    return RunFactory(status=Run.Status.RUNNING)
+
+
+@pytest.fixture
+def recorder(run):
+    return Recorder(run)
+
+
+def test_an_event_that_is_given_again_is_written_once(run, recorder):
+    said = events.AssistantText("Revenue grew.")
+    for _ in range(2):
+        recorder.record(said)
+    recorder.record(events.AssistantText("Revenue grew."))  # another one
+    assert run.task.log.filter(message="Revenue grew.").count() == 2
+
+
+def test_items_of_a_checkpoint_are_kept_once(run, recorder):
+    for state in ({"step": 1}, {"step": 2}):
+        reached = events.CheckpointReached(state, [{"role": "user"}])
+        for _ in range(2):
+            recorder.record(reached)
+    assert checkpoint_of(run.session_id) == ({"step": 2}, [{"role": "user"}] * 2)
+
+
+def test_usage_is_booked_and_told_once(run, recorder):
+    reported = events.UsageReported("msg_1", USAGE)
+    recorder.hold(reported)
+    for _ in range(2):
+        recorder.record(reported)
+    assert LedgerEntry.objects.get().input_tokens == 1_000
+    assert run.task.log.filter(event_type="usage").count() == 1
+    assert recorder.in_hand == []
+
+
+def test_a_late_worker_writes_nothing_again(run, recorder):
+    said = events.AssistantText("too late")
+    recorder.record(said)
+    run.task.live_run = None
+    run.task.save(update_fields=["live_run"])
+    with pytest.raises(LeaseLost):
+        recorder.record(said)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_its_fault"),
+    [
+        (db.OperationalError("server closed the connection unexpectedly"), True),
+        (db.InterfaceError("the connection is closed"), True),
+        (db.ProgrammingError('column "losses" does not exist'), True),
+        (db.IntegrityError("NOT NULL constraint failed: tasks_run.shard"), True),
+        (db.IntegrityError('null value in column "shard" of relation'), True),
+        (db.IntegrityError("UNIQUE constraint failed: tasks_run.id"), False),
+        (db.DataError("bigint out of range"), False),
+    ],
+)
+def test_what_is_tried_again(error, is_its_fault):
+    assert is_the_databases_fault(error) == is_its_fault

@@ -1,0 +1,344 @@
+"""The whole matrix, who may do what: each route and method, by token and by session."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver
+
+from tasks.access import authentication, roles
+from tasks.models import ApiToken, PermissionRequest, PermissionRule, Project, Task
+from tests.conftest import Client
+from tests.factories import (
+    DocumentFactory,
+    PermissionRequestFactory,
+    PermissionRuleFactory,
+    ProjectFactory,
+    SuperuserFactory,
+    TaskFactory,
+    UserFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+# The route, its method, the right that it needs, and the least role that has it.
+MATRIX = [
+    ("tasks", "GET", "tasks.view_task", "Viewer"),
+    ("tasks", "POST", "tasks.add_task", "Operator"),
+    ("task", "GET", "tasks.view_task", "Viewer"),
+    ("task", "PATCH", "tasks.change_task", "Operator"),
+    ("task", "DELETE", "tasks.delete_task", "Operator"),
+    ("task-execute", "POST", "tasks.change_task", "Operator"),
+    ("task-resume", "POST", "tasks.change_task", "Operator"),
+    ("task-cancel", "POST", "tasks.change_task", "Operator"),
+    ("task-respond", "POST", "tasks.change_permissionrequest", "Operator"),
+    ("task-output", "GET", "tasks.view_task", "Viewer"),
+    ("task-logs", "GET", "tasks.view_task", "Viewer"),
+    ("task-provenance", "GET", "tasks.view_task", "Viewer"),
+    ("task-siblings", "GET", "tasks.view_task", "Viewer"),
+    ("projects", "GET", "tasks.view_project", "Viewer"),
+    ("projects", "POST", "tasks.add_project", "Operator"),
+    ("project", "GET", "tasks.view_project", "Viewer"),
+    ("project", "PATCH", "tasks.change_project", "Operator"),
+    ("project", "DELETE", "tasks.delete_project", "Operator"),
+    ("documents", "GET", "tasks.view_document", "Viewer"),
+    ("documents", "POST", "tasks.add_document", "Operator"),
+    ("document", "GET", "tasks.view_document", "Viewer"),
+    ("document", "DELETE", "tasks.delete_document", "Operator"),
+    ("document-content", "GET", "tasks.view_document", "Viewer"),
+    ("notifications", "GET", "tasks.view_permissionrequest", "Viewer"),
+    ("notification", "GET", "tasks.view_permissionrequest", "Viewer"),
+    ("rules", "GET", "tasks.view_permissionrule", "Viewer"),
+    ("rules", "POST", "tasks.add_permissionrule", "Administrator"),
+    ("rule", "GET", "tasks.view_permissionrule", "Viewer"),
+    ("rule", "DELETE", "tasks.delete_permissionrule", "Administrator"),
+    ("profiles", "GET", "tasks.view_task", "Viewer"),
+    ("profile", "GET", "tasks.view_task", "Viewer"),
+    ("runtimes", "GET", "tasks.view_task", "Viewer"),
+    ("budgets", "GET", "ledger.view_budget", "Viewer"),
+    ("budgets", "POST", "ledger.add_budget", "Administrator"),
+    ("budget", "GET", "ledger.view_budget", "Viewer"),
+    ("budget", "PATCH", "ledger.change_budget", "Administrator"),
+    ("budget", "DELETE", "ledger.delete_budget", "Administrator"),
+    ("usage", "GET", "ledger.view_ledgerentry", "Viewer"),
+]
+# Who is known at all may read how the API is described.
+FREE = {("schema", "GET")}
+ROLES = ["Viewer", "Operator", "Administrator"]
+
+
+def routes():
+    """Yield each route of the API as the URLconf has it: its name, path and methods."""
+    for path, pattern in _patterns(get_resolver(), ""):
+        if path.startswith("api/"):
+            actions = getattr(pattern.callback, "actions", None)
+            methods = actions or pattern.callback.cls().allowed_methods
+            yield pattern.name, path, {method.upper() for method in methods}
+
+
+def _patterns(resolver, prefix):
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from _patterns(pattern, path)
+        else:
+            yield path, pattern
+
+
+PATHS = {name: path for name, path, _ in routes()}
+
+
+@pytest.fixture(autouse=True)
+def closed(settings):
+    settings.STAGENT_REQUIRE_AUTH = True
+    roles.make_groups(apps)
+
+
+@pytest.fixture
+def send():
+    """Send to a route an empty body, about things that are not there."""
+
+    def request(client, route, method):
+        path = PATHS[route].replace("<id:", "<").replace("<", "x").replace(">", "")
+        return getattr(client, method.lower())(f"/{path}", {})
+
+    return request
+
+
+def with_token(user):
+    _, text = ApiToken.objects.issue(name="ci", user=user)
+    client = Client(HTTP_HOST="localhost:3000", HTTP_AUTHORIZATION=f"Bearer {text}")
+    authentication.forget_open()
+    return client
+
+
+def with_session(user):
+    client = Client(HTTP_HOST="localhost:3000")
+    client.force_login(user)
+    return client
+
+
+def user_with(*rights, **fields):
+    user = UserFactory(**fields)
+    for right in rights:
+        app, _, codename = right.partition(".")
+        user.user_permissions.add(
+            Permission.objects.get(content_type__app_label=app, codename=codename)
+        )
+    return user
+
+
+def member(role, **fields):
+    user = UserFactory(**fields)
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+LOGINS = [with_token, with_session]
+EACH = pytest.mark.parametrize(("route", "method", "right", "least"), MATRIX)
+
+
+def test_the_matrix_has_every_route_and_method_of_the_urlconf():
+    there_are = {
+        (name, method)
+        for name, _, methods in routes()
+        for method in methods - {"OPTIONS", "HEAD"}
+    }
+    assert there_are == {(route, method) for route, method, *_ in MATRIX} | FREE
+
+
+@EACH
+@pytest.mark.parametrize("login", LOGINS)
+def test_a_route_needs_its_right_and_no_other(send, login, route, method, right, least):
+    answer = send(login(user_with(right)), route, method)
+    assert answer.status_code not in {401, 403}
+    of_us = Permission.objects.filter(content_type__app_label__in=["tasks", "ledger"])
+    app, _, codename = right.partition(".")
+    # Who may change a thing may also look at it, in the admin as here.
+    implied = [codename, codename.replace("view_", "change_")]
+    user = UserFactory()
+    user.user_permissions.set(
+        of_us.exclude(content_type__app_label=app, codename__in=implied)
+    )
+    answer = send(login(user), route, method)
+    assert answer.status_code == 403
+    error = answer.json()["error"]
+    assert right in error
+    assert f"into the group {least}" in error
+    assert "superuser" in error
+
+
+@EACH
+@pytest.mark.parametrize("login", LOGINS)
+def test_each_role_reaches_its_routes(send, login, route, method, right, least):
+    for role in ROLES:
+        answer = send(login(member(role)), route, method)
+        is_refused = ROLES.index(role) < ROLES.index(least)
+        assert (answer.status_code == 403) is is_refused, role
+
+
+@EACH
+@pytest.mark.parametrize("login", LOGINS)
+def test_a_staff_user_without_rights_gets_nowhere_and_a_superuser_everywhere(
+    send, login, route, method, right, least
+):
+    staff, root = UserFactory(is_staff=True), SuperuserFactory()
+    assert send(login(staff), route, method).status_code == 403
+    assert send(login(root), route, method).status_code not in {401, 403}
+
+
+@EACH
+def test_where_it_is_open_nobody_needs_a_right(
+    send, api, settings, route, method, right, least
+):
+    settings.STAGENT_REQUIRE_AUTH = False
+    assert send(api, route, method).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_who_is_known_may_read_the_schema_and_ask_for_options(login):
+    client = login(UserFactory())
+    assert client.get("/api/schema").status_code == 200
+    assert client.options("/api/tasks").status_code == 200
+    assert client.put("/api/tasks", {}).status_code == 405
+    assert client.head("/api/tasks").status_code == 403
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_nothing_is_changed_without_the_right(login):
+    task, rule = TaskFactory(status="queued"), PermissionRuleFactory()
+    asked = PermissionRequestFactory(run__task=task)
+    client = login(member("Viewer", is_staff=True))
+    answers = [
+        client.post("/api/tasks", {"title": "x"}),
+        client.delete(f"/api/tasks/{task.pk}"),
+        client.post(f"/api/tasks/{task.pk}/cancel"),
+        client.post(f"/api/tasks/{task.pk}/respond", answer_to(asked)),
+        client.post("/api/permissions", {"pattern": "write:/**", "effect": "allow"}),
+        client.delete(f"/api/permissions/{rule.pk}"),
+        client.post(
+            "/api/budgets", {"scope": "overall", "period": "daily", "limitUsd": 1}
+        ),
+    ]
+    assert {answer.status_code for answer in answers} == {403}
+    task.refresh_from_db()
+    asked.refresh_from_db()
+    assert (task.status, asked.status) == ("queued", "pending")
+    assert Task.objects.count() == 1
+    assert PermissionRule.objects.get() == rule
+
+
+# --- Rights beyond the route's own -------------------------------------------------------
+
+
+def answer_to(asked, behavior="allow", **more):
+    return {"notificationId": asked.pk, "behavior": behavior, **more}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_saving_a_rule_with_an_answer_needs_the_right_to_make_rules(login):
+    asked = PermissionRequestFactory()
+    path = f"/api/tasks/{asked.task_id}/respond"
+    refused = login(member("Operator")).post(path, answer_to(asked, alwaysAllow=True))
+    assert refused.status_code == 403
+    assert "tasks.add_permissionrule" in refused.json()["error"]
+    assert PermissionRequest.objects.get().status == "pending"
+    assert not PermissionRule.objects.exists()
+    client = login(user_with(*DECIDE, "tasks.add_permissionrule"))
+    assert client.post(path, answer_to(asked, alwaysAllow=True)).status_code == 200
+    assert PermissionRule.objects.get().pattern == asked.action
+
+
+DECIDE = ["tasks.change_permissionrequest"]
+
+
+def test_a_denial_makes_no_rule_and_needs_no_right_to_make_one():
+    asked = PermissionRequestFactory()
+    body = answer_to(asked, "deny", alwaysAllow=True)
+    client = with_token(user_with(*DECIDE))
+    answer = client.post(f"/api/tasks/{asked.task_id}/respond", body)
+    assert answer.status_code == 200
+
+
+def test_an_agent_is_given_no_document_that_its_author_may_not_see():
+    document, task = DocumentFactory(), TaskFactory()
+    body = {"title": "x", "documentIds": [document.pk]}
+    client = with_token(user_with("tasks.add_task", "tasks.change_task"))
+    refused = client.post("/api/tasks", body)
+    assert refused.status_code == 403
+    assert "tasks.view_document" in refused.json()["error"]
+    assert client.patch(f"/api/tasks/{task.pk}", body).status_code == 403
+    assert client.post("/api/tasks", {**body, "documentIds": []}).status_code == 201
+    assert with_token(member("Operator")).post("/api/tasks", body).status_code == 201
+
+
+def test_a_project_with_rules_is_deleted_by_who_may_delete_rules():
+    project = ProjectFactory()
+    PermissionRuleFactory(project=project, effect="deny")
+    path = f"/api/projects/{project.pk}"
+    assert with_token(member("Operator")).delete(path).status_code == 403
+    assert PermissionRule.objects.count() == Project.objects.count() == 1
+    assert with_token(member("Administrator")).delete(path).status_code == 200
+
+
+# --- The rights themselves ---------------------------------------------------------------
+
+
+def test_a_right_that_is_taken_away_is_gone_with_the_next_request():
+    user = member("Viewer")
+    client = with_token(user)
+    assert client.get("/api/tasks").status_code == 200
+    user.groups.clear()
+    assert client.get("/api/tasks").status_code == 403
+
+
+@pytest.mark.parametrize("user", [member, lambda _: SuperuserFactory()])
+def test_a_token_costs_a_statement_and_the_rights_of_its_user_one_more(user):
+    client = with_token(user("Operator"))
+    task = TaskFactory()
+    client.get("/api/runtimes")
+    is_member = user is member
+    for number in (1, 2):  # also with rights of both kinds
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(f"/api/tasks/{task.pk}").status_code == 200
+        assert len(queries) == (3 if is_member else 2), number
+        User.objects.first().user_permissions.set(Permission.objects.all())
+
+
+def test_every_model_of_ours_belongs_to_a_role():
+    """A new model is decided about in `tasks.access.roles`, and given to the groups by a migration."""
+    decided = {
+        right.replace(".view_", ".")
+        for right in roles.ROLES["Administrator"]
+        if ".view_" in right
+    }
+    parts = {
+        "tasks.failedlogins",
+        "tasks.sessionitem",
+        "tasks.leftover",
+        "ledger.dailyspend",
+        "ledger.openrequest",
+    }
+    ours = {
+        model._meta.label_lower
+        for app in ("tasks", "ledger")
+        for model in apps.get_app_config(app).get_models()
+    }
+    assert ours == decided | parts
+
+
+def test_the_roles_name_rights_that_there_are():
+    names = {
+        f"{row.content_type.app_label}.{row.codename}"
+        for row in Permission.objects.select_related("content_type")
+    }
+    assert roles.ROLES["Administrator"] <= names
+    assert not any("auth." in right for right in roles.ROLES["Administrator"])
+
+
+def test_a_group_that_a_site_has_changed_stays_as_it_is():
+    viewers = Group.objects.get(name="Viewer")
+    viewers.permissions.clear()
+    roles.make_groups(apps)
+    assert not viewers.permissions.exists()
