@@ -13,3 +13,11 @@ class StillRunning(Conflict):
             f"Firing {before} of this schedule is still running. Wait for its end, or use"
             " force to start another one beside it."
         )
+
+
+class NeverFires(ValueError):
+    """A schedule as it is to be has no time at all. `field` is the API's name of the reason."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field

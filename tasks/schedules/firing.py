@@ -6,10 +6,11 @@ killed at any instant, and of several workers one fires.
 """
 
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import DateTimeField, Min
+from django.db.models import DateTimeField
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -28,27 +29,30 @@ WRITTEN = (
 FIRED_BY = "schedule"
 
 
-def sweep() -> datetime | None:
-    """Settle firings that ended and fire what is due; return when to look next.
+def sweep() -> float | None:
+    """Settle firings that ended and fire what is due; return in how many seconds to look again.
 
     None: only a change of a schedule, or the end of a firing, gives anything to do.
     """
     settle_ended()
-    now, next_due = _next_due()
-    if next_due is None or next_due > now:
-        return next_due
+    found = _next_due()
+    if found is None:
+        return None
+    next_due, now = found
+    if next_due > now:
+        return (next_due - now).total_seconds()
     due = Schedule.objects.filter(next_fire_at__lte=now).order_by("next_fire_at")
     for schedule_id in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
         fire_due(schedule_id, now)
-    return now  # there may be more
+    return 0.0  # there may be more
 
 
-def _next_due() -> tuple[datetime, datetime | None]:
-    """Return the database's time, which all workers share, and the first schedule's."""
-    times = Schedule.objects.aggregate(
-        now=Now(output_field=DateTimeField()), due=Min("next_fire_at")
-    )
-    return times["now"] or timezone.now(), times["due"]
+def _next_due() -> tuple[datetime, datetime] | None:
+    """Return the first schedule's next time, and the time of the database, which all share."""
+    planned = Schedule.objects.filter(next_fire_at__isnull=False)
+    times = planned.annotate(now=Now(output_field=DateTimeField()))
+    first = times.order_by("next_fire_at").values_list("next_fire_at", "now").first()
+    return cast("tuple[datetime, datetime] | None", first)
 
 
 def fire_due(schedule_id: UUID, now: datetime) -> None:
@@ -109,7 +113,7 @@ def _plan_next(schedule: Schedule, after: datetime) -> None:
         return
     if schedule.timezone not in clock.zone_names():
         reason = f"This machine does not know the time zone {schedule.timezone}."
-        _pause(schedule, reason)
+        pause(schedule, reason)
         return
     last = schedule.next_fire_at  # never the same again, whatever the clock says
     is_done = _has_fired_enough(schedule)
@@ -203,11 +207,14 @@ def _count_failure(schedule: Schedule, firing: Firing) -> None:
         schedule.failure_streak += 1
         is_active = schedule.status == Schedule.Status.ACTIVE
         if is_active and schedule.failure_streak >= MAX_FAILURES:
-            _pause(schedule, f"{MAX_FAILURES} firings in a row failed.")
+            pause(schedule, f"{MAX_FAILURES} firings in a row failed.")
 
 
-def _pause(schedule: Schedule, reason: str) -> None:
-    """Stop firing; what waits for the end of another firing is left out."""
+def pause(schedule: Schedule, reason: str) -> None:
+    """Stop firing; what waits for the end of another firing is left out.
+
+    The caller holds the schedule's row and saves it.
+    """
     schedule.status, schedule.pause_reason = Schedule.Status.PAUSED, reason
     schedule.next_fire_at = None
     schedule.firings.waiting().update(
