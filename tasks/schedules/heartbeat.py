@@ -14,6 +14,7 @@ from tasks.models import Firing, Schedule, Task
 JSON = dict[str, Any]
 
 STATUSES = ("action_needed", "ok", "skipped")
+MAX_BRIEF = 2000  # characters, as of every task's description
 RECENT = timedelta(days=7)  # firings whose tasks may still spend today
 ASKED_FOR = (
     "Check each point of this list. End with one JSON object and nothing after it:"
