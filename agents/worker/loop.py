@@ -25,6 +25,7 @@ from agents.worker.isolation import Suspects
 from agents.worker.leases import Leases
 from agents.worker.presence import Presence
 from agents.worker.run_updates import news_of
+from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
 from agents.workspaces import sandbox
 from tasks import catalog, pubsub
@@ -67,6 +68,7 @@ class Worker(ChannelsWorker):
         self._stopping = False
         self._leases = Leases(self.name, self.lease, lambda: self.executions)
         self._chores = Chores()
+        self._schedules = ScheduleSweep()
         self._suspects = Suspects()
         self._presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
@@ -83,6 +85,7 @@ class Worker(ChannelsWorker):
         try:
             while not self._stopping:
                 await self._chores.forgiving("look for work", self._glance)
+                await self._chores.forgiving("fire schedules", self._schedules.look)
                 await self._rest()
             while self.tasks:
                 await asyncio.wait(self.tasks)
@@ -150,7 +153,9 @@ class Worker(ChannelsWorker):
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(GLANCE_SECONDS):
+            async with asyncio.timeout(
+                min(GLANCE_SECONDS, self._schedules.seconds_left())
+            ):
                 await self._rung.wait()
         except TimeoutError:
             pass
@@ -171,6 +176,7 @@ class Worker(ChannelsWorker):
             self._rang(message)
 
     def _rang(self, message: dict[str, Any]) -> None:
+        self._schedules.wake()
         if message["type"] != "task.cancel":
             self._rung.set()
             self._may_have_news |= any(e.is_waiting for e in self.executions.values())
@@ -227,6 +233,7 @@ class Worker(ChannelsWorker):
     def _ended(self, run_id: UUID, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         self.executions.pop(run_id, None)
+        self._schedules.wake()  # it may have been a firing
         if not task.cancelled() and (error := task.exception()):
             # Nothing could be written: the lease will expire, and the run is taken up again.
             log.error("Run %s could not be concluded", run_id, exc_info=error)

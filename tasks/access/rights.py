@@ -21,6 +21,7 @@ Rights = dict[str, str]  # HTTP method -> the right that it needs
 
 NONE = ""  # it is enough to be known
 
+ADD_TASK = "tasks.add_task"
 VIEW_TASK, CHANGE_TASK = "tasks.view_task", "tasks.change_task"
 DECIDE = "tasks.change_permissionrequest"
 MAKE_RULES = "tasks.add_permissionrule"
@@ -69,6 +70,12 @@ RIGHTS: dict[str, Rights] = {
     "budgets": _list("ledger.budget"),
     "budget": _one("ledger.budget"),
     "usage": {"GET": "ledger.view_ledgerentry"},
+    # Whoever adds, changes or runs one needs ADD_TASK, too: it makes tasks.
+    "schedules": _list("tasks.schedule"),
+    "schedule": _one("tasks.schedule"),
+    "schedule-parse": {"POST": "tasks.view_schedule"},
+    "schedule-execute": {"POST": "tasks.change_schedule"},
+    "schedule-heartbeat-history": {"GET": "tasks.view_schedule"},
     "schema": {"GET": NONE},
 }
 

@@ -8,6 +8,7 @@ from tasks.admin import (
     permissions,
     records,
     rules,
+    schedules,
     tasks,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "permissions",
     "records",
     "rules",
+    "schedules",
     "tasks",
 ]

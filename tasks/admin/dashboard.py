@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from ledger.models import DailySpend, Period
 from tasks.admin import display
-from tasks.models import PermissionRequest, Status, Task
+from tasks.models import PermissionRequest, Schedule, Status, Task
 
 SHOWN = 8
 
@@ -24,7 +24,21 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= _requests()
     if may("ledger.view_ledgerentry"):
         context["spent"] = _spent()
+    if may("tasks.view_schedule"):
+        context["due_next"] = _due_next()
     return context
+
+
+def _due_next() -> list[dict[str, str]]:
+    planned = Schedule.objects.filter(next_fire_at__isnull=False)
+    return [
+        {
+            "link": display.link(schedule),
+            "interval": schedule.interval,
+            "due": display.ago(schedule.next_fire_at),
+        }
+        for schedule in planned.order_by("next_fire_at")[:SHOWN]
+    ]
 
 
 def _tasks() -> dict[str, Any]:

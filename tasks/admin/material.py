@@ -1,4 +1,4 @@
-"""What tasks belong to and are given: projects, workflows, schedules, documents."""
+"""What tasks belong to and are given: projects, workflows, documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from ledger.admin.long_lists import Admin
 from tasks.admin import display
 from tasks.admin.base import ProjectFilter
-from tasks.models import Document, Project, Schedule, Task, Workflow
+from tasks.models import Document, Project, Task, Workflow
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Document]
@@ -103,15 +103,6 @@ class WorkflowAdmin(HasTasksAdmin):
     task_column = "workflow"
     adds_when_empty = True
     empty_text = "A workflow groups tasks that are steps towards one thing."
-    list_display = ("name", "tasks", "created")
-
-
-@admin.register(Schedule)
-class ScheduleAdmin(HasTasksAdmin):
-    task_column = "schedule"
-    adds_when_empty = True
-    fields = ("name",)
-    empty_text = "A schedule names the plan by which tasks were created."
     list_display = ("name", "tasks", "created")
 
 

@@ -15,6 +15,7 @@ from unfold.widgets import (
 
 from ledger.pricing import dollars
 from tasks import catalog
+from tasks.admin.agent_choices import offer_agents
 from tasks.models import Status, Task
 from tasks.models.task import DEFAULT_MAX_TURNS
 
@@ -83,8 +84,7 @@ class TaskForm(BaseForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         task = self.instance
-        self._offer("assigned_agent", _runtimes(), task.assigned_agent)
-        self._offer("agent_profile", _profiles(), task.agent_profile)
+        offer_agents(self, task)
         if "max_budget_usd" not in self.fields:
             return
         default = dollars(Task(workflow_id=task.workflow_id).budget_microdollars)
@@ -95,14 +95,6 @@ class TaskForm(BaseForm):
         if task.max_budget_microdollars is not None:
             amount = dollars(task.max_budget_microdollars)
             self.initial["max_budget_usd"] = amount.replace(",", "")
-
-    def _offer(self, name: str, choices: list[tuple[str, str]], current: str) -> None:
-        field = self.fields.get(name)
-        if not isinstance(field, forms.ChoiceField):
-            return
-        if current and current not in dict(choices):
-            choices.append((current, f"{current} (not known here)"))
-        field.choices = choices
 
     def clean_max_budget_usd(self) -> Decimal | None:
         usd: Decimal | None = self.cleaned_data["max_budget_usd"]
@@ -128,25 +120,3 @@ class TaskForm(BaseForm):
         columns = {"max_budget_usd": "max_budget_microdollars"}
         edited = {columns.get(name, name) for name in self.changed_data}
         return edited - {"documents"}
-
-
-def _runtimes() -> list[tuple[str, str]]:
-    default = catalog.default_runtime()
-    name = f" ({default.title})" if default else ""
-    known = list(catalog.RUNTIMES.values())
-    if default and default not in known:
-        known.append(default)
-    return [("", f"The default one{name}")] + [
-        (
-            facts.name,
-            facts.title if facts.readiness().is_ready else f"{facts.title} (not ready)",
-        )
-        for facts in known
-    ]
-
-
-def _profiles() -> list[tuple[str, str]]:
-    known = sorted(catalog.profiles().values(), key=lambda profile: profile.name)
-    return [("", "Chosen by title and description")] + [
-        (profile.id, profile.name) for profile in known
-    ]

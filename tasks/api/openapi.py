@@ -65,6 +65,14 @@ OPERATIONS = {
     "PATCH /api/budgets/{budget_id}": "updateBudget",
     "DELETE /api/budgets/{budget_id}": "deleteBudget",
     "GET /api/usage": "getUsage",
+    "GET /api/schedules": "listSchedules",
+    "POST /api/schedules": "createSchedule",
+    "POST /api/schedules/parse": "parseInterval",
+    "GET /api/schedules/{schedule_id}": "getSchedule",
+    "PATCH /api/schedules/{schedule_id}": "updateSchedule",
+    "DELETE /api/schedules/{schedule_id}": "deleteSchedule",
+    "POST /api/schedules/{schedule_id}/execute": "executeSchedule",
+    "GET /api/schedules/{schedule_id}/heartbeat-history": "getHeartbeatHistory",
 }
 
 

@@ -18,6 +18,7 @@ TAGS = {
     "documents": "Files that tasks are given.",
     "profiles": "How an agent behaves.",
     "runtimes": "What agents run on.",
+    "schedules": "What starts tasks at certain times, and what came of each time.",
     "budgets": "Limits on what is spent.",
     "usage": "What was used, and what it cost.",
 }

@@ -79,6 +79,11 @@ def _read_time(cursor: str) -> Place:
     return _EPOCH + timedelta(microseconds=int(microseconds)), last_id
 
 
+def _read_time_and_uuid(cursor: str) -> Place:
+    created_at, last_id = _read_time(cursor)
+    return created_at, UUID(last_id)
+
+
 def _time_cursor(row: Any) -> str:
     return f"{(row.created_at - _EPOCH) // timedelta(microseconds=1)}.{row.pk}"
 
@@ -97,6 +102,7 @@ def _urgency_cursor(row: tuple[str, int, Any]) -> str:
 
 MOST_URGENT = Order(("priority", "-id"), _urgency_cursor, _read_urgency)
 NEWEST = Order(("-created_at", "-id"), _time_cursor, _read_time)
+NEWEST_UUID = Order(("-created_at", "-id"), _time_cursor, _read_time_and_uuid)
 BY_NAME = Order(("name", "id"), lambda row: f"{row.pk}/{row.name}", _read_name)
 
 

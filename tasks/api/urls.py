@@ -13,6 +13,7 @@ from tasks.api.views.notifications import (
 )
 from tasks.api.views.permission_rules import RuleViewSet
 from tasks.api.views.projects import ProjectViewSet
+from tasks.api.views.schedules import ScheduleViewSet
 from tasks.api.views.tasks import TaskViewSet
 
 
@@ -28,6 +29,7 @@ Actions = dict[str, Any]  # HTTP method -> method of the view set
 _LIST: Actions = {"get": "list", "post": "create"}
 _ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 TASK = "tasks/<id:task_id>"
+SCHEDULE = "schedules/<id:schedule_id>"
 
 urlpatterns = [
     path("tasks", TaskViewSet.as_view(_LIST), name="tasks"),
@@ -80,5 +82,22 @@ urlpatterns = [
     path("budgets", BudgetViewSet.as_view(_LIST), name="budgets"),
     path("budgets/<id:budget_id>", BudgetViewSet.as_view(_ONE), name="budget"),
     path("usage", UsageView.as_view(), name="usage"),
+    path("schedules", ScheduleViewSet.as_view(_LIST), name="schedules"),
+    path(
+        "schedules/parse",
+        ScheduleViewSet.as_view({"post": "parse"}),
+        name="schedule-parse",
+    ),
+    path(SCHEDULE, ScheduleViewSet.as_view(_ONE), name="schedule"),
+    path(
+        f"{SCHEDULE}/execute",
+        ScheduleViewSet.as_view({"post": "execute"}),
+        name="schedule-execute",
+    ),
+    path(
+        f"{SCHEDULE}/heartbeat-history",
+        ScheduleViewSet.as_view({"get": "heartbeat_history"}),
+        name="schedule-heartbeat-history",
+    ),
     path("runtimes", RuntimesView.as_view(), name="runtimes"),
 ]

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import models
 
 from tasks.management.output import Error, ExitCode, one_line
-from tasks.models import PermissionRequest, Project, Task
+from tasks.models import PermissionRequest, Project, Schedule, Task
 
 M = TypeVar("M", bound=models.Model)
 
@@ -16,16 +16,25 @@ MAX_CANDIDATES = 10
 WHERE = {
     "task": "`manage.py tasks` lists them",
     "permission request": "`manage.py tasks --waiting` lists those that wait",
+    "schedule": "`manage.py schedules` lists them",
     "project": "the admin and GET /api/projects list them",
 }
 
 
 def find_task(given: str) -> Task:
+    return _find_by_uuid(Task.objects.all(), "task", given)
+
+
+def find_schedule(given: str) -> Schedule:
+    return _find_by_uuid(Schedule.objects.all(), "schedule", given)
+
+
+def _find_by_uuid(rows: models.QuerySet[M], what: str, given: str) -> M:
     digits = given.replace("-", "").lower()
     if not re.fullmatch(f"[0-9a-f]{{{MIN_PREFIX},32}}", digits):
-        raise _not_found("task", given)
+        raise _not_found(what, given)
     first, last = (UUID(digits.ljust(32, filler)) for filler in "0f")
-    return _only(Task.objects.filter(pk__range=(first, last)), "task", given)
+    return _only(rows.filter(pk__range=(first, last)), what, given)
 
 
 def find_request(given: str) -> PermissionRequest:

@@ -12,10 +12,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from tasks import doorbell
+from tasks import pubsub
 from tasks.models import Document, Schedule
 from tasks.schedules import plan
-from tasks.schedules.exceptions import Conflict, NeverFires
+from tasks.schedules.exceptions import NeverFires, ScheduleConflict
 from tasks.schedules.firing import pause as pause_locked
 
 # Columns on which the next time depends.
@@ -39,7 +39,7 @@ def create(
     with transaction.atomic():
         schedule.save(force_insert=True)
         schedule.documents.set(documents)
-        transaction.on_commit(doorbell.ring_workers)
+        transaction.on_commit(pubsub.ring_workers)
     return schedule
 
 
@@ -53,7 +53,7 @@ def change(
 ) -> Schedule:
     """Write columns, attach documents, pause or resume: all of it or nothing.
 
-    Raises Schedule.DoesNotExist, Conflict (status) or NeverFires.
+    Raises Schedule.DoesNotExist, ScheduleConflict (status) or NeverFires.
     """
     with transaction.atomic():
         schedule = Schedule.objects.select_for_update(of=("self",)).get(pk=schedule_id)
@@ -68,17 +68,17 @@ def change(
         schedule.save()
         if documents is not None:
             schedule.documents.set(documents)
-        transaction.on_commit(doorbell.ring_workers)
+        transaction.on_commit(pubsub.ring_workers)
     return schedule
 
 
 def pause(schedule: Schedule, *, by: str) -> None:
-    """Stop firing until `resume()`; what runs goes on. Raises Conflict."""
+    """Stop firing until `resume()`; what runs goes on. Raises ScheduleConflict."""
     change(schedule.pk, {}, status=Schedule.Status.PAUSED, by=by)
 
 
 def resume(schedule: Schedule, *, by: str) -> None:
-    """Fire again from now on; what came due meanwhile is not made up for. Raises Conflict."""
+    """Fire again from now on; what came due meanwhile is not made up for. Raises ScheduleConflict."""
     change(schedule.pk, {}, status=Schedule.Status.ACTIVE, by=by)
 
 
@@ -98,13 +98,13 @@ def _is_active(schedule: Schedule) -> bool:
 
 def _pause(schedule: Schedule, by: str) -> None:
     if not _is_active(schedule):
-        raise Conflict("Can only pause an active schedule")
+        raise ScheduleConflict("Can only pause an active schedule")
     pause_locked(schedule, PAUSED_BY_HAND.format(by))
 
 
 def _resume(schedule: Schedule) -> None:
     if schedule.status != Schedule.Status.PAUSED:
-        raise Conflict("Can only resume a paused schedule")
+        raise ScheduleConflict("Can only resume a paused schedule")
     schedule.status, schedule.pause_reason = Schedule.Status.ACTIVE, ""
     schedule.failure_streak = 0
     _plan(schedule, timezone.now())

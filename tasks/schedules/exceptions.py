@@ -3,11 +3,11 @@
 from tasks.models import Firing
 
 
-class Conflict(Exception):
+class ScheduleConflict(Exception):
     """The schedule is not in a state for this. The message is for people."""
 
 
-class StillRunning(Conflict):
+class StillRunning(ScheduleConflict):
     def __init__(self, before: Firing) -> None:
         super().__init__(
             f"Firing {before} of this schedule is still running. Wait for its end, or use"

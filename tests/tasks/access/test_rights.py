@@ -15,6 +15,7 @@ from tests.factories import (
     PermissionRequestFactory,
     PermissionRuleFactory,
     ProjectFactory,
+    ScheduleFactory,
     SuperuserFactory,
     TaskFactory,
     UserFactory,
@@ -62,6 +63,14 @@ MATRIX = [
     ("budget", "PATCH", "ledger.change_budget", "Administrator"),
     ("budget", "DELETE", "ledger.delete_budget", "Administrator"),
     ("usage", "GET", "ledger.view_ledgerentry", "Viewer"),
+    ("schedules", "GET", "tasks.view_schedule", "Viewer"),
+    ("schedules", "POST", "tasks.add_schedule", "Operator"),
+    ("schedule", "GET", "tasks.view_schedule", "Viewer"),
+    ("schedule", "PATCH", "tasks.change_schedule", "Operator"),
+    ("schedule", "DELETE", "tasks.delete_schedule", "Operator"),
+    ("schedule-parse", "POST", "tasks.view_schedule", "Viewer"),
+    ("schedule-execute", "POST", "tasks.change_schedule", "Operator"),
+    ("schedule-heartbeat-history", "GET", "tasks.view_schedule", "Viewer"),
 ]
 # Who is known at all may read how the API is described.
 FREE = {("schema", "GET")}
@@ -230,6 +239,30 @@ def test_nothing_is_changed_without_the_right(login):
 
 
 # --- Rights beyond the route's own -------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_who_may_not_add_tasks_may_have_no_schedule_add_them(login):
+    schedule, document = ScheduleFactory(), DocumentFactory()
+    body = {"name": "x", "prompt": "x", "interval": "daily"}
+    rights = ["tasks.add_schedule", "tasks.change_schedule"]
+
+    def statuses(*more, **fields):
+        client = login(user_with(*rights, *more))
+        path = f"/api/schedules/{schedule.pk}"
+        return [
+            client.post("/api/schedules", {**body, **fields}).status_code,
+            client.patch(path, {"name": "y", **fields}).status_code,
+            client.post(f"{path}/execute?force=true").status_code,
+        ]
+
+    assert statuses() == [403, 403, 403]
+    assert not Task.objects.exists()
+    assert statuses("tasks.add_task") == [201, 200, 200]
+    given = {"documentIds": [document.pk]}
+    assert statuses("tasks.add_task", **given) == [403, 403, 200]
+    may_see = ("tasks.add_task", "tasks.view_document")
+    assert statuses(*may_see, **given) == [201, 200, 200]
 
 
 def answer_to(asked, behavior="allow", **more):

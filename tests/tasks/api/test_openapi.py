@@ -26,6 +26,8 @@ from tests.ledger.factories import (
     LedgerEntryFactory,
     UnknownUsageFactory,
 )
+from tests.tasks.schedules.due import HOUR, NOON, end, fire
+from tests.tasks.schedules.test_heartbeat import QUIET, due_heartbeat
 
 NOWHERE = "7f9c1c1e-3a52-4b0a-9d86-0d8d2f1f6f10"
 formats = FormatChecker(["uuid"])
@@ -67,7 +69,9 @@ def validator(description, schema):
 
 def responses_of(description, method, path):
     path = path.partition("?")[0]
-    for route, operations in description["paths"].items():
+    # What has no parameter goes before what has: /parse is no id.
+    routes = description["paths"].items()
+    for route, operations in sorted(routes, key=lambda item: "{" in item[0]):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
             return operations[method]["responses"]
     raise AssertionError(f"{path} is not described.")
@@ -288,6 +292,31 @@ def test_the_catalog_and_money(check):
     assert len(check("get", "/api/budgets")) == 2
     check("get", "/api/usage")
     check("delete", path)
+
+
+def test_schedules(check):
+    body = {"name": "x", "prompt": "x", "interval": "daily"}
+    schedule = check("post", "/api/schedules", body, status=201)
+    path = f"/api/schedules/{schedule['id']}"
+    check("post", "/api/schedules/parse", {"expression": "2h"})
+    check("post", "/api/schedules/parse", {"expression": "?"}, status=400)
+    check("post", f"{path}/execute")
+    check("post", f"{path}/execute", status=409)
+    check("get", path)
+    check("get", "/api/schedules")
+    check("get", "/api/schedules?limit=1")
+    check("patch", path, {"status": "paused"})
+    check("patch", path, {"status": "paused"}, status=409)
+    check("get", f"{path}/heartbeat-history", status=400)
+    check("delete", path)
+
+
+def test_heartbeats(check):
+    quiet = due_heartbeat()
+    end(fire(quiet), result=QUIET)
+    end(fire(quiet, NOON + HOUR), result="nothing to read")
+    check("get", f"/api/schedules/{quiet.pk}")
+    assert check("get", f"/api/schedules/{quiet.pk}/heartbeat-history")["history"]
 
 
 def test_errors(check, settings):

@@ -27,6 +27,11 @@ ROUTES = {
     "/api/budgets": {"GET", "POST"},
     "/api/budgets/1": {"GET", "PATCH", "DELETE"},
     "/api/usage": {"GET"},
+    "/api/schedules": {"GET", "POST"},
+    "/api/schedules/parse": {"POST"},
+    "/api/schedules/x": {"GET", "PATCH", "DELETE"},
+    "/api/schedules/x/execute": {"POST"},
+    "/api/schedules/x/heartbeat-history": {"GET"},
     "/api/schema": {"GET"},
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")
@@ -52,6 +57,7 @@ def text_error(answer):
         "runtimes",
         "budgets",
         "usage",
+        "schedules",
         "schema",
     ],
 )
@@ -135,6 +141,9 @@ WEIRD_IDS = [
         *[(method, "/api/documents/{}") for method in ("GET", "DELETE")],
         ("GET", "/api/documents/{}/content"),
         ("GET", "/api/notifications/{}"),
+        *[(method, "/api/schedules/{}") for method in ("GET", "PATCH", "DELETE")],
+        ("POST", "/api/schedules/{}/execute"),
+        ("GET", "/api/schedules/{}/heartbeat-history"),
         ("GET", "/api/profiles/{}"),
     ],
 )

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from tasks.models import Schedule, Task
 from tasks.schedules import changes
-from tasks.schedules.exceptions import Conflict, NeverFires
+from tasks.schedules.exceptions import NeverFires, ScheduleConflict
 from tests.factories import DocumentFactory, ScheduleFactory
 from tests.tasks.schedules.due import HOUR, NOON, due_schedule, fire
 
@@ -110,7 +110,7 @@ def test_only_active_ones_are_paused_and_only_paused_ones_resumed(
     status, verb, message
 ):
     schedule = ScheduleFactory(status=status)
-    with pytest.raises(Conflict, match=message):
+    with pytest.raises(ScheduleConflict, match=message):
         verb(schedule, by="ada")
 
 

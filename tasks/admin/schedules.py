@@ -1,0 +1,220 @@
+"""Schedules: when they fire next, what came of each firing; to be paused and run now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from ledger.budgets import BudgetExceeded
+from tasks.access import rights
+from tasks.admin import display
+from tasks.admin.material import HasTasksAdmin
+from tasks.admin.schedule_form import ScheduleForm
+from tasks.api.schedule_representation import next_times
+from tasks.exceptions import Refused
+from tasks.models import Firing, Schedule, Worker
+from tasks.schedules import changes
+from tasks.schedules.clock import describe, zone_names
+from tasks.schedules.exceptions import NeverFires, ScheduleConflict
+from tasks.schedules.firing import fire_now
+
+SHOWN_FIRINGS = 50
+
+
+@dataclass(frozen=True)
+class FiringRow:
+    number: str
+    due: str
+    status: SafeString
+    task: str
+    outcome: SafeString | str
+    reason: SafeString
+
+    @classmethod
+    def of(cls, firing: Firing) -> "FiringRow":
+        return cls(
+            number=str(firing.number or display.EMPTY),
+            due=display.ago(firing.scheduled_for),
+            status=display.state(firing.status, firing.get_status_display()),
+            task=display.link(firing.task),
+            outcome=display.state(firing.outcome) if firing.outcome else display.EMPTY,
+            reason=display.visible(
+                firing.reason or ("Run now" if firing.is_manual else "")
+            ),
+        )
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(HasTasksAdmin):
+    form = ScheduleForm
+    task_column = "schedule"
+    adds_when_empty = True
+    empty_text = (
+        "A schedule starts a task at certain times. Add one here, or over the REST API"
+        " with POST /api/schedules."
+    )
+    list_display = ("name", "state", "interval", "next_time", "last_time", "tasks")
+    list_filter = ("status", "type")
+    sortable_by: ClassVar[Any] = ("name",)
+    autocomplete_fields = ("project", "documents")
+    change_form_outer_before_template: Any = "tasks/schedule_before.html"
+    fieldsets = (
+        (None, {"fields": ("name", "type", "prompt", "points", "project")}),
+        ("When", {"fields": ("interval", "timezone", "overlap", "catchup")}),
+        (
+            "Limits",
+            {
+                "classes": ["collapse"],
+                "fields": (
+                    *("recurs", "max_firings", "expires_at", "budget_usd"),
+                    *("active_hours_start", "active_hours_end", "active_timezone"),
+                ),
+            },
+        ),
+        (
+            "Agent",
+            {
+                "classes": ["collapse"],
+                "fields": ("assigned_agent", "agent_profile", "documents"),
+            },
+        ),
+    )
+
+    # --- The list -------------------------------------------------------------------
+
+    @admin.display(description="Status")
+    def state(self, schedule: Schedule) -> str:
+        return display.state(schedule.status, schedule.get_status_display())
+
+    @admin.display(description="Next")
+    def next_time(self, schedule: Schedule) -> str:
+        return display.ago(schedule.next_fire_at)
+
+    @admin.display(description="Last")
+    def last_time(self, schedule: Schedule) -> str:
+        return display.ago(schedule.last_fired_at)
+
+    # --- One schedule ----------------------------------------------------------------
+
+    @admin.display(description="Checklist")
+    def points(self, schedule: Schedule) -> str:
+        """Show the checklist to who may not edit it."""
+        return "; ".join(item["instruction"] for item in schedule.checklist)
+
+    @admin.display(description="Budget a day (USD)")
+    def budget_usd(self, schedule: Schedule) -> str:
+        budget = schedule.heartbeat_budget_microdollars
+        return display.EMPTY if budget is None else display.money(budget)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let nobody give an agent what they may not see themselves."""
+        may_see = rights.may(request.user, rights.VIEW_DOCUMENTS)
+        return () if may_see else ("documents",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and _may_start(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_start(request)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if schedule := kwargs.get("obj"):
+            context |= _sections(schedule)
+            context["may_change"] = self.has_change_permission(request, schedule)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        if not change:
+            obj.created_by = request.user.get_username()
+            changes.create(obj)
+        elif columns := form.changed_columns():
+            values = {name: getattr(obj, name) for name in columns}
+            changes.change(obj.pk, values, by=request.user.get_username())
+
+    def delete_model(self, request: HttpRequest, obj: Schedule) -> None:
+        changes.remove(obj.pk)
+
+    def delete_queryset(
+        self, request: HttpRequest, queryset: QuerySet[Schedule]
+    ) -> None:
+        for schedule in queryset:
+            changes.remove(schedule.pk)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name the schedules alone: their firings go with them, their tasks stay."""
+        schedules = list(objs)
+        return (
+            [str(schedule) for schedule in schedules],
+            {"schedules": len(schedules)},
+            set(),
+            [],
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.do_view))
+        do = path("<uuid:schedule_id>/do/<str:name>/", view, name="tasks_schedule_do")
+        return [do, *super().get_urls()]
+
+    def do_view(
+        self, request: HttpRequest, schedule_id: UUID, name: str
+    ) -> HttpResponse:
+        schedule = Schedule.objects.filter(pk=schedule_id).first()
+        if schedule is None or name not in VERBS:
+            raise Http404
+        if not self.has_change_permission(request, schedule):
+            raise PermissionDenied
+        verb, done = VERBS[name]
+        try:
+            verb(schedule, by=request.user.get_username())
+        except Refused as error:
+            self.message_user(request, error.in_admin(), messages.ERROR)
+        except (BudgetExceeded, ScheduleConflict, NeverFires) as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.message_user(request, f"{done}: {schedule}.", messages.SUCCESS)
+            if name == "run_now" and (absence := Worker.objects.absence()):
+                self.message_user(request, absence, messages.WARNING)
+        return HttpResponseRedirect(display.page_of(schedule))
+
+
+VERBS: dict[str, tuple[Any, str]] = {
+    "run_now": (fire_now, "Started"),
+    "pause": (changes.pause, "Paused"),
+    "resume": (changes.resume, "Resumed"),
+}
+
+
+def _may_start(request: HttpRequest) -> bool:
+    return rights.may(request.user, rights.ADD_TASK)
+
+
+def _sections(schedule: Schedule) -> dict[str, Any]:
+    firings = schedule.firings.select_related("task")[:SHOWN_FIRINGS]
+    cron = schedule.cron_expression
+    return {
+        "schedule": schedule,
+        "status": display.state(schedule.status, schedule.get_status_display()),
+        "words": describe(cron) if cron else "",
+        "next_times": [in_words(moment, schedule) for moment in next_times(schedule)],
+        "firings": [FiringRow.of(firing) for firing in firings],
+        "last": display.ago(schedule.last_fired_at),
+    }
+
+
+def in_words(moment: datetime, schedule: Schedule) -> str:
+    """Say a time by the clock of the schedule's zone: Monday 30 November 2026, 09:00 CET."""
+    zone = schedule.timezone if schedule.timezone in zone_names() else "UTC"
+    return f"{moment.astimezone(ZoneInfo(zone)):%A %-d %B %Y, %H:%M %Z}"
