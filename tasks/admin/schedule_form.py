@@ -65,6 +65,7 @@ class ScheduleForm(BaseForm):
             *("recurs", "max_firings", "expires_at"),
             *("active_hours_start", "active_hours_end", "active_timezone"),
         )
+        labels = {"timezone": "Time zone", "catchup": "After downtime"}
         widgets = {"prompt": UnfoldAdminTextareaWidget({"rows": 5})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -5,6 +5,7 @@ itself and the schedule's next time are there together or not at all. So a worke
 killed at any instant, and of several workers one fires.
 """
 
+import logging
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -19,6 +20,8 @@ from tasks.models.schedule import MAX_FAILURES
 from tasks.schedules import clock, heartbeat, plan
 from tasks.schedules.exceptions import StillRunning
 from tasks.schedules.starting import Refusal, start
+
+log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=60)  # later than this, no worker ran
 MOST_AT_ONCE = 20
@@ -208,6 +211,7 @@ def _count_failure(schedule: Schedule, firing: Firing) -> None:
         is_active = schedule.status == Schedule.Status.ACTIVE
         if is_active and schedule.failure_streak >= MAX_FAILURES:
             pause(schedule, f"{MAX_FAILURES} firings in a row failed.")
+            log.warning("Schedule %s: %s", schedule.pk, schedule.pause_reason)
 
 
 def pause(schedule: Schedule, reason: str) -> None:

@@ -64,6 +64,18 @@ async def test_a_queued_firing_starts_when_the_one_before_has_ended(no_looks):
     assert second.created_at < first.ended_at  # it waited meanwhile
 
 
+async def test_a_heartbeat_that_takes_long_keeps_no_other_schedule_waiting(no_looks):
+    checklist = [{"id": "1", "instruction": "x", "priority": "low"}]
+    slow, quick = timezone.now(), timezone.now() + timedelta(seconds=1)
+    await sync_to_async(due_schedule)(
+        at=slow, type="heartbeat", checklist=checklist, prompt="sleep: 600"
+    )
+    other = await sync_to_async(due_schedule)(at=quick)
+    async with working():
+        done = Firing.objects.filter(schedule=other, outcome="completed")
+        await until(done.exists)
+
+
 async def test_three_failures_pause_it():
     schedule = await sync_to_async(due_schedule)(
         at=timezone.now(), prompt="fail: no luck"

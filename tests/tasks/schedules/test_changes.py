@@ -70,6 +70,15 @@ def test_active_hours_are_those_of_their_zone():
     assert schedule.next_fire_at == datetime(2026, 6, 1, 23, tzinfo=UTC)
 
 
+def test_the_next_active_hour_after_the_last_one_of_a_month_is_in_the_next():
+    schedule = made(
+        now=datetime(2026, 8, 31, 23, 30, tzinfo=UTC),
+        active_hours_start=9,
+        active_hours_end=12,
+    )
+    assert schedule.next_fire_at == datetime(2026, 9, 1, 9, tzinfo=UTC)
+
+
 def test_a_paused_schedule_has_no_next_time_and_resumes_from_now():
     schedule = due_schedule(failure_streak=2)
     changes.pause(schedule, by="ada")
