@@ -70,5 +70,13 @@ class AlreadyAnswered(Exception):
     """Somebody else was first, or the agent no longer waits."""
 
 
+class Conflict(Exception):
+    """The thing is not in a state for this: a 409. `status` is the one that it is in."""
+
+    def __init__(self, message: str, *, status: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class LeaseLost(Exception):
     """The run is no longer this worker's: it must stop and write nothing more."""

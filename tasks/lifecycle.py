@@ -31,6 +31,7 @@ from tasks.models.run import insert as insert_run
 from tasks.models.run import next_attempt
 from tasks.models.session import insert as insert_session
 from tasks.models.task import FINAL
+from tasks.models.workflow import mark_due
 
 # Entries that are removed together with their task, which keeps others from writing.
 SHORT_LOG = 1_000
@@ -43,10 +44,11 @@ def start_run(task: Task, *, by: str) -> Run:
     """
     if task.status != Status.QUEUED:
         raise _not_queued(task)
-    runtime, profile = _choose(task)
+    runtime, profile = choose(task)
     with transaction.atomic():
         run_id = new_id()
         task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
+        mark_due(task.workflow_run)
         session = Session(task=task, runtime=runtime)
         insert_session(session)
         return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
@@ -97,7 +99,7 @@ def resume(task: Task, *, by: str) -> Run:
     Raises NotResumable, Refused (runtime or profile) or BudgetExceeded.
     """
     session = _session_to_resume(task)
-    _, profile = _choose(task, runtime=session.runtime)
+    _, profile = choose(task, runtime=session.runtime)
     with transaction.atomic():
         run_id = new_id()
         resumable = Task.objects.filter(
@@ -112,6 +114,7 @@ def resume(task: Task, *, by: str) -> Run:
         task.refresh_from_db()
         if not moved:
             raise NotResumable("Somebody else resumed the task first.")
+        mark_due(task.workflow_run)
         return _queue_run(
             task, session, run_id=run_id, profile=profile, by=by, is_resume=True
         )
@@ -149,8 +152,8 @@ def _session_to_resume(task: Task) -> Session:
     return session
 
 
-def _choose(task: Task, *, runtime: str = "") -> tuple[str, str]:
-    """Return the runtime and the profile to run with, or raise Refused."""
+def choose(task: Task, *, runtime: str = "") -> tuple[str, str]:
+    """Return the runtime and the profile to run `task` with now, or raise Refused."""
     wanted = runtime or task.assigned_agent
     facts = catalog.runtime(wanted) if wanted else catalog.default_runtime()
     if facts is None:
@@ -205,6 +208,7 @@ def _queue_run(
         priority=task.priority,
         is_resume=is_resume,
         started_by=by,
+        workflow_run=task.workflow_run,
     )
     insert_run(run)
     verb = "Resume" if is_resume else "Execution"
@@ -235,6 +239,7 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
     """
     with transaction.atomic():
         task.move(status, **changes)  # which takes the row
+        mark_due(task.workflow_run)
         live_run = (
             Run.objects.filter(pk=task.live_run).first() if task.live_run else None
         )
@@ -271,6 +276,7 @@ def cancel(task: Task, *, by: str) -> None:
             transaction.on_commit(lambda: pubsub.ring_workers(cancelled=run.pk))
             return
         task.move(Status.CANCELLED, live_run=None)
+        mark_due(task.workflow_run)
         if run:
             _stop_counting(task, run)
         _log_status(task, f"Cancelled by {by}.", run, status=Status.CANCELLED)
@@ -285,6 +291,7 @@ def delete(task: Task) -> None:
     """
     with transaction.atomic():
         locked = Task.objects.select_for_update().get(pk=task.pk)
+        mark_due(locked.workflow_run)
         run = (
             Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
         )

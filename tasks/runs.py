@@ -28,6 +28,7 @@ from tasks.models import (
 from tasks.models.ids import new_id
 from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, SUSPICIOUS_LOSSES
 from tasks.models.task import change
+from tasks.models.workflow import mark_due
 
 STOPPING = "The worker is stopping; another one goes on."
 # Nobody sees a worker die: all that there is to see is that it no longer renews its leases.
@@ -59,6 +60,7 @@ def finish(run: Run, outcome: Outcome) -> None:
             **changes,
         ):
             raise LeaseLost(f"Run {run.pk} is no longer live.")
+        mark_due(run.workflow_run)
         run.close(
             Run.Status(outcome.status), error=outcome.error, traceback=outcome.traceback
         )
@@ -240,6 +242,7 @@ def _succeed(
         priority=run.priority,
         is_resume=run.is_resume,
         started_by=run.started_by,
+        workflow_run=run.workflow_run,
         losses=run.losses + 1 if status == Run.Status.LOST else 0,
         not_before=not_before,
     )

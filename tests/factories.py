@@ -1,5 +1,6 @@
 """Rows of tasks: `TaskFactory()`, `RunFactory(status="running")`, `LogEntryFactory(task=task)`."""
 
+import json
 from datetime import timedelta
 
 import factory
@@ -59,10 +60,20 @@ class ProjectFactory(DjangoModelFactory):
 
 
 class WorkflowFactory(DjangoModelFactory):
+    """A draft; `steps=[...]` are those of its definition, a sequence if `pattern` is not given."""
+
     class Meta:
         model = Workflow
 
+    class Params:
+        pattern = "sequence"
+        steps = [{"id": "a", "name": "A", "prompt": "finish: a"}]
+        more = {}
+
     name = factory.Sequence("Workflow {}".format)
+    definition = factory.LazyAttribute(
+        lambda own: json.dumps({"pattern": own.pattern, "steps": own.steps, **own.more})
+    )
 
 
 class ScheduleFactory(DjangoModelFactory):

@@ -20,8 +20,12 @@ from tasks.exceptions import LeaseLost
 from tasks.models import Document, PermissionRequest, Run
 from tasks.models.session import checkpoint_of
 from tasks.models.task import DEFAULT_MAX_TURNS, fetch
+from tasks.workflows.results import results_for
 
 DOCUMENTS = "documents"  # the folder in the workspace
+RESULTS = (
+    "results"  # that of what the steps before it have said, for a step of a workflow
+)
 
 
 _attached = PreparedObjects(
@@ -47,6 +51,8 @@ def prepare(run: Run) -> Job:
         raise RuntimeFailed(f"The profile {run.profile} is gone; assign another one.")
     workspace = workspace_of(task.pk)
     documents = _lay_out(_attached.all(task_id=task.pk), workspace)
+    if task.workflow_run:
+        documents += _lay_out_results(task.pk, workspace)
     kept = checkpoint_of(run.session_id)
     assignment = Assignment(
         task_id=task.pk,
@@ -78,18 +84,32 @@ def _lay_out(documents: list[Document], workspace: Path) -> list[AttachedDocumen
     return attached
 
 
+def _lay_out_results(task_id: UUID, workspace: Path) -> list[AttachedDocument]:
+    """Give a step of a workflow what the steps before it have said, each as a file."""
+    names: list[str] = []
+    attached = []
+    for result in results_for(task_id):
+        names.append(safe_name(f"{result.name}.md", taken=names))
+        content = result.text.encode()
+        _write(workspace / RESULTS, names[-1], content, workspace)
+        attached.append(
+            AttachedDocument(
+                id=result.step_id,
+                name=f"Result of {result.name}",
+                path=f"/{RESULTS}/{names[-1]}",
+                media_type="text/markdown",
+                text=result.text,
+                size=len(content),
+            )
+        )
+    return attached
+
+
 def _copy(document: Document, workspace: Path, name: str) -> AttachedDocument:
     """Give the agent a copy, unless it has one: what it made of that stays in a resume."""
-    folder = workspace / DOCUMENTS
     with document.file.open("rb") as file:
         content: bytes = file.read()
-    target = folder / name
-    # An agent may have put a link in the way; then it works with what it made.
-    if not folder.is_symlink() and not target.exists() and not target.is_symlink():
-        folder.mkdir(exist_ok=True)
-        target.write_bytes(content)
-        agent_user.share_path(folder, workspace)
-        agent_user.share_path(target, workspace)
+    _write(workspace / DOCUMENTS, name, content, workspace)
     return AttachedDocument(
         id=document.pk,
         name=document.name,
@@ -98,3 +118,13 @@ def _copy(document: Document, workspace: Path, name: str) -> AttachedDocument:
         text=extract_text(content, document.media_type, document.name),
         size=document.size,
     )
+
+
+def _write(folder: Path, name: str, content: bytes, workspace: Path) -> None:
+    target = folder / name
+    # An agent may have put a link in the way; then it works with what it made.
+    if not folder.is_symlink() and not target.exists() and not target.is_symlink():
+        folder.mkdir(exist_ok=True)
+        target.write_bytes(content)
+        agent_user.share_path(folder, workspace)
+        agent_user.share_path(target, workspace)

@@ -27,6 +27,7 @@ from agents.worker.presence import Presence
 from agents.worker.run_updates import news_of
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
+from agents.worker.workflows import SHORTEST_REST_SECONDS, WorkflowSweep
 from agents.workspaces import sandbox
 from tasks import catalog, pubsub
 from tasks.models import Run
@@ -70,6 +71,7 @@ class Worker(ChannelsWorker):
         self._chores = Chores()
         self._schedules = ScheduleSweep()
         self._suspects = Suspects()
+        self._workflows = WorkflowSweep()
         self._presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
         )
@@ -111,6 +113,11 @@ class Worker(ChannelsWorker):
             "remove what deleted tasks left",
             leftovers.remove_due,
             every_seconds=CLEANING_SECONDS,
+        )
+        self._chores.repeat(
+            "advance workflows",
+            self._workflows.advance,
+            every_seconds=SHORTEST_REST_SECONDS,
         )
         self._chores.start(warm_up())
 
@@ -179,6 +186,7 @@ class Worker(ChannelsWorker):
         self._schedules.wake()
         if message["type"] != "task.cancel":
             self._rung.set()
+            self._workflows.wake()
             self._may_have_news |= any(e.is_waiting for e in self.executions.values())
         elif UUID(message["run_id"]) in self.executions:
             self.wake()

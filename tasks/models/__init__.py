@@ -2,7 +2,6 @@ from tasks.models.document import Document
 from tasks.models.failed_login import FailedLogins
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
-from tasks.models.origin import Workflow
 from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import Project
 from tasks.models.run import Run
@@ -11,6 +10,7 @@ from tasks.models.session import Session, SessionItem
 from tasks.models.task import MAX_RESUME_COUNT, Status, Task
 from tasks.models.token import ApiToken
 from tasks.models.worker import Worker
+from tasks.models.workflow import StepRun, Workflow, WorkflowDocument, WorkflowRun
 
 __all__ = [
     "MAX_RESUME_COUNT",
@@ -30,7 +30,10 @@ __all__ = [
     "Session",
     "SessionItem",
     "Status",
+    "StepRun",
     "Task",
     "Worker",
     "Workflow",
+    "WorkflowDocument",
+    "WorkflowRun",
 ]

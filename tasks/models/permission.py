@@ -15,6 +15,7 @@ from tasks.exceptions import AlreadyAnswered
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.task import Task
+from tasks.models.workflow import mark_due
 from tasks.rules import patterns
 
 JSON = dict[str, Any]
@@ -179,9 +180,12 @@ class PermissionRequest(models.Model):
         related_name="permission_requests",
         db_index=False,
     )
-    run = models.ForeignKey("tasks.Run", on_delete=models.CASCADE, related_name="+")
+    # Without either, it asks before a step of a workflow, whose task waits for it as planned.
+    run = models.ForeignKey(
+        "tasks.Run", null=True, on_delete=models.CASCADE, related_name="+"
+    )
     session = models.ForeignKey(
-        "tasks.Session", on_delete=models.CASCADE, related_name="+"
+        "tasks.Session", null=True, on_delete=models.CASCADE, related_name="+"
     )
     call_id = models.CharField(max_length=200)
     tool_name = models.CharField(max_length=200)
@@ -229,6 +233,11 @@ class PermissionRequest(models.Model):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it asks before a step of a workflow, and no agent asks."""
+        return self.run_id is None
+
     def is_of_call(self, call_id: str) -> bool:
         again = f"{call_id[:LONGEST_CALL_ID]}{AGAIN}"
         return self.call_id == call_id or self.call_id.startswith(again)
@@ -237,7 +246,7 @@ class PermissionRequest(models.Model):
         """Decide, or raise AlreadyAnswered: the UPDATE lets the first one win."""
         with transaction.atomic():
             # The task's row first, as everywhere: else an answer and an end deadlock.
-            Task.objects.select_for_update().get(pk=self.task_id)
+            task = Task.objects.select_for_update().get(pk=self.task_id)
             decided = (
                 PermissionRequest.objects.pending()
                 .filter(pk=self.pk)
@@ -254,6 +263,8 @@ class PermissionRequest(models.Model):
             self.refresh_from_db()
             if not decided:
                 raise AlreadyAnswered(self._why_not())
+            if self.is_checkpoint:
+                mark_due(task.workflow_run)
             if answer.is_allowed and answer.always_allow:
                 self._save_rule(answer.always_allow, by=answer.by)
             self._log(answer)

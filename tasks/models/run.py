@@ -126,6 +126,8 @@ class Run(models.Model):
     is_resume = models.BooleanField(default=False)
     started_by = models.CharField(max_length=150, blank=True)
     priority = models.PositiveSmallIntegerField(default=2)
+    # The task's, so that who ends a run need not look it up.
+    workflow_run = models.UUIDField(null=True, blank=True, editable=False)
 
     worker = models.CharField(max_length=100, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)

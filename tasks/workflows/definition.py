@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
-from tasks.workflows.json_reader import JSONReader
+from tasks.workflows.json_reader import JSONReader, is_number
 
 MAX_STEPS = 100
 MAX_PROMPT = 20_000
@@ -20,6 +20,7 @@ MAX_BUDGET_USD = 10_000
 MAX_NAME = 170
 DEFAULT_SIGNAL = "LOOP_COMPLETE"
 DEFAULT_WORKERS_AT_ONCE = 2
+DEFAULT_PRIORITY = 1
 
 
 class Pattern(StrEnum):
@@ -78,6 +79,7 @@ class Definition:
     loop: Loop | None = None
     workers_at_once: int | None = None
     source_task_id: str = ""
+    priority: int = DEFAULT_PRIORITY  # of its tasks
 
     def step(self, step_id: str) -> Step | None:
         return next((step for step in self.steps if step.id == step_id), None)
@@ -106,6 +108,7 @@ def parse(given: object) -> Definition:
         if pattern is Pattern.SWARM
         else None,
         source_task_id=reader.text("sourceTaskId", default="", longest=100, shortest=0),
+        priority=_priority(reader),
     )
     problems += _problems_of_steps(definition)
     if problems:
@@ -113,10 +116,15 @@ def parse(given: object) -> Definition:
     return definition
 
 
+def _priority(reader: JSONReader) -> int:
+    given = reader.number("priority", low=0, high=3, is_whole=True)
+    return DEFAULT_PRIORITY if given is None else int(given)
+
+
 def _decoded(given: object) -> dict[str, Any]:
     if isinstance(given, str):
         try:
-            given = json.loads(given)
+            given = json.loads(given, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise InvalidDefinition(
                 [f"The definition is not valid JSON: {error}"]
@@ -124,6 +132,10 @@ def _decoded(given: object) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InvalidDefinition(["The definition must be a JSON object"])
     return given
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _step(reader: JSONReader) -> Step:
@@ -192,18 +204,17 @@ def _loop(reader: JSONReader) -> Loop | None:
         reader.refuse("", message)
         return None
     items = config.texts("items", most=MAX_ITERATIONS, longest=2_000)
-    given = config.data.get("maxIterations", len(items) or None)
-    if not isinstance(given, int | float) or given < 1 or given % 1:
+    given: Any = config.data.get("maxIterations", len(items) or None)
+    if not is_number(given) or given < 1 or given % 1:
         reader.refuse("", message)
         return None
     if given > MAX_ITERATIONS:
         config.refuse("maxIterations", f"Number must be at most {MAX_ITERATIONS:,}")
     time_budget = config.number("timeBudgetMs", low=1, high=30 * 86_400_000)
-    signals = config.texts("completionSignals", most=20)
     return Loop(
         int(given),
         timedelta(milliseconds=time_budget) if time_budget else None,
-        signals or (DEFAULT_SIGNAL,),
+        config.texts("completionSignals", most=20) or (DEFAULT_SIGNAL,),
         items,
         config.text("itemVariable", default="item", longest=50),
     )
@@ -228,10 +239,10 @@ def _with_agent_of_loop(reader: JSONReader, step: Step) -> Step:
 
 def _workers_at_once(reader: JSONReader, workers: int) -> int | None:
     config = reader.object("swarmConfig")
-    given = config.data.get("workerConcurrencyLimit") if config else None
+    given: Any = config.data.get("workerConcurrencyLimit") if config else None
     if given is None:
         return min(DEFAULT_WORKERS_AT_ONCE, max(workers, 1))
-    if not isinstance(given, int | float) or not 1 <= given <= workers or given % 1:
+    if not is_number(given) or not 1 <= given <= workers or given % 1:
         reader.refuse(
             "", f"Swarm worker concurrency limit must be between 1 and {workers}"
         )

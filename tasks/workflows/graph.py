@@ -1,6 +1,6 @@
 """The six patterns as one graph: what each step waits for, and whose results it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.workflows.definition import Definition, InvalidDefinition, Pattern, Step
@@ -28,7 +28,19 @@ def graph_of(definition: Definition) -> Graph:
         raise InvalidDefinition(
             [f"steps.{numbers[circle[0]]}.dependsOn: Steps wait for each other: {path}"]
         )
-    return nodes
+    return {
+        step_id: Node(node.step, node.waits_for, tuple(_read_through(nodes, node)))
+        for step_id, node in nodes.items()
+    }
+
+
+def _read_through(nodes: Graph, node: Node) -> Iterator[str]:
+    """Yield whose results a step reads: before one that only waits, those that it waits for."""
+    for name in node.reads:
+        if name in nodes and nodes[name].step.delay:
+            yield from _read_through(nodes, nodes[name])
+        else:
+            yield name
 
 
 def _node(definition: Definition, number: int) -> Node:

@@ -119,6 +119,10 @@ class JSONReader:
         return False
 
 
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def is_storable(text: str) -> bool:
     """Tell whether PostgreSQL can store `text` and UTF-8 carry it."""
     try:

@@ -227,6 +227,15 @@ def test_each_executor_reads_the_plan_and_not_the_others():
     assert waits(given) == {"plan": (), "a": ("plan",), "b": ("a",)}
 
 
+def test_what_comes_after_a_delay_reads_what_was_before_it():
+    given = sequence(
+        step("a"), {"id": "w", "name": "W", "delayDuration": "1h"}, step("b")
+    )
+
+    assert reads(given)["b"] == ("a",)
+    assert waits(given)["b"] == ("w",)
+
+
 def test_of_a_swarm_the_refinery_waits_for_all_workers():
     given = {"pattern": "swarm", "steps": [step(name) for name in "mabr"]}
 

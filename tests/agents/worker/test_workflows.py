@@ -1,0 +1,108 @@
+"""Workflows on a worker in this process: their agents are scripts of the echo runtime."""
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from agents.worker.assignments import workspace_of
+from tasks.models import PermissionRequest, Status, StepRun, Task, WorkflowRun
+from tasks.models.permission import Answer
+from tasks.workflows import control
+from tasks.workflows.start import start
+from tests.agents.worker.test_loop import until, working
+from tests.factories import WorkflowFactory
+from tests.tasks.workflows.running import step, task_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@sync_to_async
+def begin(*steps, pattern="sequence", more=None):
+    workflow = WorkflowFactory(steps=list(steps), pattern=pattern, more=more or {})
+    return start(workflow, by="a test")
+
+
+async def ended(run, status=WorkflowRun.Status.COMPLETED):
+    await until(lambda: not WorkflowRun.objects.get(pk=run.pk).is_live)
+    await run.arefresh_from_db()
+    assert run.status == status, run.reason
+    return run
+
+
+async def test_steps_run_one_after_another_and_hear_of_each_other():
+    async with working():
+        run = await begin(
+            step("a", prompt="finish: finish: from a"),
+            step("b", prompt="say: goes on"),
+        )
+        await ended(run)
+    task = await sync_to_async(task_of)(run, "b")
+    # Its script had no end of its own: the result of the step before it stood in its prompt.
+    assert task.result == "from a"
+    file = workspace_of(task.pk) / "results" / "A.md"
+    assert file.read_text() == "finish: from a"
+
+
+async def test_branches_run_side_by_side_and_their_synthesis_last():
+    async with working():
+        run = await begin(
+            step("a"), step("b"), step("c", dependsOn=["a", "b"]), pattern="parallel"
+        )
+        await ended(run)
+    rows = await sync_to_async(lambda: list(StepRun.objects.order_by("finished_at")))()
+    assert rows[-1].step_id == "c"
+    assert all(row.finished_at <= rows[-1].started_at for row in rows[:-1])
+
+
+async def test_a_failed_agent_fails_its_step_and_says_why():
+    async with working():
+        run = await begin(step("a", prompt="fail: no paper"), step("b"))
+        await ended(run, WorkflowRun.Status.FAILED)
+    assert (await StepRun.objects.aget()).error == "no paper"
+
+
+async def test_an_approval_is_waited_for_and_heard():
+    async with working():
+        run = await begin(step("a"), step("b", requiresApproval=True))
+        asked = await until(PermissionRequest.objects.pending().first)
+        await sync_to_async(asked.answer)(Answer(is_allowed=True, by="anna"))
+        await ended(run)
+    assert await Task.objects.filter(status=Status.COMPLETED).acount() == 2
+
+
+async def test_a_stopped_one_ends_what_its_agents_do():
+    async with working():
+        run = await begin(step("a", prompt="sleep: 600"))
+        await until(Task.objects.filter(runs__status="running").exists)
+        workflow = await sync_to_async(
+            lambda: WorkflowRun.objects.get(pk=run.pk).workflow
+        )()
+        await sync_to_async(control.stop)(workflow, by="anna")
+        await until(Task.objects.filter(status=Status.CANCELLED).exists)
+        await ended(run, WorkflowRun.Status.STOPPED)
+
+
+async def test_a_loop_ends_by_what_its_agent_says():
+    async with working():
+        run = await begin(
+            step("a", prompt="finish: done, LOOP_COMPLETE"),
+            pattern="loop",
+            more={"loopConfig": {"maxIterations": 9}},
+        )
+        await ended(run)
+    assert run.stop_reason == "agent_signaled"
+    assert await StepRun.objects.acount() == 1
+
+
+async def test_a_hundred_workflows_of_ten_steps_all_complete():
+    async with working():
+        steps = [step(f"s{number}") for number in range(10)]
+        for _ in range(100):
+            await begin(*steps)
+        await until(
+            lambda: not WorkflowRun.objects.live().exists(),
+            seconds=280,
+        )
+    runs = WorkflowRun.objects
+    assert await runs.filter(status="completed").acount() == 100
+    assert await StepRun.objects.filter(status="completed").acount() == 1_000
+    assert await Task.objects.acount() == 1_000
