@@ -23,6 +23,7 @@ NONE = ""  # it is enough to be known
 
 ADD_TASK = "tasks.add_task"
 VIEW_TASK, CHANGE_TASK = "tasks.view_task", "tasks.change_task"
+VIEW_WORKFLOW, CHANGE_WORKFLOW = "tasks.view_workflow", "tasks.change_workflow"
 DECIDE = "tasks.change_permissionrequest"
 MAKE_RULES = "tasks.add_permissionrule"
 DELETE_RULES = "tasks.delete_permissionrule"
@@ -63,6 +64,22 @@ RIGHTS: dict[str, Rights] = {
     "notification": {"GET": "tasks.view_permissionrequest"},
     "rules": _list("tasks.permissionrule"),
     "rule": _one("tasks.permissionrule"),
+    # Documents, and the task whose documents it takes, need the rights to view those, too.
+    "workflows": _list("tasks.workflow"),
+    # With `executeImmediately` it needs CHANGE_WORKFLOW, too.
+    "workflow-from-assist": {"POST": "tasks.add_workflow"},
+    "workflow": _one("tasks.workflow"),
+    "workflow-execute": {"POST": CHANGE_WORKFLOW},
+    "workflow-resume": {"POST": CHANGE_WORKFLOW},
+    "workflow-stop": {"POST": CHANGE_WORKFLOW},
+    "workflow-step-retry": {"POST": CHANGE_WORKFLOW},
+    "workflow-status": {"GET": VIEW_WORKFLOW},
+    "workflow-target": {"GET": VIEW_WORKFLOW},
+    "workflow-documents": {
+        "GET": VIEW_WORKFLOW,
+        "POST": CHANGE_WORKFLOW,
+        "DELETE": CHANGE_WORKFLOW,
+    },
     # What a task may ask for.
     "profiles": {"GET": VIEW_TASK},
     "profile": {"GET": VIEW_TASK},

@@ -20,7 +20,7 @@ from ledger.budgets import BudgetExceeded
 from stagent.database.failures import is_unavailable
 from tasks.api.unavailable import unavailable
 from tasks.api.zod import Invalid
-from tasks.exceptions import AlreadyAnswered, Refused
+from tasks.exceptions import AlreadyAnswered, Conflict, Refused
 from tasks.schedules.exceptions import ScheduleConflict
 
 
@@ -111,6 +111,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             return Response(
                 {"error": error.flattened}, status=status.HTTP_400_BAD_REQUEST
             )
+        case Conflict():
+            body = {"error": str(error), "status": error.status}
+            return Response(body, status=status.HTTP_409_CONFLICT)
         case BudgetExceeded():
             return _budget_exceeded(error)
         case Http404():

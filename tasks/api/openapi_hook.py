@@ -16,6 +16,7 @@ TAGS = {
     "permissions": "Standing rules: what agents may do unasked, and what they never may.",
     "projects": "Where tasks and documents belong together.",
     "documents": "Files that tasks are given.",
+    "workflows": "Several tasks that are steps towards one thing.",
     "profiles": "How an agent behaves.",
     "runtimes": "What agents run on.",
     "schedules": "What starts tasks at certain times, and what came of each time.",

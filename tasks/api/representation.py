@@ -8,8 +8,10 @@ from uuid import UUID
 
 import orjson
 from django.db.models import (
+    BooleanField,
     Case,
     Exists,
+    ExpressionWrapper,
     F,
     Max,
     Min,
@@ -94,6 +96,9 @@ _DETAILS = {
     "workflowName": "workflow__name",
     "scheduleName": "schedule__name",
     "hasRun": Exists(_RUNS),
+    "isStep": ExpressionWrapper(
+        Q(workflow_run__isnull=False), output_field=BooleanField()
+    ),
 }
 
 
@@ -213,9 +218,11 @@ def of(task_id: UUID) -> JSON | None:
     task: JSON = orjson.loads(row[0])
     if task["maxBudgetUsd"] is not None:
         task["maxBudgetUsd"] /= 1_000_000
-    task["waitingFor"] = (
-        _waiting_for(task_id) if task["status"] == Status.RUNNING else None
+    # A step of a workflow waits for its approval as a planned task.
+    may_wait = (
+        {Status.RUNNING, Status.PLANNED} if task.pop("isStep") else {Status.RUNNING}
     )
+    task["waitingFor"] = _waiting_for(task_id) if task["status"] in may_wait else None
     usage, last_run = _after_runs(task_id) if task.pop("hasRun") else ({}, ())
     task |= _shown_run(task["status"], last_run)
     if usage.get("modelId"):

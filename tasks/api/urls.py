@@ -15,6 +15,9 @@ from tasks.api.views.permission_rules import RuleViewSet
 from tasks.api.views.projects import ProjectViewSet
 from tasks.api.views.schedules import ScheduleViewSet
 from tasks.api.views.tasks import TaskViewSet
+from tasks.api.views.workflow_documents import WorkflowDocumentsView
+from tasks.api.views.workflows import WorkflowViewSet
+from tasks.api.views.workflows_from_assist import WorkflowFromAssistView
 
 
 class IdConverter(StringConverter):
@@ -30,6 +33,7 @@ _LIST: Actions = {"get": "list", "post": "create"}
 _ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 TASK = "tasks/<id:task_id>"
 SCHEDULE = "schedules/<id:schedule_id>"
+WORKFLOW = "workflows/<id:workflow_id>"
 
 urlpatterns = [
     path("tasks", TaskViewSet.as_view(_LIST), name="tasks"),
@@ -76,6 +80,37 @@ urlpatterns = [
         "permissions/<id:rule_id>",
         RuleViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="rule",
+    ),
+    path("workflows", WorkflowViewSet.as_view(_LIST), name="workflows"),
+    path(
+        "workflows/from-assist",
+        WorkflowFromAssistView.as_view(),
+        name="workflow-from-assist",
+    ),
+    path(WORKFLOW, WorkflowViewSet.as_view(_ONE), name="workflow"),
+    *(
+        path(
+            f"{WORKFLOW}/{name}",
+            WorkflowViewSet.as_view({method: name}),
+            name=f"workflow-{name}",
+        )
+        for name, method in {
+            "execute": "post",
+            "resume": "post",
+            "stop": "post",
+            "status": "get",
+            "target": "get",
+        }.items()
+    ),
+    path(
+        f"{WORKFLOW}/steps/<id:step_id>/retry",
+        WorkflowViewSet.as_view({"post": "retry"}),
+        name="workflow-step-retry",
+    ),
+    path(
+        f"{WORKFLOW}/documents",
+        WorkflowDocumentsView.as_view(),
+        name="workflow-documents",
     ),
     path("profiles", ProfilesView.as_view(), name="profiles"),
     path("profiles/<id:profile_id>", ProfileView.as_view(), name="profile"),

@@ -63,6 +63,9 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     edits = data.get("updatedInput")
     if edits is None:
         return None
+    if asked.session is None:
+        message = "A step of a workflow starts as it is: allow it, or deny it"
+        raise Invalid.field("updatedInput", message)
     facts = catalog.runtime(asked.session.runtime)
     if facts and not facts.edits_input:
         raise Invalid.field(
@@ -91,6 +94,9 @@ def _kind(value: object) -> type:
 def _rule(asked: PermissionRequest, data: JSON) -> str | None:
     if not data.get("alwaysAllow"):
         return None
+    if asked.is_checkpoint:
+        message = "No rule answers for a person before a step of a workflow"
+        raise Invalid.field("alwaysAllow", message)
     pattern: str = data.get("permissionPattern") or _pattern_for(asked, data)
     try:
         patterns.validate(pattern)

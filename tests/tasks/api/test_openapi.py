@@ -11,6 +11,7 @@ from tasks.access.authentication import forget_open
 from tasks.api.openapi import OPERATIONS
 from tasks.api.urls import urlpatterns
 from tasks.models import ApiToken, Run
+from tasks.workflows.advance import sweep
 from tests.factories import (
     DocumentFactory,
     LogEntryFactory,
@@ -137,8 +138,12 @@ def test_requests_and_answers_show_their_examples(description):
 
 
 # They are a part of others, and are shown there.
-PARTS = {"Ancestor", "Flattened"} | {
-    f"Provenance{part}" for part in ("Document", "Run", "Permission")
+PARTS = {
+    *("Ancestor", "Flattened"),
+    *("ProvenanceDocument", "ProvenanceRun", "ProvenancePermission"),
+    *("WorkflowDefinition", "WorkflowStep", "LoopConfig", "SwarmConfig"),
+    *("WorkflowState", "StepStatus", "StepState", "LoopState", "Iteration"),
+    *("PastRun", "StepDocument", "StepTarget"),
 }
 
 
@@ -317,6 +322,43 @@ def test_heartbeats(check):
     end(fire(quiet, NOON + HOUR), result="nothing to read")
     check("get", f"/api/schedules/{quiet.pk}")
     assert check("get", f"/api/schedules/{quiet.pk}/heartbeat-history")["history"]
+
+
+def test_workflows(check, api):
+    body = {
+        "name": "W",
+        "definition": {
+            "pattern": "loop",
+            "loopConfig": {"maxIterations": 2},
+            "steps": [{"id": "a", "name": "A", "prompt": "finish: a"}],
+        },
+    }
+    created = check("post", "/api/workflows", body, status=201)
+    path = f"/api/workflows/{created['id']}"
+    proposed = {**body, "executeImmediately": True}
+    check("post", "/api/workflows/from-assist", proposed, status=201)
+    check("get", path)
+    check("get", "/api/workflows")
+    check("get", f"{path}/status")
+    check("get", f"{path}/target")
+    documents = {"documentIds": [DocumentFactory().pk], "stepId": "a"}
+    check("post", f"{path}/documents", documents, status=201)
+    check("get", f"{path}/documents")
+    check("patch", path, {"name": "V"})
+    check("post", f"{path}/resume", status=409)
+    check("post", f"{path}/execute", status=202)
+    sweep()
+    check("get", f"{path}/status")
+    check("patch", path, {"name": "U"}, status=409)
+    check("patch", path, {"status": "paused"})
+    check("post", f"{path}/resume", status=202)
+    check("post", f"{path}/stop", status=202)
+    sweep()
+    sweep()
+    check("post", f"{path}/steps/a/retry", status=202)
+    check("post", f"{path}/stop", status=202)
+    check("delete", f"{path}/documents")
+    check("delete", path)
 
 
 def test_errors(check, settings):

@@ -1,0 +1,214 @@
+"""What `/api/workflows` answers, for its OpenAPI description alone: views build plain objects."""
+
+from typing import Any
+
+from rest_framework import serializers as drf
+
+from tasks.api.workflow_requests import WorkflowStep
+from tasks.models import Workflow as WorkflowModel
+from tasks.models import WorkflowRun as WorkflowRunModel
+
+Answer = drf.Serializer[Any]
+
+STATUSES = WorkflowModel.Status.values
+RUN_STATUSES = WorkflowRunModel.Status.values
+STOP_REASONS = WorkflowRunModel.StopReason.values
+STEP_STATUSES = [
+    *("pending", "waiting_dependencies", "waiting_approval", "delayed"),
+    *("running", "completed", "failed"),
+]
+
+
+def _maybe_text(**options: Any) -> drf.CharField:
+    return drf.CharField(allow_null=True, **options)
+
+
+def _maybe_time() -> drf.DateTimeField:
+    return drf.DateTimeField(allow_null=True)
+
+
+def _stop_reason() -> drf.ChoiceField:
+    return drf.ChoiceField(choices=STOP_REASONS, allow_null=True)
+
+
+class Workflow(Answer):
+    id = drf.UUIDField()
+    name = drf.CharField()
+    projectId = _maybe_text()
+    definition = drf.CharField(help_text="JSON text, as it was written.")
+    status = drf.ChoiceField(choices=STATUSES)
+    runNumber = drf.IntegerField(help_text="Of the last run; 0 before the first.")
+    taskCount = drf.IntegerField(help_text="Of all its runs.")
+    outputDocCount = drf.IntegerField()
+    createdAt = drf.DateTimeField()
+    updatedAt = drf.DateTimeField()
+
+
+class WorkflowFromAssistResult(Answer):
+    workflow = Workflow()
+    taskIds = drf.ListField(
+        child=drf.UUIDField(), help_text="Of the steps that were started."
+    )
+    parentTaskId = _maybe_text()
+    status = drf.ChoiceField(choices=["created", "started"])
+
+
+class WorkflowChange(Answer):
+    """After an edit, the whole workflow; after a pause, its id and status alone."""
+
+    id = drf.UUIDField()
+    status = drf.ChoiceField(choices=STATUSES)
+    name = drf.CharField(required=False)
+    projectId = _maybe_text(required=False)
+    definition = drf.CharField(required=False)
+    runNumber = drf.IntegerField(required=False)
+    taskCount = drf.IntegerField(required=False)
+    outputDocCount = drf.IntegerField(required=False)
+    createdAt = drf.DateTimeField(required=False)
+    updatedAt = drf.DateTimeField(required=False)
+
+
+class WorkflowAccepted(Answer):
+    status = drf.CharField(help_text="started, resuming, stopping or retry_started.")
+    workflowId = drf.UUIDField()
+    stepId = drf.CharField(required=False)
+    runNumber = drf.IntegerField(required=False)
+    warning = drf.CharField(
+        required=False, help_text="Only if no worker runs that would take it up."
+    )
+
+
+class WorkflowConflict(Answer):
+    error = drf.CharField()
+    status = drf.ChoiceField(choices=STATUSES, help_text="The workflow's own.")
+
+
+class WorkflowDeleted(Answer):
+    deleted = drf.BooleanField()
+
+
+class StepState(Answer):
+    stepId = drf.CharField()
+    status = drf.ChoiceField(choices=STEP_STATUSES)
+    attempt = drf.IntegerField(help_text="0 before it began.")
+    taskId = _maybe_text()
+    result = _maybe_text()
+    error = _maybe_text()
+    startedAt = _maybe_time()
+    completedAt = _maybe_time()
+    notificationId = _maybe_text(help_text="Of its approval: answer it under /respond.")
+
+
+class StepStatus(WorkflowStep, StepState):
+    """The step as it is defined, and beside it what became of it; `state` tells the same."""
+
+    state = StepState()
+
+
+class PastRun(Answer):
+    runNumber = drf.IntegerField()
+    runId = drf.UUIDField()
+    status = drf.ChoiceField(choices=RUN_STATUSES)
+    stopReason = _stop_reason()
+    reason = _maybe_text()
+    taskCount = drf.IntegerField()
+    completedCount = drf.IntegerField()
+    failedCount = drf.IntegerField()
+    startedAt = drf.DateTimeField()
+    completedAt = _maybe_time()
+
+
+class Iteration(Answer):
+    iteration = drf.IntegerField(help_text="From 1.")
+    status = drf.ChoiceField(choices=STEP_STATUSES)
+    attempt = drf.IntegerField()
+    taskId = _maybe_text()
+    result = _maybe_text()
+    error = _maybe_text()
+    startedAt = _maybe_time()
+    completedAt = _maybe_time()
+    notificationId = _maybe_text()
+    durationMs = drf.IntegerField(allow_null=True)
+
+
+class LoopState(Answer):
+    currentIteration = drf.IntegerField()
+    iterations = Iteration(many=True)
+    status = drf.CharField(help_text="running, completed, paused or failed.")
+    stopReason = _stop_reason()
+    startedAt = drf.DateTimeField()
+    completedAt = _maybe_time()
+    totalDurationMs = drf.IntegerField(allow_null=True)
+
+
+class WorkflowState(Answer):
+    status = drf.CharField()
+    startedAt = _maybe_time()
+    completedAt = _maybe_time()
+
+
+class StepDocument(Answer):
+    id = drf.CharField()
+    name = drf.CharField()
+    originalName = drf.CharField()
+    filename = drf.CharField()
+    mimeType = drf.CharField()
+    size = drf.IntegerField(help_text="Bytes.")
+    direction = drf.CharField()
+    status = drf.CharField()
+    category = _maybe_text()
+
+
+class WorkflowStatus(Answer):
+    id = drf.UUIDField()
+    name = drf.CharField()
+    projectId = _maybe_text()
+    definition = drf.CharField(help_text="JSON text, as it was when the run began.")
+    pattern = _maybe_text()
+    swarmConfig = drf.DictField(allow_null=True)
+    status = drf.CharField()
+    runNumber = drf.IntegerField()
+    reason = _maybe_text(help_text="Why it is paused, or failed.")
+    stopReason = _stop_reason()
+    steps = StepStatus(many=True)
+    workflowState = WorkflowState()
+    loopState = LoopState(allow_null=True)
+    stepDocuments = drf.DictField(
+        child=StepDocument(many=True), help_text="By the id of the step's task."
+    )
+    parentDocuments = StepDocument(many=True)
+    runHistory = PastRun(many=True)
+
+
+class StepTarget(Answer):
+    stepId = drf.CharField()
+    name = drf.CharField()
+    runtime = _maybe_text()
+    profile = _maybe_text()
+    model = _maybe_text(help_text="Null: the runtime's own choice.")
+    budgetUsd = drf.FloatField(allow_null=True)
+    refusal = _maybe_text(help_text="Why it would not start now; null if it would.")
+
+
+class WorkflowTarget(Answer):
+    workflowId = drf.UUIDField()
+    isReady = drf.BooleanField()
+    steps = StepTarget(many=True)
+
+
+class Binding(Answer):
+    bindingId = drf.IntegerField()
+    documentId = drf.CharField()
+    stepId = _maybe_text(help_text="Null: for every step.")
+    createdAt = drf.DateTimeField()
+    document = StepDocument()
+
+
+class Attached(Answer):
+    attached = drf.IntegerField()
+    workflowId = drf.UUIDField()
+    stepId = _maybe_text()
+
+
+class Detached(Answer):
+    ok = drf.BooleanField()

@@ -1,0 +1,91 @@
+"""A dry run: what each step would get, and what would refuse it. It starts nothing."""
+
+import os
+from typing import Any
+
+from django.db import transaction
+
+from ledger import budgets
+from ledger.budgets import BudgetExceeded
+from tasks import lifecycle
+from tasks.exceptions import Refused
+from tasks.models import Task, Workflow
+from tasks.models.ids import new_id
+from tasks.workflows.definition import Step, parse
+from tasks.workflows.step_tasks import describe
+
+JSON = dict[str, Any]
+
+# Where a runtime's model is set; the others choose their own.
+MODEL_VARIABLES = {
+    "anthropic-direct": "ANTHROPIC_MODEL",
+    "openai-direct": "OPENAI_MODEL",
+    "ollama": "OLLAMA_MODEL",
+}
+
+
+def target_of(workflow: Workflow) -> JSON:
+    """Return, for each step, its runtime, profile, model and budget, or why it would not start."""
+    definition = parse(workflow.definition)
+    steps = [
+        _target(workflow, step, describe(definition.loop, step, 0))
+        for step in definition.steps
+    ]
+    return {
+        "workflowId": str(workflow.pk),
+        "isReady": not any(step["refusal"] for step in steps),
+        "steps": steps,
+    }
+
+
+def _target(workflow: Workflow, step: Step, description: str) -> JSON:
+    shown: JSON = {
+        "stepId": step.id,
+        "name": step.name,
+        **dict.fromkeys(("runtime", "profile", "model", "budgetUsd", "refusal")),
+    }
+    if step.delay:
+        return shown
+    task = Task(
+        title=f"[Workflow] {step.name}",
+        description=description,
+        project_id=workflow.project_id,
+        assigned_agent=step.assigned_agent,
+        agent_profile=step.agent_profile,
+        workflow_id=workflow.pk,
+        max_budget_microdollars=None
+        if step.budget_usd is None
+        else round(step.budget_usd * 1_000_000),
+    )
+    try:
+        runtime, profile = lifecycle.choose(task)
+    except Refused as refusal:
+        return {**shown, "refusal": str(refusal)}
+    budget = lifecycle.budget_of(task, profile)
+    return {
+        **shown,
+        "runtime": runtime,
+        "profile": profile,
+        "model": os.environ.get(MODEL_VARIABLES.get(runtime, ""), "") or None,
+        "budgetUsd": budget / 1_000_000,
+        "refusal": _budget_refusal(task, runtime, budget),
+    }
+
+
+def _budget_refusal(task: Task, runtime: str, budget: int) -> str | None:
+    """Reserve what a run would, and take it back."""
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                budgets.reserve(
+                    task_id=task.pk,
+                    run_id=new_id(),
+                    runtime=runtime,
+                    project_id=task.project_id,
+                    task_limit_microdollars=budget,
+                )
+        except BudgetExceeded as error:
+            return str(error)
+        finally:
+            transaction.set_rollback(True)
+    return None
