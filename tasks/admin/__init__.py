@@ -10,6 +10,7 @@ from tasks.admin import (
     rules,
     schedules,
     tasks,
+    workflows,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "rules",
     "schedules",
     "tasks",
+    "workflows",
 ]

@@ -25,6 +25,16 @@ class Cost:
     unpriced: int = 0  # of these, those whose price is unknown
     microdollars: int | None = None  # of the others
 
+    def __add__(self, other: "Cost") -> "Cost":
+        known = [
+            one.microdollars for one in (self, other) if one.microdollars is not None
+        ]
+        return Cost(
+            self.requests + other.requests,
+            self.unpriced + other.unpriced,
+            sum(known) if known else None,
+        )
+
     def __str__(self) -> str:
         if not self.requests:
             return EMPTY

@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from ledger.admin.long_lists import Admin
 from tasks.admin import display
 from tasks.admin.base import ProjectFilter
-from tasks.models import Document, Project, Task, Workflow
+from tasks.models import Document, Project, Task
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Document]
@@ -96,14 +96,6 @@ class ProjectAdmin(HasTasksAdmin):
     def documents(self, project: Any) -> str:
         number = _shown_number(project.document_count)
         return _filtered("tasks_document", number, project__id__exact=project.pk)
-
-
-@admin.register(Workflow)
-class WorkflowAdmin(HasTasksAdmin):
-    task_column = "workflow"
-    adds_when_empty = True
-    empty_text = "A workflow groups tasks that are steps towards one thing."
-    list_display = ("name", "tasks", "created")
 
 
 class DocumentForm(BaseForm):

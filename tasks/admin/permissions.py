@@ -230,6 +230,8 @@ class PermissionRequestAdmin(RecordAdmin):
         self._answer(request, asked, answer)
         if request.POST.get("next") == "task":
             return HttpResponseRedirect(display.page_of(asked.task))
+        if request.POST.get("next") == "workflow" and asked.task.workflow:
+            return HttpResponseRedirect(display.page_of(asked.task.workflow))
         return HttpResponseRedirect(reverse("admin:tasks_permissionrequest_changelist"))
 
     def _ask_again(

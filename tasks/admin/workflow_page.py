@@ -1,0 +1,225 @@
+"""What the page of a workflow shows beside its form."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from tasks.admin import costs, display
+from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.task_page import RequestCard
+from tasks.admin.workflow_graph import Box, draw
+from tasks.models import PermissionRequest, StepRun, Task, Worker, Workflow, WorkflowRun
+from tasks.workflows import status
+from tasks.workflows.definition import Definition, InvalidDefinition, Step, parse
+from tasks.workflows.engine import Key, StepState
+from tasks.workflows.graph import Graph, graph_of
+
+SHOWN_RUNS = 20
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step, or one iteration of a loop's step."""
+
+    name: SafeString
+    step_id: str
+    status: SafeString
+    task: str
+    agent: str
+    error: SafeString
+    began: str
+    took: str
+    cost: str
+    attempt: int
+    can_retry: bool
+
+
+@dataclass(frozen=True)
+class RunRow:
+    run: WorkflowRun
+    status: SafeString
+    began: str
+    took: str
+    reason: SafeString
+    cost: str
+    tasks_url: str
+
+
+def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
+    """Return what the page shows and renews while the workflow goes on."""
+    run = status.run_to_show(workflow)
+    steps = status.steps_with_results(run) if run else []
+    definition = _parsed(run.definition if run else workflow.definition)
+    runs = list(workflow.runs.order_by("-number")[:SHOWN_RUNS])
+    spent = _costs(runs)
+    return {
+        "workflow": workflow,
+        "run": run,
+        "may_change": may_change,
+        "status": display.state(workflow.status, workflow.get_status_display()),
+        "reason": display.visible(run.reason) if run else "",
+        "stop_reason": run.get_stop_reason_display() if run else "",
+        "actions": _actions(workflow) if may_change else [],
+        "graph": _graph(definition, steps) if definition else "",
+        "steps": _steps(workflow, definition, steps) if definition else [],
+        "runs": [_run_row(one, spent) for one in runs],
+        "cost": str(spent.get(run.pk, "-")) if run else "-",
+        "cards": [RequestCard.of(one) for one in _pending(run)] if run else [],
+        "no_worker": Worker.objects.absence() if workflow.is_in_hand else None,
+        "is_live": workflow.status == Workflow.Status.ACTIVE,
+        "sections_url": reverse("admin:tasks_workflow_sections", args=[workflow.pk]),
+    }
+
+
+def preview(text: str) -> SafeString:
+    """Draw a definition as it is written, or raise InvalidDefinition."""
+    definition = parse(text)
+    graph = graph_of(definition)
+    boxes = {
+        step.id: Box(
+            step.name, "pending" if not step.requires_approval else "asks first"
+        )
+        for step in definition.steps
+    }
+    return draw(graph, boxes, title="The steps as they are written")
+
+
+def _parsed(text: str) -> Definition | None:
+    try:
+        definition = parse(text)
+        graph_of(definition)
+    except InvalidDefinition:
+        return None
+    return definition
+
+
+ACTIONS: dict[str, tuple[str, str, str]] = {  # name: title, icon, question
+    "execute": ("Execute", "play_arrow", ""),
+    "resume": ("Resume", "resume", ""),
+    "pause": ("Pause", "pause", ""),
+    "stop": ("Stop", "stop_circle", "Stop this run? What runs of it is cancelled."),
+}
+_OFFERED = {
+    Workflow.Status.DRAFT: ("execute",),
+    Workflow.Status.ACTIVE: ("pause", "stop"),
+    Workflow.Status.PAUSED: ("resume", "stop"),
+    Workflow.Status.COMPLETED: ("execute",),
+    Workflow.Status.FAILED: ("execute",),
+}
+
+
+def _actions(workflow: Workflow) -> list[dict[str, str]]:
+    names = _OFFERED[Workflow.Status(workflow.status)]
+    return [
+        {
+            "url": reverse("admin:tasks_workflow_do", args=[workflow.pk, name]),
+            "title": ACTIONS[name][0],
+            "icon": ACTIONS[name][1],
+            "confirm": ACTIONS[name][2],
+            "variant": "danger" if name == "stop" else "primary",
+        }
+        for name in names
+    ]
+
+
+def _graph(definition: Definition, steps: list[StepRun]) -> SafeString:
+    graph = graph_of(definition)
+    now = status.step_states(steps)
+    latest = {step.step_id: step for step in steps}
+    boxes = {
+        step.id: _box(graph, step, latest.get(step.id), now)
+        for step in definition.steps
+    }
+    return draw(graph, boxes, title="The steps and their states")
+
+
+def _box(
+    graph: Graph, step: Step, row: StepRun | None, now: dict[Key, StepState]
+) -> Box:
+    url = display.page_of(row.task) if row and row.task else ""
+    return Box(step.name, status.shown_status(graph, step.id, row, now), url)
+
+
+def _steps(
+    workflow: Workflow, definition: Definition, steps: list[StepRun]
+) -> list[StepRow]:
+    graph = graph_of(definition)
+    now = status.step_states(steps)
+    by_step: dict[str, list[StepRun]] = {}
+    for step in steps:
+        by_step.setdefault(step.step_id, []).append(step)
+    spent = costs.of_tasks(step.task_id for step in steps if step.task_id)
+    return [
+        _step_row(graph, own, row, now, spent)
+        for own in definition.steps
+        for row in by_step.get(own.id, [None])
+    ]
+
+
+def _step_row(
+    graph: Graph,
+    own: Step,
+    row: StepRun | None,
+    now: dict[Key, StepState],
+    spent: dict[UUID, costs.Cost],
+) -> StepRow:
+    shown = status.shown_status(graph, own.id, row, now)
+    task: Task | None = row.task if row else None
+    name = f"{own.name} ({row.iteration + 1})" if row and row.iteration else own.name
+    return StepRow(
+        name=display.visible(name),
+        step_id=own.id,
+        status=display.state(shown, shown.replace("_", " ")),
+        task=display.link(task) if task else display.EMPTY,
+        agent=f"{runtime_title(own.assigned_agent)}, {profile_name(own.agent_profile)}",
+        error=display.visible(row.error if row else ""),
+        began=display.ago(row.started_at) if row else display.EMPTY,
+        took=display.duration(row.started_at, row.finished_at)
+        if row
+        else display.EMPTY,
+        cost=str(spent.get(task.pk, display.EMPTY)) if task else display.EMPTY,
+        attempt=row.attempt if row else 0,
+        can_retry=shown == "failed",
+    )
+
+
+def _run_row(run: WorkflowRun, spent: dict[UUID, costs.Cost]) -> RunRow:
+    tasks = reverse("admin:tasks_task_changelist")
+    return RunRow(
+        run=run,
+        status=display.state(run.status, run.get_status_display()),
+        began=display.ago(run.created_at),
+        took=display.duration(run.created_at, run.finished_at),
+        reason=display.visible(run.reason),
+        cost=str(spent.get(run.pk, display.EMPTY)),
+        tasks_url=f"{tasks}?workflow_run={run.pk}",
+    )
+
+
+def _costs(runs: list[WorkflowRun]) -> dict[UUID, costs.Cost]:
+    """Return what each run has cost, in two queries."""
+    tasks = Task.objects.filter(workflow_run__in=[run.pk for run in runs])
+    run_of = dict(tasks.values_list("pk", "workflow_run"))
+    total: dict[UUID, costs.Cost] = {}
+    for task_id, cost in costs.of_tasks(run_of).items():
+        run_id = run_of[task_id]
+        if run_id is not None:
+            total[run_id] = total.get(run_id, costs.Cost()) + cost
+    return total
+
+
+def _pending(run: WorkflowRun) -> Any:
+    pending = PermissionRequest.objects.pending().filter(task__workflow_run=run.pk)
+    return pending.select_related("task__project").order_by("created_at")
+
+
+def pretty(text: str) -> str:
+    """Indent a definition for the editor; what is no JSON stays as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
