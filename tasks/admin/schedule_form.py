@@ -59,7 +59,7 @@ class ScheduleForm(BaseForm):
     class Meta:
         model = Schedule
         fields = (
-            *("name", "type", "prompt", "project"),
+            *("name", "type", "prompt", "workflow", "project"),
             *("assigned_agent", "agent_profile", "documents"),
             *("interval", "timezone", "overlap", "catchup"),
             *("recurs", "max_firings", "expires_at"),
@@ -121,11 +121,20 @@ class ScheduleForm(BaseForm):
         hours = data.get("active_hours_start"), data.get("active_hours_end")
         if (hours[0] is None) != (hours[1] is None):
             self.add_error("active_hours_end", "Give both ends, or none.")
-        if data.get("type") == Schedule.Type.HEARTBEAT:
+        if data.get("workflow"):
+            self._check_workflow(data)
+        elif data.get("type") == Schedule.Type.HEARTBEAT:
             self._check_checklist(data)
         elif not data.get("prompt"):
             self.add_error("prompt", "Say what each task is to do.")
         return data
+
+    def _check_workflow(self, data: dict[str, Any]) -> None:
+        if data.get("type") == Schedule.Type.HEARTBEAT:
+            self.add_error("workflow", "A heartbeat starts no workflow.")
+        if data.get("budget_usd") is not None:
+            message = "A workflow's steps have budgets of their own."
+            self.add_error("budget_usd", message)
 
     def _check_checklist(self, data: dict[str, Any]) -> None:
         if not self.instance.checklist:

@@ -35,17 +35,18 @@ class FiringRow:
     number: str
     due: str
     status: SafeString
-    task: str
+    started: str
     outcome: SafeString | str
     reason: SafeString
 
     @classmethod
-    def of(cls, firing: Firing) -> "FiringRow":
+    def of(cls, firing: Firing, schedule: Schedule) -> "FiringRow":
+        started = schedule.workflow if firing.workflow_run else firing.task
         return cls(
             number=str(firing.number or display.EMPTY),
             due=display.ago(firing.scheduled_for),
             status=display.state(firing.status, firing.get_status_display()),
-            task=display.link(firing.task),
+            started=display.link(started),
             outcome=display.state(firing.outcome) if firing.outcome else display.EMPTY,
             reason=display.visible(
                 firing.reason or ("Run now" if firing.is_manual else "")
@@ -65,10 +66,10 @@ class ScheduleAdmin(HasTasksAdmin):
     list_display = ("name", "state", "interval", "next_time", "last_time", "tasks")
     list_filter = ("status", "type")
     sortable_by: ClassVar[Any] = ("name",)
-    autocomplete_fields = ("project", "documents")
+    autocomplete_fields = ("project", "documents", "workflow")
     change_form_outer_before_template: Any = "tasks/schedule_before.html"
     fieldsets = (
-        (None, {"fields": ("name", "type", "prompt", "points", "project")}),
+        (None, {"fields": ("name", "type", "prompt", "points", "workflow", "project")}),
         ("When", {"fields": ("interval", "timezone", "overlap", "catchup")}),
         (
             "Limits",
@@ -116,15 +117,21 @@ class ScheduleAdmin(HasTasksAdmin):
         return display.EMPTY if budget is None else display.money(budget)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Let nobody give an agent what they may not see themselves."""
-        may_see = rights.may(request.user, rights.VIEW_DOCUMENTS)
-        return () if may_see else ("documents",)
+        """Let nobody give an agent what they may not see, nor run what they may not run."""
+        needs = {
+            "documents": rights.VIEW_DOCUMENTS,
+            "workflow": rights.CHANGE_WORKFLOW,
+        }
+        return tuple(
+            name for name, right in needs.items() if not rights.may(request.user, right)
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and _may_start(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and _may_start(request)
+        may_change = super().has_change_permission(request, obj)
+        return may_change and _may_start(request, obj)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -197,8 +204,11 @@ VERBS: dict[str, tuple[Any, str]] = {
 }
 
 
-def _may_start(request: HttpRequest) -> bool:
-    return rights.may(request.user, rights.ADD_TASK)
+def _may_start(request: HttpRequest, schedule: Schedule | None = None) -> bool:
+    """Tell whether somebody may start what the schedule starts."""
+    has_workflow = schedule is not None and schedule.workflow_id is not None
+    needed = [rights.ADD_TASK, *([rights.CHANGE_WORKFLOW] if has_workflow else [])]
+    return all(rights.may(request.user, right) for right in needed)
 
 
 def _sections(schedule: Schedule) -> dict[str, Any]:
@@ -209,7 +219,7 @@ def _sections(schedule: Schedule) -> dict[str, Any]:
         "status": display.state(schedule.status, schedule.get_status_display()),
         "words": describe(cron) if cron else "",
         "next_times": [in_words(moment, schedule) for moment in next_times(schedule)],
-        "firings": [FiringRow.of(firing) for firing in firings],
+        "firings": [FiringRow.of(firing, schedule) for firing in firings],
         "last": display.ago(schedule.last_fired_at),
     }
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -28,6 +29,7 @@ def of(schedule: Schedule) -> JSON:
         "interval": schedule.interval or None,
         "cronExpression": schedule.cron_expression or None,
         "timezone": schedule.timezone,
+        "workflowId": _id(schedule.workflow_id),
         "projectId": schedule.project_id,
         "assignedAgent": schedule.assigned_agent or None,
         "agentProfile": schedule.agent_profile or None,
@@ -84,7 +86,8 @@ def of_firing(firing: Firing) -> JSON:
         "reason": firing.reason or None,
         "isManual": firing.is_manual,
         "scheduledFor": to_text(firing.scheduled_for),
-        "taskId": str(firing.task_id) if firing.task_id else None,
+        "taskId": _id(firing.task_id),
+        "workflowRunId": _id(firing.workflow_run),
         "outcome": firing.outcome or None,
         "report": firing.report,
         "createdAt": to_text(firing.created_at),
@@ -112,7 +115,7 @@ def _heartbeat_event(firing: Firing) -> JSON:
     is_action = report["action_needed"]
     return {
         "id": str(firing.pk),
-        "taskId": str(firing.task_id) if firing.task_id else None,
+        "taskId": _id(firing.task_id),
         "event": "heartbeat_action" if is_action else "heartbeat_suppressed",
         "payload": report,
         "timestamp": to_text(firing.ended_at or firing.created_at),
@@ -128,6 +131,10 @@ def _fired_task(task: Task) -> JSON:
         "createdAt": to_text(task.created_at),
         "updatedAt": to_text(task.updated_at),
     }
+
+
+def _id(key: UUID | None) -> str | None:
+    return str(key) if key else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -55,6 +55,14 @@ def _prompt() -> zod.String:
     )
 
 
+def _workflow() -> zod.String:
+    return zod.String(
+        required=False,
+        allow_null=True,
+        help_text="Run at each time in place of a task. Then it needs no prompt.",
+    )
+
+
 def _zone(help_text: str) -> zod.String:
     return zod.String(required=False, max_length=64, help_text=help_text)
 
@@ -145,6 +153,7 @@ class CreateSchedule(zod.Serializer):
     interval = _interval()
     timezone = _timezone()
     type = zod.Enum(Schedule.Type.values, required=False)
+    workflowId = _workflow()
     projectId = zod.String(required=False, allow_null=True)
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
@@ -167,6 +176,7 @@ class UpdateSchedule(zod.Serializer):
     prompt = _prompt()
     interval = _interval(required=False)
     timezone = _timezone()
+    workflowId = _workflow()
     projectId = zod.String(required=False, allow_null=True)
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)

@@ -43,6 +43,7 @@ class Schedule(Answer):
     interval = drf.CharField(allow_null=True, help_text="As it was given.")
     cronExpression = drf.CharField(allow_null=True)
     timezone = drf.CharField()
+    workflowId = drf.UUIDField(allow_null=True, help_text="What it runs, if no task.")
     projectId = drf.CharField(allow_null=True)
     assignedAgent = drf.CharField(allow_null=True)
     agentProfile = drf.CharField(allow_null=True)
@@ -95,8 +96,10 @@ class Firing(Answer):
     isManual = drf.BooleanField()
     scheduledFor = drf.DateTimeField()
     taskId = drf.UUIDField(allow_null=True)
+    workflowRunId = drf.UUIDField(allow_null=True)
     outcome = drf.CharField(
-        allow_null=True, help_text="The status its task ended with, or deleted."
+        allow_null=True,
+        help_text="The status its task or workflow run ended with, or deleted.",
     )
     report = HeartbeatReport(allow_null=True)
     createdAt = drf.DateTimeField()
@@ -126,7 +129,8 @@ class ParsedInterval(Answer):
 
 
 class FiredNow(Answer):
-    taskId = drf.UUIDField()
+    taskId = drf.UUIDField(allow_null=True)
+    workflowRunId = drf.UUIDField(allow_null=True)
     forced = drf.BooleanField()
     firingNumber = drf.IntegerField()
 

@@ -4,10 +4,11 @@ from typing import Self
 
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from tasks.models.ids import new_id
 from tasks.models.task import FINAL, Status
+from tasks.models.workflow import WorkflowRun
 
 MAX_FAILURES = 3  # in a row; then a schedule is paused
 
@@ -139,6 +140,13 @@ class Schedule(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing that it could start."""
+        is_heartbeat = self.type == self.Type.HEARTBEAT
+        what = self.checklist if is_heartbeat else self.prompt
+        return not (self.workflow_id or what)
+
 
 class FiringQuerySet(models.QuerySet["Firing"]):
     def going_on(self) -> Self:
@@ -146,10 +154,15 @@ class FiringQuerySet(models.QuerySet["Firing"]):
         return self.filter(status=Firing.Status.STARTED, ended_at__isnull=True)
 
     def just_ended(self) -> Self:
-        """Those of them whose task has ended, or is gone, or was put back."""
+        """Those of them whose task or workflow run has ended, or is gone.
+
+        A task that was put back to planned is no longer this firing's either.
+        """
         ended = Q(task__status__in=[*FINAL, Status.PLANNED])
         gone = Q(task__status__isnull=True, workflow_run__isnull=True)
-        return self.going_on().filter(ended | gone)
+        live_run = WorkflowRun.objects.live().filter(pk=OuterRef("workflow_run"))
+        run_ended = Q(workflow_run__isnull=False) & ~Exists(live_run)
+        return self.going_on().filter(ended | gone | run_ended)
 
     def waiting(self) -> Self:
         return self.filter(status=Firing.Status.WAITING)

@@ -15,7 +15,7 @@ from django.db.models import DateTimeField
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tasks.models import Firing, Schedule, Task
+from tasks.models import Firing, Schedule, Task, WorkflowRun
 from tasks.models.schedule import MAX_FAILURES
 from tasks.schedules import clock, heartbeat, plan
 from tasks.schedules.exceptions import StillRunning
@@ -145,7 +145,7 @@ def fire_now(schedule: Schedule, *, by: str, force: bool = False) -> Firing:
         _settle(locked, now)
         before = locked.firings.going_on().order_by("-pk").first()
         firing = Firing(schedule=locked, scheduled_for=now, is_manual=True)
-        refusal: Refusal | StillRunning | None = None
+        refusal: Refusal | None = None
         if before and not force:
             refusal = StillRunning(before)
         else:
@@ -174,11 +174,10 @@ def settle_ended() -> None:
 
 
 def _settle(schedule: Schedule, now: datetime) -> None:
-    for firing in schedule.firings.just_ended().order_by("pk"):
-        task = (
-            Task.objects.filter(pk=firing.task_id).first() if firing.task_id else None
-        )
-        firing.outcome = task.status if task else "deleted"
+    ended = schedule.firings.just_ended().select_related("task")
+    for firing in ended.order_by("pk"):
+        task = firing.task  # selected with it: None if that was deleted
+        firing.outcome = task.status if task else _outcome_of_run(firing)
         firing.ended_at = now
         if task and schedule.type == Schedule.Type.HEARTBEAT:
             _note_report(schedule, firing, task, now)
@@ -191,6 +190,14 @@ def _settle(schedule: Schedule, now: datetime) -> None:
         waiting.save()
         if schedule.next_fire_at and _has_fired_enough(schedule):
             schedule.status, schedule.next_fire_at = Schedule.Status.EXHAUSTED, None
+
+
+def _outcome_of_run(firing: Firing) -> str:
+    """Return the status that the firing's workflow run ended with."""
+    if firing.workflow_run is None:
+        return "deleted"
+    runs = WorkflowRun.objects.filter(pk=firing.workflow_run)
+    return runs.values_list("status", flat=True).first() or "deleted"
 
 
 def _note_report(schedule: Schedule, firing: Firing, task: Task, now: datetime) -> None:

@@ -1,18 +1,22 @@
-"""Starts what a schedule is for: a task of its own each time."""
+"""Starts what a schedule is for: a task of its own each time, or a run of a workflow."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
 from ledger.budgets import BudgetExceeded
 from ledger.pricing import dollars
 from tasks import lifecycle
-from tasks.exceptions import Refused
-from tasks.models import Firing, Schedule, Task
+from tasks.exceptions import Conflict, Refused
+from tasks.models import Firing, Schedule, Task, Workflow
 from tasks.models.task import insert
 from tasks.schedules import heartbeat
+from tasks.schedules.exceptions import ScheduleConflict
+from tasks.workflows.definition import InvalidDefinition
+from tasks.workflows.start import start as start_workflow
 
-Refusal = Refused | BudgetExceeded
+Refusal = Refused | BudgetExceeded | ScheduleConflict
 TITLE_LENGTH = 200
 
 
@@ -23,17 +27,40 @@ def start(
 
     In the caller's transaction, which holds the schedule's row.
     """
-    number = schedule.firing_count + 1
+    firing.number = schedule.firing_count + 1
     try:
-        with transaction.atomic():  # a refused task leaves nothing behind
-            task = _make_task(schedule, number, by=by, now=now)
-            lifecycle.execute(task, by=by)
+        with transaction.atomic():  # what is refused leaves nothing behind
+            if schedule.workflow:
+                firing.workflow_run = _start_workflow(schedule.workflow, by=by)
+            else:
+                firing.task = _start_task(schedule, firing.number, by=by, now=now)
     except (Refused, BudgetExceeded) as refusal:
-        firing.status, firing.reason = Firing.Status.REFUSED, str(refusal)
-        return refusal
-    firing.status, firing.number, firing.task = Firing.Status.STARTED, number, task
-    schedule.firing_count, schedule.last_fired_at = number, now
+        return _note(firing, Firing.Status.REFUSED, refusal)
+    except Conflict as overlap:  # somebody else has the workflow in hand
+        return _note(firing, Firing.Status.SKIPPED, ScheduleConflict(str(overlap)))
+    firing.status = Firing.Status.STARTED
+    schedule.firing_count, schedule.last_fired_at = firing.number, now
     return None
+
+
+def _note(firing: Firing, status: Firing.Status, refusal: Refusal) -> Refusal:
+    firing.status, firing.number, firing.reason = status, None, str(refusal)
+    return refusal
+
+
+def _start_workflow(workflow: Workflow, *, by: str) -> UUID:
+    try:
+        return start_workflow(workflow, by=by).pk
+    except InvalidDefinition as error:
+        raise Refused(f"The workflow cannot run: {error}") from error
+
+
+def _start_task(schedule: Schedule, number: int, *, by: str, now: datetime) -> Task:
+    if schedule.is_empty:
+        raise Refused("There is nothing to start: the schedule's workflow was deleted.")
+    task = _make_task(schedule, number, by=by, now=now)
+    lifecycle.execute(task, by=by)
+    return task
 
 
 def _make_task(schedule: Schedule, number: int, *, by: str, now: datetime) -> Task:

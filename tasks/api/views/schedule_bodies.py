@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from django.http import Http404
 from django.utils import timezone
 
 from tasks.api.views.task_bodies import check_compatible, check_references
+from tasks.api.views.tasks import parse_id
 from tasks.api.zod import Invalid
-from tasks.models import Schedule
+from tasks.models import Schedule, Workflow
 from tasks.schedules import heartbeat, interval
 from tasks.schedules.clock import zone_names
 
@@ -35,6 +38,8 @@ COLUMNS = {
 def columns_of(data: JSON) -> JSON:
     """Return the columns that a body names, with their values, or raise Invalid."""
     columns = {column: data[name] for name, column in COLUMNS.items() if name in data}
+    if "workflowId" in data:
+        columns["workflow_id"] = _workflow_id(data["workflowId"])
     if "interval" in data:
         columns["interval"] = data["interval"]
         columns["cron_expression"] = read_interval(data["interval"], "interval").cron
@@ -52,6 +57,13 @@ def columns_of(data: JSON) -> JSON:
             for number, item in enumerate(data["heartbeatChecklist"], start=1)
         ]
     return columns
+
+
+def _workflow_id(text: str | None) -> UUID | None:
+    try:
+        return None if text is None else parse_id(text)
+    except Http404:
+        raise Invalid.field("workflowId", "Workflow not found") from None
 
 
 def read_interval(text: str, field: str) -> interval.Interval:
@@ -81,10 +93,22 @@ def check_schedule(data: JSON, schedule: Schedule) -> None:
     if (start is None) != (end is None):
         field = "activeHoursStart" if start is None else "activeHoursEnd"
         raise Invalid.field(field, "Required: active hours have a start and an end")
-    if schedule.type == Schedule.Type.HEARTBEAT:
+    if schedule.workflow_id:
+        _check_workflow(schedule.workflow_id, schedule)
+    elif schedule.type == Schedule.Type.HEARTBEAT:
         _check_checklist(schedule)
     elif not schedule.prompt:
         raise Invalid.field("prompt", "Required: what each task is to do")
+
+
+def _check_workflow(workflow_id: UUID, schedule: Schedule) -> None:
+    if not Workflow.objects.filter(pk=workflow_id).exists():
+        raise Invalid.field("workflowId", "Workflow not found")
+    if schedule.type == Schedule.Type.HEARTBEAT:
+        raise Invalid.field("workflowId", "A heartbeat starts no workflow")
+    if schedule.heartbeat_budget_microdollars is not None:
+        message = "A workflow's steps have budgets of their own"
+        raise Invalid.field("heartbeatBudgetPerDay", message)
 
 
 def _check_checklist(schedule: Schedule) -> None:

@@ -103,7 +103,7 @@ class ScheduleViewSet(ViewSet):
         """
         schedule = get_schedule(schedule_id)
         data = validate_update(json_body(request))
-        _check_rights(request, data)
+        _check_rights(request, {"workflowId": schedule.workflow_id} | data)
         columns = columns_of(data)
         for column, value in columns.items():
             setattr(schedule, column, value)
@@ -165,17 +165,20 @@ class ScheduleViewSet(ViewSet):
         },
     )
     def execute(self, request: Request, schedule_id: str) -> Response:
-        """Start a schedule's task now, whatever its status and its next time.
+        """Start a schedule's task or workflow now, whatever its status and its next time.
 
         Needs the right to add tasks, too.
         """
         schedule = get_schedule(schedule_id)
-        _check_rights(request, {})
+        _check_rights(request, {"workflowId": schedule.workflow_id})
         is_forced = request.query_params.get("force") in {"true", "1"}
         firing = fire_now(schedule, by=actor(request), force=is_forced)
         return Response(
             {
-                "taskId": str(firing.task_id),
+                "taskId": str(firing.task_id) if firing.task_id else None,
+                "workflowRunId": (
+                    str(firing.workflow_run) if firing.workflow_run else None
+                ),
                 "forced": is_forced,
                 "firingNumber": firing.number,
             }
@@ -206,3 +209,5 @@ def _check_rights(request: Request, data: JSON) -> None:
     rights.require(request, rights.ADD_TASK)
     if data.get("documentIds"):
         rights.require(request, rights.VIEW_DOCUMENTS)
+    if data.get("workflowId"):
+        rights.require(request, rights.CHANGE_WORKFLOW)

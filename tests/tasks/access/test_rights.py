@@ -19,6 +19,7 @@ from tests.factories import (
     SuperuserFactory,
     TaskFactory,
     UserFactory,
+    WorkflowFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -278,6 +279,25 @@ def test_who_may_not_add_tasks_may_have_no_schedule_add_them(login):
     assert statuses("tasks.add_task", **given) == [403, 403, 200]
     may_see = ("tasks.add_task", "tasks.view_document")
     assert statuses(*may_see, **given) == [201, 200, 200]
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_who_may_not_run_workflows_may_have_no_schedule_run_them(login):
+    schedule = ScheduleFactory(workflow=WorkflowFactory())
+    body = {"name": "x", "interval": "daily", "workflowId": str(schedule.workflow_id)}
+    rights = ["tasks.add_schedule", "tasks.change_schedule", "tasks.add_task"]
+
+    def statuses(*more):
+        client = login(user_with(*rights, *more))
+        path = f"/api/schedules/{schedule.pk}"
+        return [
+            client.post("/api/schedules", body).status_code,
+            client.patch(path, {"name": "y"}).status_code,
+            client.post(f"{path}/execute").status_code,
+        ]
+
+    assert statuses() == [403, 403, 403]
+    assert statuses("tasks.change_workflow") == [201, 200, 200]
 
 
 def answer_to(asked, behavior="allow", **more):

@@ -211,6 +211,7 @@ def test_a_schedule_tells_its_next_five_times_its_firings_and_their_tasks(api):
         "isManual": False,
         "scheduledFor": "2026-06-01T12:00:00.000Z",
         "taskId": str(first.task_id),
+        "workflowRunId": None,
         "outcome": "completed",
         "report": None,
         "createdAt": found["firings"][2]["createdAt"],
@@ -380,6 +381,7 @@ def test_run_now_starts_a_task(api):
     task = Task.objects.get()
     assert answer.json() == {
         "taskId": str(task.pk),
+        "workflowRunId": None,
         "forced": False,
         "firingNumber": 1,
     }
