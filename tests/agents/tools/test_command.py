@@ -239,7 +239,7 @@ async def test_cancelling_at_once_leaves_nothing(run, tag):
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from agents import sandbox
+from agents.workspaces import sandbox
 from agents.tools import Toolbox
 
 if sys.argv[3] == "bare":

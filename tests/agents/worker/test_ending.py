@@ -5,7 +5,7 @@ import sys
 
 HANGS = """
 import threading
-from agents import ending
+from agents.worker import ending
 threading.Thread(target=threading.Event().wait, name="never ends").start()
 ending.end_by_force(after_seconds=0.1)
 """

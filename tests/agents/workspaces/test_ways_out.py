@@ -59,7 +59,7 @@ OF_ANOTHER = {
 WORKER = """
 import asyncio, ctypes, os, sys
 from pathlib import Path
-from agents import sandbox
+from agents.workspaces import sandbox
 from agents.tools import Toolbox
 
 workspace, kind, script = sys.argv[1:]

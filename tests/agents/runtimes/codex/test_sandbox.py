@@ -112,7 +112,7 @@ async def test_the_model_is_offered_no_tools_beyond_those_we_know(play):
 def test_where_there_are_no_user_namespaces_it_says_so():
     ask = (
         "import django; django.setup();"
-        "from agents import probes; print(*probes.CODEX.obstacle())"
+        "from agents.workspaces import probes; print(*probes.CODEX.obstacle())"
     )
     forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec"
     command = [
