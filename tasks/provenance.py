@@ -1,9 +1,12 @@
 """A task's whole story, from sources: who asked, what ran, who allowed it, what it cost."""
 
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Model
 
 from ledger.models import LedgerEntry
-from tasks.models import PermissionRequest, Run, Task
+from tasks.models import PermissionRequest, Run, Schedule, Task
 from tasks.models.log import to_text
 
 JSON = dict[str, Any]
@@ -43,10 +46,19 @@ def _source(task: Task) -> tuple[str, Any]:
 
 
 def _lineage(task: Task, source: str, parent: Any) -> list[JSON]:
-    chain = (
-        [{"type": source, "id": str(parent.pk), "name": parent.name}] if parent else []
-    )
-    return [*chain, {"type": "task", "id": str(task.pk), "name": task.title}]
+    chain = [_ancestor(source, parent, parent.name)] if parent else []
+    if task.workflow_run and (schedule := _schedule_of_run(task.workflow_run)):
+        chain.insert(0, _ancestor("schedule", schedule, schedule.name))
+    return [*chain, _ancestor("task", task, task.title)]
+
+
+def _ancestor(kind: str, row: Model, name: str) -> JSON:
+    return {"type": kind, "id": str(row.pk), "name": name}
+
+
+def _schedule_of_run(workflow_run: UUID) -> Schedule | None:
+    """Return the schedule that started a workflow's run, if one did."""
+    return Schedule.objects.filter(firings__workflow_run=workflow_run).first()
 
 
 def _run(run: Run) -> JSON:

@@ -226,6 +226,11 @@ class Firing(models.Model):
         indexes = [
             models.Index(fields=["schedule", "-id"], name="firing_newest_first"),
             models.Index(
+                fields=["workflow_run"],
+                name="firing_workflow_run",
+                condition=Q(workflow_run__isnull=False),
+            ),
+            models.Index(
                 fields=["id"],
                 name="firing_going_on",
                 condition=Q(status="started", ended_at__isnull=True),

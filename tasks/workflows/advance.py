@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ledger.budgets import BudgetExceeded
-from tasks import lifecycle
+from tasks import lifecycle, pubsub
 from tasks.exceptions import Refused
 from tasks.models import Status, StepRun, Task, Workflow, WorkflowRun
 from tasks.models.task import FINAL
@@ -238,6 +238,7 @@ class _Advance:
         self.run.reason = end.reason
         self.run.finished_at = timezone.now()
         set_status(self.run, Workflow.Status(end.status))
+        transaction.on_commit(pubsub.ring_workers)  # a schedule may wait for it
 
 
 # --- Moves of a run whose row the caller holds --------------------------------------------

@@ -10,7 +10,8 @@ from agents.worker import schedules
 from tasks.models import Firing, Schedule
 from tasks.schedules import changes
 from tests.agents.worker.test_loop import until, working
-from tests.tasks.schedules.due import due_schedule
+from tests.factories import WorkflowFactory
+from tests.tasks.schedules.due import NOON, due_schedule
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +63,24 @@ async def test_a_queued_firing_starts_when_the_one_before_has_ended(no_looks):
         second = await until(lambda: ended(2))
     first = await Firing.objects.aget(pk=first.pk)
     assert second.created_at < first.ended_at  # it waited meanwhile
+
+
+async def test_a_queued_run_of_a_workflow_starts_when_the_one_before_has_ended(
+    no_looks,
+):
+    workflow = await sync_to_async(WorkflowFactory)()
+    schedule = await sync_to_async(due_schedule)(
+        at=timezone.now(), overlap="queue", workflow=workflow
+    )
+    waiting = schedule.firings.waiting()
+    # Nothing runs, so this one starts first; the one that is due now waits for it.
+    await Firing.objects.acreate(
+        schedule=schedule, scheduled_for=NOON, status="waiting"
+    )
+    async with working():
+        second = await until(lambda: ended(2))
+    assert second.outcome == "completed"
+    assert not await waiting.aexists()
 
 
 async def test_a_heartbeat_that_takes_long_keeps_no_other_schedule_waiting(no_looks):

@@ -146,6 +146,19 @@ def test_what_does_not_go_with_a_workflow_is_refused(api, fields, field):
     assert not Schedule.objects.exists()
 
 
+def test_the_provenance_of_a_step_begins_with_the_schedule(api):
+    schedule = due_workflow(name="Nightly")
+    fire(schedule)
+    sweep()
+    task = Task.objects.get()
+    lineage = api.get(f"/api/tasks/{task.pk}/provenance").json()["lineage"]
+    assert [(one["type"], one["id"]) for one in lineage] == [
+        ("schedule", str(schedule.pk)),
+        ("workflow", str(schedule.workflow.pk)),
+        ("task", str(task.pk)),
+    ]
+
+
 def test_its_page_in_the_admin_links_to_the_workflow(admin_client):
     schedule = due_workflow(workflow=WorkflowFactory(name="Nightly build"))
     fire(schedule)
