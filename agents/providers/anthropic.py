@@ -29,7 +29,9 @@ class AnthropicEndpoint(Endpoint):
         if api_key := variable("ANTHROPIC_API_KEY"):
             return cls(url or VENDOR_URL, model, api_key=api_key)
         if auth_token := variable("ANTHROPIC_AUTH_TOKEN"):
-            return cls(url or VENDOR_URL, model, auth_token=auth_token)
+            endpoint = cls(url or VENDOR_URL, model, auth_token=auth_token)
+            endpoint.refuse_login_beside(endpoint.key_name)
+            return endpoint
         if url:  # a server that wants no key
             return cls(url, model, api_key="none")
         if embedded_url := embedded.url():
@@ -51,7 +53,8 @@ class AnthropicEndpoint(Endpoint):
     def headers(self) -> dict[str, str]:
         """The key in the older header too: of compatible servers, each reads one."""
         is_vendor = self.url.startswith(VENDOR_URL)
-        return {} if is_vendor or self.api_key is None else {"X-Api-Key": self.api_key}
+        key = {} if is_vendor or self.api_key is None else {"X-Api-Key": self.api_key}
+        return {**key, **self.login}
 
     @property
     def too_long(self) -> str:

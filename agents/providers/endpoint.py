@@ -2,8 +2,10 @@
 
 import os
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import unquote_to_bytes
 
 import httpx2
 
@@ -33,6 +35,33 @@ class Endpoint(ABC):
     @abstractmethod
     def key_name(self) -> str:
         """Return the variable that holds the key."""
+
+    @property
+    def address(self) -> str:
+        """Return the URL without the user and password that may stand in it."""
+        return str(httpx2.URL(self.url).copy_with(username=None, password=None))
+
+    @property
+    def login(self) -> dict[str, str]:
+        """Return the header that says the user and password of the URL; nothing for none.
+
+        Sent by us: of the clients, one sends them, and one refuses a second such header.
+        """
+        userinfo = httpx2.URL(self.url).userinfo
+        if not userinfo:
+            return {}
+        user, _, password = userinfo.partition(b":")
+        pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+        return {"Authorization": f"Basic {b64encode(pair).decode()}"}
+
+    def refuse_login_beside(self, key_name: str) -> None:
+        """Raise RuntimeFailed if the URL has a user: their header is that of the key, too."""
+        if self.login:
+            raise RuntimeFailed(
+                f"{self.url_name} holds a user and password, which cannot be sent together"
+                f" with {key_name}. Leave one of the two out in the server's environment and"
+                " restart it."
+            )
 
     @property
     def too_long(self) -> str:

@@ -24,7 +24,9 @@ class OpenAIEndpoint(Endpoint):
         url = http_url(cls.url_name, given) if given else ""
         model = variable(cls.model_name) or DEFAULT_MODEL
         if api_key := variable("OPENAI_API_KEY"):
-            return cls(url or VENDOR_URL, model, api_key)
+            endpoint = cls(url or VENDOR_URL, model, api_key)
+            endpoint.refuse_login_beside(endpoint.key_name)
+            return endpoint
         if url:  # a server that wants no key
             return cls(url, model, "none")
         raise RuntimeFailed(

@@ -59,8 +59,12 @@ def obstacle() -> tuple[str, str]:
 
 
 def write_launcher(confinement: sandbox.Confinement, names: Iterable[str]) -> str:
-    """Write the script that starts the program with the variables `names` and no others."""
-    path = Path(confinement.scratch) / "claude"
+    """Write the script that starts the program with the variables `names` and no others.
+
+    We run it, as root where we are that: so it lies where no agent can change it, nor lay a
+    link in its place.
+    """
+    path = Path(confinement.private_folder()) / "claude"
     claude = str(program())
     command = [
         *(sys.executable, "-ISc", START, " ".join(names)),

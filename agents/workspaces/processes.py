@@ -87,7 +87,7 @@ def is_stray(marker: str) -> bool:
 def marked() -> list[tuple[psutil.Process, str]]:
     """Find every process that carries a marker, except our own, which may be nested."""
     found = []
-    for process in psutil.process_iter():
+    for process in every_process():
         with suppress(psutil.Error, OSError):
             marker = process.environ().get(MARKER)
             if marker and process.pid != os.getpid():
@@ -95,11 +95,26 @@ def marked() -> list[tuple[psutil.Process, str]]:
     return found
 
 
+def every_process() -> list[psutil.Process]:
+    """List the processes of this machine.
+
+    Under load /proc has been seen to read as empty for once, at which psutil fails.
+    """
+    deadline = time.monotonic() + KILL_SECONDS
+    while True:
+        try:
+            return list(psutil.process_iter())
+        except IndexError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
 def _family(pid: int | None) -> set[psutil.Process]:
     """Find the process, its descendants and its group: some clear their environment."""
     if pid is None:
         return set()
-    family = {process for process in psutil.process_iter() if _group_of(process) == pid}
+    family = {process for process in every_process() if _group_of(process) == pid}
     with suppress(psutil.Error):
         family |= set(psutil.Process(pid).children(recursive=True))
     return family

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
@@ -24,6 +25,7 @@ PROBE_SECONDS = 10
 
 # Followed by the marker, so that what a dead worker left is told here too.
 _SCRATCH = os.path.join(tempfile.gettempdir(), "stagent-run-")
+_PRIVATE = os.path.join(tempfile.gettempdir(), "stagent-own-")
 
 
 # What the kernel of the machine is told, or asked, beneath a /proc that is otherwise new.
@@ -126,10 +128,20 @@ class Confinement:
         """Give what we have laid out in `scratch` to the user of the command."""
         agent_user.give(self.scratch, self.user)
 
+    def private_folder(self) -> str:
+        """Return a folder that goes with the command, which only we can enter."""
+        folder = f"{_PRIVATE}{self.marker}"
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        if os.lstat(folder).st_uid != os.geteuid():
+            raise ConfinementRefused(f"{folder} belongs to somebody else. Remove it.")
+        return folder
+
     def end(self, pid: int | None) -> None:
         """Kill all that the command started, as its process `pid` or from there on."""
         self.kill(pid)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        for folder in (self.scratch, f"{_PRIVATE}{self.marker}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def kill(self, pid: int | None = None) -> None:
         processes.kill_marked(self.marker, pid)
@@ -190,7 +202,7 @@ def kill_strays() -> int:
     The folders that were their own go too.
     """
     killed = processes.kill_strays()
-    for prefix in (_SCRATCH, f"{agent_homes()}/"):
+    for prefix in (_SCRATCH, _PRIVATE, f"{agent_homes()}/"):
         for folder in glob(f"{prefix}*"):
             if processes.is_stray(folder.removeprefix(prefix)):
                 shutil.rmtree(folder, ignore_errors=True)

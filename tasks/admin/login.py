@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import HttpRequest, HttpResponse
 from unfold.forms import AuthenticationForm
 
 from tasks.models import FailedLogins
@@ -14,6 +14,7 @@ from tasks.models.failed_login import WINDOW
 # In a window: for one name from one address, and for all names from one address.
 MAX_FAILURES = 10
 MAX_FAILURES_OF_ADDRESS = 100
+THROTTLED = "throttled"
 
 
 class LoginForm(AuthenticationForm):
@@ -34,7 +35,7 @@ class LoginForm(AuthenticationForm):
             minutes = int(WINDOW.total_seconds() // 60)
             raise ValidationError(
                 f"There were too many failed logins. Try again in {minutes} minutes.",
-                code="throttled",
+                code=THROTTLED,
             )
         data: dict[str, Any] = super().clean()
         FailedLogins.objects.forget(by_name)
@@ -54,4 +55,18 @@ def _address(request: HttpRequest | None) -> str:
     return address
 
 
+_page = admin.site.login
+
+
+def login_page(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Show the page, as 429 where it has been tried too often: programs look at that."""
+    response: HttpResponse = _page(request, extra_context)
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if form and form.has_error(NON_FIELD_ERRORS, THROTTLED):
+        response.status_code = 429
+        response["Retry-After"] = str(int(WINDOW.total_seconds()))
+    return response
+
+
 admin.site.login_form = LoginForm
+admin.site.login = login_page  # type: ignore[method-assign]

@@ -46,7 +46,7 @@ class Gateway:
         self._endpoint = endpoint
         self._meter = meter
         self._answer_seconds = answer_seconds  # the longest wait for an answer's begin
-        self._url = httpx2.URL(endpoint.url)
+        self._url = httpx2.URL(endpoint.address)
         self.refusal: asyncio.Future[RuntimeFailed] = (
             asyncio.get_running_loop().create_future()
         )
@@ -149,7 +149,7 @@ class Gateway:
     def _credential(self) -> dict[str, str]:
         if self._endpoint.auth_token:
             return {"authorization": f"Bearer {self._endpoint.auth_token}"}
-        return {"x-api-key": self._endpoint.api_key or ""}
+        return {"x-api-key": self._endpoint.api_key or "", **self._endpoint.login}
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:

@@ -107,7 +107,7 @@ class Home:
             "HOME": str(self.folder),
             "CODEX_HOME": str(self.folder),
             "TMPDIR": str(self.scratch),
-            KEY: endpoint.api_key,
+            KEY: endpoint.login.get("Authorization") or endpoint.api_key,
             processes.MARKER: self.marker,
         }
 
@@ -153,14 +153,17 @@ def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
             f"[model_providers.{PROVIDER}]",
             *_pairs(
                 name="The provider",
-                base_url=endpoint.url,
-                env_key=KEY,
+                base_url=endpoint.address,
                 wire_api="responses",
                 # All retries are ours: Codex hides why it retries, and for how long.
                 request_max_retries=0,
                 stream_max_retries=0,
                 stream_idle_timeout_ms=round(read_seconds() * 1_000),
             ),
+            # As the key, or as the whole header that it would be in.
+            f"env_http_headers = {{ Authorization = {_text(KEY)} }}"
+            if endpoint.login
+            else f"env_key = {_text(KEY)}",
             # Otherwise it trusts a folder with .git, and runs what is configured in there.
             f"[projects.{_text(str(home.workspace))}]",
             *_pairs(trust_level="untrusted"),

@@ -486,3 +486,44 @@ async def test_a_rate_limit_that_opens_later_parks_the_run(runtime, serving, tmp
     # Claude Code adds up to a quarter, so that agents do not return together.
     assert 595 <= performance.parked.seconds <= 755
     assert len(server.requests) == 1
+
+
+URLS = ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OLLAMA_HOST")
+
+
+def with_login(monkeypatch):
+    for name in URLS:
+        if url := os.environ.get(name, "").replace("://", "://me:p%40ss@"):
+            monkeypatch.setenv(name, url)
+
+
+async def test_the_login_in_a_base_url_reaches_the_provider(
+    serving, runtime, tmp_path, monkeypatch
+):
+    async with serving(Turn("Done.")) as server:
+        with_login(monkeypatch)
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
+    assert performance.failure == ""
+    # "me:p@ss"
+    assert {r.headers["authorization"] for r in server.requests} == {
+        "Basic bWU6cEBzcw=="
+    }
+
+
+async def test_a_login_that_the_key_leaves_no_header_for_is_refused(
+    driver, serving, runtime, tmp_path, monkeypatch
+):
+    if driver.name == "ollama":
+        pytest.skip("It has no key.")
+    async with serving(Turn("Done.")) as server:
+        with_login(monkeypatch)
+        monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+        monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token")
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
+    assert "holds a user and password, which cannot be sent together" in str(
+        performance.failure
+    )
+    assert server.requests == []

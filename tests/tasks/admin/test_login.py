@@ -42,6 +42,15 @@ def test_after_too_many_wrong_passwords_not_even_the_right_one_helps(client, use
     assert "5 minutes" in text
 
 
+def test_what_is_throttled_is_429_and_says_until_when(client, user):
+    guess(client, login.MAX_FAILURES)
+    form = {"username": "ann", "password": RIGHT}
+    answer = client.post("/admin/login/", form)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "300")
+    form["username"] = "bob"  # only wrong
+    assert client.post("/admin/login/", form).status_code == 200
+
+
 def test_some_wrong_passwords_are_forgiven_and_forgotten(client, user):
     for _ in range(2):
         guess(client, login.MAX_FAILURES - 1)

@@ -60,7 +60,7 @@ def _client(
     return anthropic.AsyncAnthropic(
         api_key=endpoint.api_key,
         auth_token=endpoint.auth_token,
-        base_url=endpoint.url,
+        base_url=endpoint.address,
         default_headers=endpoint.headers,
         http_client=client,
         max_retries=0,

@@ -54,7 +54,8 @@ def _client(
     """
     return openai.AsyncOpenAI(
         api_key=endpoint.api_key,
-        base_url=endpoint.url,
+        base_url=endpoint.address,
+        default_headers=endpoint.login,
         http_client=client,
         max_retries=0,
         timeout=httpx2.Timeout(read_seconds, connect=10),

@@ -69,6 +69,19 @@ def test_what_the_launcher_runs_before_the_program_holds_no_key_either(scratch):
     assert "sk-test" not in traced.stderr
 
 
+def test_the_launcher_lies_where_no_agent_can_change_it(scratch, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("kept")
+    Path(scratch.scratch, "claude").symlink_to(other)
+    launcher = Path(claude_cli.write_launcher(scratch, []))
+    assert other.read_text() == "kept"
+    found = launcher.parent.stat()
+    assert (found.st_uid, found.st_mode & 0o777) == (os.geteuid(), 0o700)
+    assert not launcher.is_relative_to(scratch.scratch)
+    scratch.end(None)
+    assert not launcher.parent.exists()
+
+
 def test_the_program_starts_where_it_lies_beneath_tmp_and_behind_a_link(
     scratch, monkeypatch
 ):
