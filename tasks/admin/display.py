@@ -23,6 +23,8 @@ TONES = {
     "running": "info",
     "completed": "success",
     "failed": "danger",
+    "waiting_approval": "warning",
+    "stopped": "danger",
     "handed_over": "info",
     "parked": "warning",
     "lost": "danger",

@@ -40,7 +40,7 @@ def draw(graph: Graph, boxes: Mapping[str, Box], *, title: str) -> SafeString:
     width = columns * COLUMN - (COLUMN - WIDTH) + 2 * MARGIN
     height = rows * ROW - (ROW - HEIGHT) + 2 * MARGIN
     return format_html(
-        '<svg class="st-graph" role="img" aria-label="{}" width="{}" height="{}"'
+        '<svg class="st-graph" role="group" aria-label="{}" width="{}" height="{}"'
         ' viewBox="0 0 {} {}"><defs><marker id="st-arrow" viewBox="0 0 8 8" refX="7" refY="4"'
         ' markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker>'
         "</defs>{}{}</svg>",

@@ -103,6 +103,7 @@ ACTIONS: dict[str, tuple[str, str, str]] = {  # name: title, icon, question
     "pause": ("Pause", "pause", ""),
     "stop": ("Stop", "stop_circle", "Stop this run? What runs of it is cancelled."),
 }
+_VARIANTS = {"pause": "default", "stop": "danger"}
 _OFFERED = {
     Workflow.Status.DRAFT: ("execute",),
     Workflow.Status.ACTIVE: ("pause", "stop"),
@@ -120,7 +121,7 @@ def _actions(workflow: Workflow) -> list[dict[str, str]]:
             "title": ACTIONS[name][0],
             "icon": ACTIONS[name][1],
             "confirm": ACTIONS[name][2],
-            "variant": "danger" if name == "stop" else "primary",
+            "variant": _VARIANTS.get(name, "primary"),
         }
         for name in names
     ]

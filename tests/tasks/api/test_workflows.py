@@ -48,6 +48,13 @@ def status(api, workflow_id, query=""):
     return api.get(f"/api/workflows/{workflow_id}/status{query}").json()
 
 
+def statements(send):
+    """Count the statements of a request, without the look for tokens once a second."""
+    with CaptureQueriesContext(connection) as queries:
+        send()
+    return len([one for one in queries if "tasks_apitoken" not in one["sql"]])
+
+
 # --- Create, read, change, delete ----------------------------------------------------------
 
 
@@ -83,26 +90,20 @@ def test_the_list_has_the_newest_first_and_how_many_tasks_each_has(api):
 
 def test_the_list_takes_as_many_statements_whatever_there_is(api):
     counts = []
-    api.get("/api/workflows")
     for _ in range(2):
         for _ in range(5):
             begin(step("a"))
-        with CaptureQueriesContext(connection) as queries:
-            api.get("/api/workflows")
-        counts.append(len(queries))
+        counts.append(statements(lambda: api.get("/api/workflows")))
     assert counts[0] == counts[1]
 
 
 def test_the_status_takes_as_many_statements_whatever_there_is(api):
     counts = []
-    api.get("/api/workflows")
     for number in (2, 9):
         run = begin(*[step(f"s{n}") for n in range(number)])
         for n in range(number):
             end(run, f"s{n}")
-        with CaptureQueriesContext(connection) as queries:
-            status(api, run.workflow_id)
-        counts.append(len(queries))
+        counts.append(statements(lambda pk=run.workflow_id: status(api, pk)))
     assert counts[0] == counts[1]
 
 

@@ -40,6 +40,7 @@ class Pages:
             f"UPDATE tasks_task SET result = '{TABLE}' WHERE title = 'Is done'"
         )
         self.request = site.pending(self.waiting)["id"]
+        self.workflow = _workflow_that_waits(site)
 
     def all(self) -> dict[str, str]:
         return {
@@ -50,7 +51,28 @@ class Pages:
             "finished task": f"/admin/tasks/task/{self.done}/change/",
             "new task": "/admin/tasks/task/add/",
             "tasks": "/admin/tasks/task/",
+            "workflow": f"/admin/tasks/workflow/{self.workflow}/change/",
         }
+
+
+def _workflow_that_waits(site: live.Site) -> str:
+    """Start a workflow with a step in each state, and wait until it asks for approval."""
+    steps = [
+        {"id": "a", "name": "Collect the figures", "prompt": "finish: x"},
+        {"id": "b", "name": "Check them", "prompt": "fail: no", "dependsOn": ["a"]},
+        {"id": "c", "name": "Sum up", "prompt": "finish: x", "dependsOn": ["b"]},
+        {"id": "d", "name": "Publish", "prompt": "finish: x", "requiresApproval": True},
+    ]
+    body = {"name": "Report", "definition": {"pattern": "parallel", "steps": steps}}
+    workflow_id: str = site.client.post("/api/workflows", json=body).json()["id"]
+    site.client.post(f"/api/workflows/{workflow_id}/execute")
+
+    def states() -> set[str]:
+        found = site.client.get(f"/api/workflows/{workflow_id}/status").json()
+        return {step["status"] for step in found["steps"]}
+
+    live.wait_for(lambda: {"failed", "waiting_approval", "completed"} <= states())
+    return workflow_id
 
 
 def log_in(site: live.Site, browser: Chromium) -> None:

@@ -23,7 +23,7 @@ pytestmark = [
 
 NAMES = [
     *("overview", "approvals", "request", "waiting task"),
-    *("finished task", "new task", "tasks"),
+    *("finished task", "new task", "tasks", "workflow"),
 ]
 # What is written past the edge of its cell stands over another's text.
 OUTSIDE_THEIR_CELL = """

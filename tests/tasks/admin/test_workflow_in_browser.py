@@ -1,0 +1,85 @@
+"""The page of a workflow in a real browser: it checks what is written, and renews itself."""
+
+import json
+
+import pytest
+
+from tests import live
+from tests.chromium import PROGRAM, chromium
+from tests.tasks.admin.accessibility.pages import log_in
+from tests.tasks.workflows.running import step
+
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs chromium")
+
+TYPE = """(text) => {
+    const area = document.querySelector("textarea[name=definition]");
+    area.value = text;
+    area.dispatchEvent(new Event("input", {bubbles: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with live.site(tmp_path_factory.mktemp("workflows")) as running:
+        running.serve()
+        yield running
+
+
+@pytest.fixture
+def browser(site, tmp_path):
+    with chromium(tmp_path) as opened:
+        log_in(site, opened)
+        yield opened
+        # It asks whether to leave, as Unfold has it; nobody has clicked in this window.
+        refused = [one for one in opened.complaints if "beforeunload" not in one]
+        assert refused == []
+
+
+def create(site, *steps, pattern="sequence"):
+    definition = {"pattern": pattern, "steps": list(steps)}
+    body = {"name": "W", "definition": definition}
+    return site.client.post("/api/workflows", json=body).json()["id"]
+
+
+def shows(browser, selector, text):
+    found = browser.evaluate(
+        f"[...document.querySelectorAll({json.dumps(selector)})]"
+        ".map((one) => one.textContent).join(' ')"
+    )
+    return text in found
+
+
+def type_definition(browser, text):
+    browser.evaluate(f"({TYPE})({json.dumps(text)})")
+
+
+def test_what_is_written_is_checked_drawn_and_kept(site, browser):
+    url = f"{site.url}/admin/tasks/workflow/add/"
+    browser.open(url)
+    live.wait_for(lambda: shows(browser, ".st-check", "Nothing is wrong with it."))
+    live.wait_for(lambda: shows(browser, ".st-check-graph svg", "Publish"))
+
+    type_definition(browser, '{"pattern": "sequence", "steps": []}')
+    live.wait_for(lambda: shows(browser, ".st-check", "at least one step"))
+    assert not shows(browser, ".st-check-graph", "Publish")
+
+    browser.open(url)  # as if the page was left, or the login had run out
+    live.wait_for(lambda: shows(browser, "#workflow-check button", "Bring back"))
+    browser.evaluate("document.querySelector('#workflow-check button').click()")
+    live.wait_for(lambda: shows(browser, ".st-check", "at least one step"))
+
+
+def test_the_graph_follows_a_run_until_a_person_has_allowed_its_end(site, browser):
+    workflow_id = create(
+        site, step("a", prompt="sleep: 1\nfinish: x"), step("b", requiresApproval=True)
+    )
+    site.client.post(f"/api/workflows/{workflow_id}/execute")
+    browser.open(f"{site.url}/admin/tasks/workflow/{workflow_id}/change/")
+    live.wait_for(lambda: shows(browser, ".st-request", "waits for your approval"))
+    assert shows(browser, '[data-state="completed"]', "A")
+
+    browser.evaluate("document.querySelector('.st-allow').click()")
+    live.wait_for(lambda: shows(browser, '[data-state="completed"]', "B"))
+    assert browser.evaluate("location.pathname") == (
+        f"/admin/tasks/workflow/{workflow_id}/change/"
+    )
