@@ -3,13 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from ledger.models import LedgerEntry
 from tasks.models import PermissionRequest, Run, Schedule, Task
 from tasks.models.log import to_text
 
 JSON = dict[str, Any]
+
+MOST_TOLD = 500  # of the runs and of the permission requests: the last ones
 
 
 def of(task: Task) -> JSON:
@@ -28,13 +30,20 @@ def of(task: Task) -> JSON:
             {"id": pk, "name": name}
             for pk, name in task.documents.values_list("pk", "name")
         ],
-        "runs": [_run(run) for run in task.runs.order_by("attempt")],
-        "permissions": [
-            _permission(request)
-            for request in task.permission_requests.order_by("created_at")
-        ],
+        "runs": list(map(_run, _last(task.runs.order_by("-attempt")))),
+        "permissions": list(map(_permission, _last(_permissions(task)))),
         "costMicros": totals.cost_microdollars,
     }
+
+
+def _last(newest_first: QuerySet[Any]) -> list[Any]:
+    return list(newest_first[:MOST_TOLD])[::-1]
+
+
+def _permissions(task: Task) -> QuerySet[PermissionRequest]:
+    # Without what was given to the tools, which may be long and is not told here.
+    requests = task.permission_requests.order_by("-created_at", "-id")
+    return requests.defer("tool_input")
 
 
 def _source(task: Task) -> tuple[str, Any]:

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from ledger.models import Scope
 from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, Answer, WholeList, array
 from tasks.api.zod import Invalid
 from tasks.models.project import is_name_in_url
@@ -95,6 +96,14 @@ def _read_name(cursor: str) -> Place:
     return name, last_id
 
 
+def _read_scope(cursor: str) -> Place:
+    scope, _, last_id = cursor.partition(".")
+    is_key = last_id.isascii() and last_id.isdigit() and len(last_id) < 16
+    if scope not in Scope.values or not is_key:
+        raise ValueError(cursor)
+    return scope, int(last_id)
+
+
 def _urgency_cursor(row: tuple[str, int, Any]) -> str:
     _, priority, task_id = row
     return f"{priority}.{task_id}"
@@ -103,6 +112,7 @@ def _urgency_cursor(row: tuple[str, int, Any]) -> str:
 MOST_URGENT = Order(("priority", "-id"), _urgency_cursor, _read_urgency)
 NEWEST = Order(("-created_at", "-id"), _time_cursor, _read_time)
 NEWEST_UUID = Order(("-created_at", "-id"), _time_cursor, _read_time_and_uuid)
+BY_SCOPE = Order(("scope", "id"), lambda row: f"{row.scope}.{row.pk}", _read_scope)
 BY_NAME = Order(("name", "id"), lambda row: f"{row.pk}/{row.name}", _read_name)
 
 

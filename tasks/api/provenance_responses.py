@@ -5,9 +5,13 @@ from typing import Any
 from rest_framework import serializers as drf
 
 from tasks.models import PermissionRequest, Run
+from tasks.provenance import MOST_TOLD
 
 # Named in the settings, so that the description names it too.
 RUN_STATUSES = Run.Status.values
+
+
+_LAST = f"The last {MOST_TOLD}, oldest first."
 
 
 class Ancestor(drf.Serializer[Any]):
@@ -54,8 +58,8 @@ class Provenance(drf.Serializer[Any]):
     createdAt = drf.DateTimeField()
     lineage = Ancestor(many=True)
     documents = ProvenanceDocument(many=True)
-    runs = ProvenanceRun(many=True)
-    permissions = ProvenancePermission(many=True)
+    runs = ProvenanceRun(many=True, help_text=_LAST)
+    permissions = ProvenancePermission(many=True, help_text=_LAST)
     costMicros = drf.IntegerField(
         allow_null=True, help_text="Microdollars; null: unknown."
     )

@@ -4,12 +4,13 @@ Django leaves characters out of a name, among them the blanks of many scripts, a
 part whose head is not UTF-8 for no part at all.
 """
 
-import os
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.files import uploadhandler
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.http import multipartparser
 from django.http.multipartparser import RAW, MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
@@ -18,7 +19,6 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 from tasks.api.zod import Invalid
 
 MAX_NAME_BYTES = 255
-MAX_SUFFIX_BYTES = 200  # Django stores a large upload under the name's suffix, and more
 _HEAD_BYTES = 64 * 1024
 
 
@@ -48,6 +48,20 @@ class UploadParser(BaseParser):
             raise Invalid.field("file", str(error)) from None
         except MultiPartParserError as error:
             raise ParseError(f"Multipart form parse error - {error}") from None
+
+
+class TemporaryFileUploadHandler(uploadhandler.TemporaryFileUploadHandler):
+    """Django's, but no part of the client's name becomes a part of a path.
+
+    Django puts the name's suffix into it, which fails where that is long.
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        uploadhandler.FileUploadHandler.new_file(self, *args, **kwargs)
+        self.file = TemporaryUploadedFile(
+            "upload", self.content_type, 0, self.charset, self.content_type_extra
+        )
+        self.file.name = self.file_name
 
 
 class _StrictParser(MultiPartParser):
@@ -94,8 +108,6 @@ def _problem(name: str) -> str | None:
         return "The file's name is not valid text"
     if size > MAX_NAME_BYTES:
         return f"The file's name is longer than {MAX_NAME_BYTES} bytes"
-    if len(os.path.splitext(name)[1].encode()) > MAX_SUFFIX_BYTES:
-        return f"The file's name ends in more than {MAX_SUFFIX_BYTES} bytes after its last dot"
     return None
 
 

@@ -11,11 +11,12 @@ from rest_framework.viewsets import ViewSet
 
 from ledger.models import Budget, DailySpend, LedgerEntry, Scope
 from tasks import catalog
-from tasks.api import responses
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests import CreateBudget, UpdateBudget
+from tasks.api.requests import CreateBudget, ListQuery, UpdateBudget
 from tasks.api.views.tasks import parse_id
+from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Project
 from tasks.models.log import to_text
@@ -24,16 +25,21 @@ JSON = dict[str, Any]
 
 validate_create = CreateBudget.validator()
 validate_update = UpdateBudget.validator()
+validate_list = ListQuery.validator()
 
 
 class BudgetViewSet(ViewSet):
     serializer_class = CreateBudget
 
-    @extend_schema(responses={200: responses.Budget(many=True)})
-    def list(self, request: Request) -> Response:
-        """List budgets with what is spent, reserved and left of each."""
+    @extend_schema(
+        parameters=[ListQuery, responses.LINK],
+        responses={200: responses.Budget(many=True)},
+    )
+    def list(self, request: Request) -> Answer:
+        """List budgets by scope, with what is spent, reserved and left of each."""
+        query = validate_list(request.query_params.dict())
         budgets = Budget.objects.with_spent().with_reserved()
-        return Response([_shown(budget) for budget in budgets])
+        return paging.answer(request, query, budgets, paging.BY_SCOPE, _shown)
 
     @extend_schema(request=CreateBudget, responses={201: responses.Budget})
     def create(self, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """No process of a run is served where people need no login: it would answer for them."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from agents.workspaces import supervision
-from tasks.access import agent_user
+from tasks.access import agent_user, peers
 from tests import live
 from tests.agents.workspaces.as_user import as_user
 
@@ -81,3 +82,20 @@ def test_everybody_else_is_served_meanwhile(site, start, settings):
         ask = [*start, "/bin/bash", "-c", ASK.format(port=site.port)]
         assert "200" in subprocess.check_output(ask, text=True)
     assert site.client.get("/api/tasks").status_code == 200
+
+
+def test_without_agents_a_request_does_not_look_through_the_locks(home, monkeypatch):
+    monkeypatch.setattr(peers, "_supervisors", lambda: pytest.fail("looked"))
+    assert not peers.is_of_a_run(1, 2)
+    peers.lock_file().touch()
+    assert not peers.is_of_a_run(1, 2)
+
+
+def test_the_lock_of_a_request_that_looks_is_nobodys(home):
+    """Two requests that look at the same moment find each other's lock."""
+    peers.lock_file().touch()
+    with peers.lock_file().open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert not peers.is_of_a_run(1, 2)
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert peers.is_of_a_run(1, 2)  # a supervisor's, and a client not found

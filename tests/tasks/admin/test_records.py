@@ -179,6 +179,12 @@ def test_a_name_too_long_for_a_file_system_is_refused(admin_client):
     assert "longer than 255 bytes" in unescape(response.content.decode())
 
 
+def test_a_large_upload_may_have_a_long_suffix(admin_client):
+    name = "a." + "b" * 250
+    upload(admin_client, SimpleUploadedFile(name, b"x" * 3_000_000))
+    assert Document.objects.get().name == name
+
+
 def test_a_document_keeps_its_content_and_may_change_its_project(admin_client):
     document, project = DocumentFactory(), ProjectFactory()
     url = reverse("admin:tasks_document_change", args=[document.pk])

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ledger.models import Budget, Period, Scope
 from tasks.models import Document, PermissionRequest, Project
 from tests.factories import (
     DocumentFactory,
@@ -16,6 +17,7 @@ from tests.factories import (
     RunFactory,
     TaskFactory,
 )
+from tests.ledger.factories import BudgetFactory
 
 MOMENT = datetime(2026, 4, 3, 10, 31, 15, 123_456, UTC)
 
@@ -64,7 +66,23 @@ def projects(count):
     return "/api/projects?"
 
 
-LISTS = pytest.mark.parametrize("fill", [documents, notifications, projects])
+def budgets(count):
+    """Make budgets of several scopes, two of each but the last."""
+    scopes = [(Scope.OVERALL, ""), (Scope.RUNTIME, "echo")]
+    scopes += [(Scope.PROJECT, f"p{place}") for place in range(count)]
+    each = [(*scope, period) for scope in scopes for period in Period]
+    for scope, scope_id, period in reversed(each[:count]):
+        BudgetFactory(scope=scope, scope_id=scope_id, period=period)
+    return "/api/budgets?"
+
+
+MODELS = {
+    documents: Document,
+    notifications: PermissionRequest,
+    projects: Project,
+    budgets: Budget,
+}
+LISTS = pytest.mark.parametrize("fill", MODELS)
 
 
 @LISTS
@@ -91,11 +109,11 @@ def test_without_a_limit_a_list_is_all_there_is(api, fill):
 def test_a_row_that_goes_or_comes_between_pages_hides_no_other(api, fill):
     url = fill(10)
     whole = [one["id"] for one in body(api.get(url))]
-    model = {documents: Document, notifications: PermissionRequest, projects: Project}
+    model = MODELS[fill]
     seen = []
     for page in walk(api, f"{url}&limit=3"):
         seen += page
-        model[fill].objects.filter(pk=seen[-1]).delete()  # the one the cursor names
+        model.objects.filter(pk=seen[-1]).delete()  # the one the cursor names
     assert seen == whole
 
 
@@ -116,7 +134,8 @@ def test_a_bad_parameter_is_a_field_error(api, fill, parameter, field):
 
 
 @pytest.mark.parametrize(
-    "name", ["tasks", "projects", "documents", "notifications", "permissions"]
+    "name",
+    ["tasks", "projects", "documents", "notifications", "permissions", "budgets"],
 )
 @pytest.mark.parametrize(
     "cursor",

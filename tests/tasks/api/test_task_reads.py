@@ -7,6 +7,8 @@ import pytest
 from django.utils import timezone
 
 from ledger.models import LedgerEntry
+from tasks import provenance
+from tasks.models import Run
 from tasks.models.log import to_text
 from tests.factories import (
     DocumentFactory,
@@ -213,6 +215,17 @@ def test_provenance_tells_what_ran_who_allowed_it_and_what_it_cost(api):
     permission = graph["permissions"][0]
     assert (permission["status"], permission["decidedBy"]) == ("allowed", "api")
     assert graph["costMicros"] == 6000
+
+
+def test_provenance_tells_the_last_runs_and_requests(api, monkeypatch):
+    monkeypatch.setattr(provenance, "MOST_TOLD", 2)
+    task = TaskFactory()
+    ended = {"task": task, "status": Run.Status.FAILED}
+    requests = [PermissionRequestFactory(run=RunFactory(**ended)) for _ in range(3)]
+    graph = read(api, task, "/provenance")
+    assert [run["attempt"] for run in graph["runs"]] == [2, 3]
+    told = [permission["notificationId"] for permission in graph["permissions"]]
+    assert told == [request.pk for request in requests[1:]]
 
 
 def test_what_was_not_used_cost_nothing(api):
