@@ -132,6 +132,9 @@ class ScheduleForm(BaseForm):
     def _check_workflow(self, data: dict[str, Any]) -> None:
         if data.get("type") == Schedule.Type.HEARTBEAT:
             self.add_error("workflow", "A heartbeat starts no workflow.")
+        if data.get("prompt"):
+            message = "A workflow's steps have prompts of their own."
+            self.add_error("prompt", message)
         if data.get("budget_usd") is not None:
             message = "A workflow's steps have budgets of their own."
             self.add_error("budget_usd", message)

@@ -35,11 +35,19 @@ COLUMNS = {
 }
 
 
+# What is to be started, and what goes with it.
+WHAT = frozenset(
+    {"prompt", "heartbeatChecklist", "workflowId", "heartbeatBudgetPerDay"}
+)
+
+
 def columns_of(data: JSON) -> JSON:
     """Return the columns that a body names, with their values, or raise Invalid."""
     columns = {column: data[name] for name, column in COLUMNS.items() if name in data}
     if "workflowId" in data:
         columns["workflow_id"] = _workflow_id(data["workflowId"])
+        if columns["workflow_id"]:
+            columns.setdefault("prompt", "")  # in place of the task that it was for
     if "interval" in data:
         columns["interval"] = data["interval"]
         columns["cron_expression"] = read_interval(data["interval"], "interval").cron
@@ -83,7 +91,10 @@ def check_zones(data: JSON) -> None:
 
 
 def check_schedule(data: JSON, schedule: Schedule) -> None:
-    """Raise Invalid if the body does not fit, or `schedule`, with its columns, is not whole."""
+    """Raise Invalid if the body does not fit, or not to `schedule`, which has its columns.
+
+    One whose workflow was deleted can still be renamed and paused.
+    """
     check_references(data)
     check_zones(data)
     if {"assignedAgent", "agentProfile"} & data.keys():
@@ -93,6 +104,12 @@ def check_schedule(data: JSON, schedule: Schedule) -> None:
     if (start is None) != (end is None):
         field = "activeHoursStart" if start is None else "activeHoursEnd"
         raise Invalid.field(field, "Required: active hours have a start and an end")
+    if schedule._state.adding or WHAT & data.keys() or data.get("status") == "active":
+        _check_what(schedule)
+
+
+def _check_what(schedule: Schedule) -> None:
+    """Raise Invalid if there is nothing that it would start."""
     if schedule.workflow_id:
         _check_workflow(schedule.workflow_id, schedule)
     elif schedule.type == Schedule.Type.HEARTBEAT:
@@ -106,6 +123,9 @@ def _check_workflow(workflow_id: UUID, schedule: Schedule) -> None:
         raise Invalid.field("workflowId", "Workflow not found")
     if schedule.type == Schedule.Type.HEARTBEAT:
         raise Invalid.field("workflowId", "A heartbeat starts no workflow")
+    if schedule.prompt:
+        message = "A workflow's steps have prompts of their own"
+        raise Invalid.field("prompt", message)
     if schedule.heartbeat_budget_microdollars is not None:
         message = "A workflow's steps have budgets of their own"
         raise Invalid.field("heartbeatBudgetPerDay", message)

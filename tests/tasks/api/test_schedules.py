@@ -316,7 +316,8 @@ def test_null_takes_a_limit_away(api):
         ({}, {"interval": "whenever"}, "interval"),
         ({}, {"activeHoursStart": 3}, "activeHoursEnd"),
         ({}, {"status": "exhausted"}, "status"),
-        ({"type": "heartbeat"}, {"name": "x"}, "heartbeatChecklist"),
+        ({"type": "heartbeat"}, {"prompt": "x"}, "heartbeatChecklist"),
+        ({"prompt": "", "status": "paused"}, {"status": "active"}, "prompt"),
         ({"cron_expression": "", "status": "paused"}, {"status": "active"}, "interval"),
     ],
 )

@@ -94,6 +94,25 @@ def test_of_a_deleted_workflow_nothing_is_started_and_the_row_says_so():
     assert not Task.objects.exists()
 
 
+def test_a_schedule_of_a_task_becomes_one_of_a_workflow(api):
+    schedule, workflow = due_schedule(prompt="Build"), WorkflowFactory()
+    body = {"workflowId": str(workflow.pk)}
+    changed = api.patch(f"/api/schedules/{schedule.pk}", body).json()
+    assert (changed["workflowId"], changed["prompt"]) == (str(workflow.pk), None)
+    assert fire(schedule).workflow_run is not None
+
+
+def test_one_whose_workflow_was_deleted_can_be_paused_and_renamed(api):
+    schedule = due_workflow()
+    schedule.workflow.delete()
+    path = f"/api/schedules/{schedule.pk}"
+    body = {"status": "paused", "name": "Orphan"}
+    assert api.patch(path, body).status_code == 200
+    assert errors_of(api.patch(path, {"status": "active"})) == ["prompt"]
+    whole = api.patch(path, {"status": "active", "prompt": "Build"})
+    assert whole.json()["status"] == "active"
+
+
 def test_a_workflow_that_cannot_run_is_refused_with_the_reason():
     refused = fire(due_workflow(workflow=WorkflowFactory(definition="{}")))
     assert refused.status == "refused"
@@ -133,6 +152,7 @@ def test_a_schedule_of_a_workflow_needs_no_prompt(api):
         ({"workflowId": "x"}, "workflowId"),
         ({"workflowId": "7f9c1c1e-3a52-4b0a-9d86-0d8d2f1f6f10"}, "workflowId"),
         ({"type": "heartbeat"}, "workflowId"),
+        ({"prompt": "x"}, "prompt"),
         ({"heartbeatBudgetPerDay": 1}, "heartbeatBudgetPerDay"),
     ],
 )
