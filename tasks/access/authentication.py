@@ -26,6 +26,15 @@ FORWARDED = (
     *("HTTP_CF_", "HTTP_CDN_", "HTTP_FASTLY_", "HTTP_FLY_", "HTTP_X_AZURE_"),
     *("HTTP_X_AMZN_", "HTTP_X_AMZ_CF_", "HTTP_X_ENVOY_", "HTTP_X_VARNISH"),
     *("HTTP_X_ARR_", "HTTP_X_APPENGINE_", "HTTP_X_CLOUD_TRACE_", "HTTP_X_TS_"),
+    *("HTTP_X_FORWARD_", "HTTP_AKAMAI_", "HTTP_X_AKAMAI_", "HTTP_INCAP_"),
+    *("HTTP_X_SUCURI_", "HTTP_X_NGINX_", "HTTP_X_VERCEL_", "HTTP_X_TRAEFIK_"),
+    *(
+        "HTTP_X_SERVED_BY",
+        "HTTP_ALI_",
+        "HTTP_EAGLEEYE_",
+        "HTTP_X_LB",
+        "HTTP_X_HAPROXY_",
+    ),
     *("HTTP_TAILSCALE_", "HTTP_X_NGROK_", "HTTP_X_AUTHENTIK_", "HTTP_X_AUTH_REQUEST_"),
 )
 MAX_ACTOR_LENGTH = 150  # of the columns that keep it

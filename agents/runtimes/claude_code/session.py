@@ -17,6 +17,7 @@ from claude_agent_sdk import project_key_for_directory
 
 from agents.events import JSON, CheckpointReached
 from agents.runtime import Assignment, Checkpoint
+from agents.workspaces.workspace import PathRefused, Workspace
 
 FORMAT = "claude-code-transcript"
 STARTING_AFRESH = "The kept conversation cannot be read: starting afresh."
@@ -74,10 +75,16 @@ class KeptSession:
         file.write_text("".join(f"{json.dumps(line)}\n" for line in self.lines))
 
     def written(self, config: Path, workspace: str) -> list[JSON]:
-        """Read what the CLI wrote down: at its end the SDK no longer listens."""
+        """Read what the CLI wrote down: at its end the SDK no longer listens.
+
+        The CLI's commands can write there, too: what is no plain file of that folder may be a
+        link to what only we can read, or a pipe that nobody ever writes to.
+        """
+        located = self._file(config, workspace).relative_to(config)
         try:
-            text = self._file(config, workspace).read_text(errors="replace")
-        except FileNotFoundError:
+            with Workspace(config).open_file(str(located)) as file:
+                text = file.read().decode(errors="replace")
+        except (OSError, PathRefused):
             return []
         return [line for line in map(_line, text.split("\n")) if line]
 

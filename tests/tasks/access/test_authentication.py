@@ -147,6 +147,10 @@ def test_it_is_open_only_between_two_ends_on_this_machine(api, end, address, cod
         *("X-Client-IP", "Client-IP", "True-Client-IP", "X-Cluster-Client-IP"),
         *(
             "CF-Connecting-IP",
+            "X-Forward-For",
+            "Akamai-Origin-Hop",
+            "X-Nginx-Proxy",
+            "X-Vercel-Id",
             "CF-Ray",
             "CDN-Loop",
             "Fastly-Client-IP",

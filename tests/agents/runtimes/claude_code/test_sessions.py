@@ -41,6 +41,23 @@ def test_a_line_of_the_transcript_ends_at_a_line_feed_alone(tmp_path):
     assert session.written(tmp_path, "/workspace") == [line]
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder behind a link"])
+def test_what_lies_in_place_of_the_transcript_is_not_read(tmp_path, kind):
+    """The CLI's commands are the agent's, and reading is done as the worker: as root, maybe."""
+    session = KeptSession()
+    session.lines = [{"uuid": "of another run", "text": "secret"}]
+    session.lay_down(tmp_path / "config", "/workspace")
+    [file] = tmp_path.rglob("*.jsonl")
+    moved = tmp_path / "elsewhere"
+    if kind == "folder behind a link":
+        file.parent.rename(moved)
+        file.parent.symlink_to(moved)
+    else:
+        file.rename(moved)
+        file.symlink_to(moved) if kind == "link" else os.mkfifo(file)
+    assert session.written(tmp_path / "config", "/workspace") == []
+
+
 async def test_a_session_goes_on_under_its_id_with_what_was_said(
     runtime, serving, tmp_path
 ):
