@@ -113,7 +113,7 @@ class Decision:
     by_person: bool = False  # not by a rule, nor by what the input turned out to be
 
     @property
-    def told(self) -> str:
+    def agent_message(self) -> str:
         """What the agent is to hear of it beside what comes of the call; mostly nothing."""
         if not self.by_person:
             return "" if self.is_allowed else self.message

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from ledger.models import Budget, LedgerEntry, Period, Reservation
 from ledger.pricing import dollars
-from stagent.database.compiled import Prepared, PreparedDelete
+from stagent.database.compiled import CompiledDelete, CompiledQuery
 
 
 class BudgetExceeded(Exception):
@@ -102,7 +102,7 @@ def reserved_by(task_id: UUID, *, run_id: UUID) -> int:
 
 
 # Compiled once: each start and each turn of each run asks.
-_spent_query = Prepared(
+_spent_query = CompiledQuery(
     lambda task_id: (
         LedgerEntry.objects.for_task(task_id)
         .order_by()
@@ -112,7 +112,7 @@ _spent_query = Prepared(
     ),
     task_id=UUID,
 )
-_lock_query = Prepared(
+_lock_query = CompiledQuery(
     lambda runtime, project_id: (
         Budget.objects.applying_to(runtime=runtime, project_id=project_id)
         .select_for_update()
@@ -122,10 +122,10 @@ _lock_query = Prepared(
     runtime=str,
     project_id=str,
 )
-_release = PreparedDelete(
+_release = CompiledDelete(
     lambda task_id: Reservation.objects.filter(task_id=task_id), task_id=UUID
 )
-_used_up_query = Prepared(
+_used_up_query = CompiledQuery(
     lambda runtime, project_id, daily, monthly: (
         Budget.objects.applying_to(runtime=runtime, project_id=project_id)
         .with_spent_since({Period.DAILY: daily, Period.MONTHLY: monthly})

@@ -215,13 +215,13 @@ def _queue_run(
     _log_status(
         task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
     )
-    transaction.on_commit(pubsub.ring_workers)
+    transaction.on_commit(pubsub.wake_workers)
     return run
 
 
 def _ring_end(task_id: UUID) -> None:
     """Let who follows the log look at once whether this is its end."""
-    transaction.on_commit(lambda: pubsub.ring_readers(task_id, []))
+    transaction.on_commit(lambda: pubsub.publish_entries(task_id, []))
 
 
 def _log_status(
@@ -256,7 +256,7 @@ def _stop_counting(task: Task, run: Run) -> None:
     run.close(Run.Status.CANCELLED, error="The task was ended from outside.")
     PermissionRequest.objects.pending().filter(task=task).withdraw()
     budgets.release(task.pk)
-    transaction.on_commit(lambda: pubsub.ring_workers(cancelled=run.pk))
+    transaction.on_commit(lambda: pubsub.wake_workers(cancelled=run.pk))
 
 
 def cancel(task: Task, *, by: str) -> None:
@@ -273,7 +273,7 @@ def cancel(task: Task, *, by: str) -> None:
         )
         if run and run.request_cancel():
             _log_status(task, f"Cancel requested by {by}.", run, status=locked.status)
-            transaction.on_commit(lambda: pubsub.ring_workers(cancelled=run.pk))
+            transaction.on_commit(lambda: pubsub.wake_workers(cancelled=run.pk))
             return
         task.move(Status.CANCELLED, live_run=None)
         mark_due(task.workflow_run)

@@ -37,7 +37,7 @@ def log_channel(task_id: UUID) -> str:
     return f"log:{task_id}"
 
 
-def ring_workers(*, cancelled: UUID | None = None) -> None:
+def wake_workers(*, cancelled: UUID | None = None) -> None:
     """Tell workers that a run is queued or answered, or that `cancelled` is to stop."""
     message: dict[str, Any] = {"type": "task.wake"}
     if cancelled:
@@ -64,12 +64,12 @@ def _send(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         asyncio.run(make())
 
 
-def ring_readers(task_id: UUID, entries: list[tuple[int, str]]) -> None:
+def publish_entries(task_id: UUID, entries: list[tuple[int, str]]) -> None:
     """Push `entries` (sequence, JSON) to who follows the log; none means: look again."""
     _publish(task_id, {"entries": entries})
 
 
-def show_partial(task_id: UUID, text: str) -> None:
+def publish_partial(task_id: UUID, text: str) -> None:
     """Show unfinished text to who follows the log just now."""
     _publish(task_id, {"partial": text})
 

@@ -26,7 +26,7 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
-from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, SUSPICIOUS_LOSSES
+from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, POISON_LOSSES
 from tasks.models.task import change
 from tasks.models.workflow import mark_due
 
@@ -67,7 +67,7 @@ def finish(run: Run, outcome: Outcome) -> None:
         PermissionRequest.objects.pending().filter(task_id=run.task_id).withdraw()
         budgets.release(run.task_id)
         LogEntry.objects.append(run.task_id, _last_entry(outcome), run_id=run.pk)
-        transaction.on_commit(lambda: pubsub.ring_readers(run.task_id, []))
+        transaction.on_commit(lambda: pubsub.publish_entries(run.task_id, []))
 
 
 _LAST_EVENT = {Status.COMPLETED: EventType.RESULT, Status.FAILED: EventType.ERROR}
@@ -145,7 +145,7 @@ def _stuck_since(run: Run) -> datetime:
     return max(moved_at, began_at)
 
 
-def lose(run: Run) -> bool:
+def expire(run: Run) -> bool:
     """Close a run whose lease has expired; False if it was renewed or closed meanwhile.
 
     Passes over a task that somebody else has locked: that may be its frozen worker.
@@ -174,7 +174,7 @@ def lose(run: Run) -> bool:
 
 
 def _about_losses(losses: int) -> str:
-    if losses < SUSPICIOUS_LOSSES:
+    if losses < POISON_LOSSES:
         return NOT_RENEWED
     return (
         f"Workers let the lease of this run run out {losses} times in a row. A process of"
@@ -248,4 +248,4 @@ def _succeed(
     )
     entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
     LogEntry.objects.append(run.task_id, entry, run_id=successor_id)
-    transaction.on_commit(pubsub.ring_workers)
+    transaction.on_commit(pubsub.wake_workers)

@@ -73,11 +73,11 @@ def _wish(refusal: Refusal) -> float | None:
         return seconds
     if re.fullmatch(r"\d+(\.\d+)?", milliseconds := headers.get("retry-after-ms", "")):
         return float(milliseconds) / 1_000
-    wish = headers.get("retry-after", "")
-    if re.fullmatch(r"\d+(\.\d+)?", wish):
-        return float(wish)
+    asked_delay = headers.get("retry-after", "")
+    if re.fullmatch(r"\d+(\.\d+)?", asked_delay):
+        return float(asked_delay)
     try:
-        return max(parsedate_to_datetime(wish).timestamp() - time.time(), 0.0)
+        return max(parsedate_to_datetime(asked_delay).timestamp() - time.time(), 0.0)
     except ValueError:
         return _reset_of_what_is_used_up(headers)
 

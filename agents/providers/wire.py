@@ -19,14 +19,14 @@ from ledger.pricing import Usage
 A_YEAR = 365 * 86_400.0  # seconds
 
 
-class Stop(Enum):
+class StopReason(Enum):
     """Why the model's turn ended."""
 
     FINISHED = "finished"
-    TOOLS = "tools"
+    TOOL_CALLS = "tool calls"
     PAUSED = "paused"  # the provider wants the conversation back as it is
-    CUT = "cut"
-    CONTEXT_FULL = "context full"
+    MAX_TOKENS = "max tokens"
+    MODEL_LENGTH = "model length"
     REFUSED = "refused"
     UNKNOWN = "unknown"
 
@@ -48,7 +48,7 @@ class Turn:
     text: str
     thinking: str
     usage: Usage
-    stop: Stop
+    stop: StopReason
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class TurnFailed(Exception):
         reason: str,
         *,
         cause: Cause = causes.BROKE_OFF,
-        retry_after: float | None = None,  # seconds; the provider's wish
+        retry_after: float | None = None,  # seconds; the provider's asked_delay
         spent: events.UsageReported
         | None = None,  # what the provider said it used so far
     ) -> None:
@@ -111,20 +111,20 @@ class RetryPolicy:
     tries: int = 5
     first_delay: float = 1.0
     longest_delay: float = 30.0
-    longest_wish: float = 120.0  # the longest retry-after that is waited out in place
+    longest_wait: float = 120.0  # the longest retry-after that is waited out in place
     longest_park: float = field(  # the longest that the run is parked for
         default_factory=lambda: settings.STAGENT_MAX_PARK_SECONDS
     )
 
     def delay(self, failure: TurnFailed, failures: int) -> float:
         """Return how long to wait after so many failures, or raise Parked or RuntimeFailed."""
-        wish = failure.retry_after or 0.0
-        is_long = wish > self.longest_wish
+        asked_delay = failure.retry_after or 0.0
+        is_long = asked_delay > self.longest_wait
         if is_long or failures >= self.tries or failure.cause.rests_at_once:
             raise self.end(failure, failures)
         backoff = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
         # Half of it by chance, so that runs that failed together do not return together.
-        return max(wish, backoff * random.uniform(0.5, 1.0))  # noqa: S311
+        return max(asked_delay, backoff * random.uniform(0.5, 1.0))  # noqa: S311
 
     def end(self, failure: TurnFailed, failures: int) -> Parked | RuntimeFailed:
         """Return what becomes of the run when no more is tried: it rests, or it fails."""
@@ -134,9 +134,9 @@ class RetryPolicy:
             return RuntimeFailed(
                 f"{failure.reason}, until {opens_at:%Y-%m-%d %H:%M} UTC. Resume after that."
             )
-        if seconds <= self.longest_wish:
+        if seconds <= self.longest_wait:
             seconds = max(seconds, failure.cause.rest_seconds or 0.0)
-        if seconds > self.longest_wish or failure.cause.rest_seconds:
+        if seconds > self.longest_wait or failure.cause.rest_seconds:
             return Parked(failure.reason, seconds=seconds)
         return RuntimeFailed(
             f"{failure.reason}, {failures} times in a row. {failure.cause.advice}"

@@ -13,7 +13,7 @@ from agents.prompt import (
 )
 from agents.runtime import Assignment, Checkpoint, RuntimeFailed
 from agents.workspaces.folders import workspace_of
-from stagent.database.compiled import PreparedObjects
+from stagent.database.compiled import CompiledObjects
 from tasks import catalog, lifecycle
 from tasks.access import agent_user
 from tasks.exceptions import LeaseLost
@@ -28,7 +28,7 @@ RESULTS = (
 )
 
 
-_attached = PreparedObjects(
+_attached = CompiledObjects(
     lambda task_id: Document.objects.filter(tasks=task_id).order_by("created_at", "id"),
     task_id=UUID,
 )
@@ -71,7 +71,7 @@ def prepare(run: Run) -> Job:
 
 def _waiting_calls(run: Run) -> list[str]:
     asked = PermissionRequest.objects.filter(session_id=run.session_id)
-    unheard = asked.unheard().order_by("created_at")
+    unheard = asked.undelivered().order_by("created_at")
     return [f"{one.tool_name}: {one.message}" for one in unheard]
 
 

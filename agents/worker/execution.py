@@ -146,7 +146,7 @@ class Execution:
         finally:
             if self._stop is Stop.LOST:
                 log.info("Run %s is no longer ours: stopped.", self.run.pk)
-            self.run.let_go(self.run.worker)
+            self.run.release_lease(self.run.worker)
 
     def _write(self, outcome: Ending) -> None:
         if isinstance(outcome, Parked):

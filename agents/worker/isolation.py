@@ -22,7 +22,7 @@ MOST_LOOKED_AT = 100
 log = logging.getLogger(__name__)
 
 
-class Suspects:
+class PoisonRuns:
     """The processes that a worker started for its suspects."""
 
     def __init__(self) -> None:
@@ -87,4 +87,4 @@ class Suspects:
 
 
 def _due(limit: int) -> list[UUID]:
-    return list(Run.objects.due().suspect().values_list("pk", flat=True)[:limit])
+    return list(Run.objects.due().poison().values_list("pk", flat=True)[:limit])

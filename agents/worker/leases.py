@@ -62,7 +62,7 @@ class Leases:
         for run in expired:
             if run.worker == self._worker:
                 await self._return(run)
-            elif await for_leases(runs.lose, run):
+            elif await for_leases(runs.expire, run):
                 log.warning("Run %s of %s ran out of its lease.", run.pk, run.worker)
 
     def _note_a_pause(self) -> None:
@@ -79,4 +79,4 @@ class Leases:
             await for_leases(runs.hand_over, run, reason=UNWRITTEN)
         except LeaseLost:
             return
-        await for_leases(run.let_go, self._worker)
+        await for_leases(run.release_lease, self._worker)

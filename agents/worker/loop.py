@@ -21,10 +21,10 @@ from agents.worker import leftovers
 from agents.worker.chores import PASSING, Chores
 from agents.worker.database import in_database
 from agents.worker.execution import Execution, Stop
-from agents.worker.isolation import Suspects
+from agents.worker.isolation import PoisonRuns
 from agents.worker.leases import Leases
 from agents.worker.presence import Presence
-from agents.worker.run_updates import news_of
+from agents.worker.run_updates import look_up_updates
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
 from agents.worker.workflows import SHORTEST_REST_SECONDS, WorkflowSweep
@@ -34,7 +34,7 @@ from tasks.models import Run
 
 log = logging.getLogger(__name__)
 
-GLANCE_SECONDS = 0.4  # a cancel whose ring was lost waits for two: less than a second
+POLL_SECONDS = 0.4  # a cancel whose ring was lost waits for two: less than a second
 GRACE_SECONDS = 5.0
 CLEANING_SECONDS = 5.0
 # Runs that are claimed in one transaction, which keeps others from writing.
@@ -64,13 +64,13 @@ class Worker(ChannelsWorker):
         self.executions: dict[UUID, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self._rung = asyncio.Event()
-        self._may_have_news = False
+        self._may_have_updates = False
         self._looked_after_at = float("-inf")
         self._stopping = False
         self._leases = Leases(self.name, self.lease, lambda: self.executions)
         self._chores = Chores()
         self._schedules = ScheduleSweep()
-        self._suspects = Suspects()
+        self._poison_runs = PoisonRuns()
         self._workflows = WorkflowSweep()
         self._presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
@@ -86,12 +86,12 @@ class Worker(ChannelsWorker):
         )
         try:
             while not self._stopping:
-                await self._chores.forgiving("look for work", self._glance)
+                await self._chores.forgiving("look for work", self._poll)
                 await self._chores.forgiving("fire schedules", self._schedules.look)
                 await self._rest()
             while self.tasks:
                 await asyncio.wait(self.tasks)
-            await self._suspects.ended()
+            await self._poison_runs.ended()
         finally:
             await self._chores.end()
             await self._chores.forgiving(
@@ -126,7 +126,7 @@ class Worker(ChannelsWorker):
         self._chores.repeat(
             "hear the rings (the table is looked at)",
             self._hear,
-            every_seconds=GLANCE_SECONDS,
+            every_seconds=POLL_SECONDS,
         )
         self._chores.repeat("renew leases", self._renew, every_seconds=self.lease / 3)
         self._chores.repeat(
@@ -140,7 +140,7 @@ class Worker(ChannelsWorker):
         log.info(
             "Stopping: %d runs have %g s to end by themselves.", len(self.tasks), grace
         )
-        self._suspects.stop()
+        self._poison_runs.stop()
         for execution in list(self.executions.values()):
             execution.worker_is_stopping = True
         if self.tasks:
@@ -155,13 +155,13 @@ class Worker(ChannelsWorker):
     # --- Rings -------------------------------------------------------------------------
 
     def wake(self) -> None:
-        self._may_have_news = True
+        self._may_have_updates = True
         self._rung.set()
 
     async def _rest(self) -> None:
         try:
             async with asyncio.timeout(
-                min(GLANCE_SECONDS, self._schedules.seconds_left())
+                min(POLL_SECONDS, self._schedules.seconds_left())
             ):
                 await self._rung.wait()
         except TimeoutError:
@@ -187,17 +187,19 @@ class Worker(ChannelsWorker):
         if message["type"] != "task.cancel":
             self._rung.set()
             self._workflows.wake()
-            self._may_have_news |= any(e.is_waiting for e in self.executions.values())
+            self._may_have_updates |= any(
+                e.is_waiting for e in self.executions.values()
+            )
         elif UUID(message["run_id"]) in self.executions:
             self.wake()
 
     # --- Work --------------------------------------------------------------------------
 
-    async def _glance(self) -> None:
+    async def _poll(self) -> None:
         # Each end of a run and each new one rings: that is no reason to ask after all others.
         now = time.monotonic()
-        if self._may_have_news or now - self._looked_after_at >= GLANCE_SECONDS:
-            self._may_have_news, self._looked_after_at = False, now
+        if self._may_have_updates or now - self._looked_after_at >= POLL_SECONDS:
+            self._may_have_updates, self._looked_after_at = False, now
             await self._look_after()
         await self._claim()
 
@@ -216,7 +218,7 @@ class Worker(ChannelsWorker):
             if len(claimed) < limit:
                 break
         if not self._stopping:
-            await self._suspects.look()
+            await self._poison_runs.look()
 
     def _busy(self) -> int:
         # Who waits for a person, perhaps for days, takes nobody's place.
@@ -257,7 +259,7 @@ class Worker(ChannelsWorker):
             if execution.gate
             for request_id in execution.gate.waiting_for
         }
-        news = await in_database(news_of, list(self.executions), list(waiting))
+        news = await in_database(look_up_updates, list(self.executions), list(waiting))
         for run_id, execution in list(self.executions.items()):
             if run_id in news.cancelled:
                 execution.stop(Stop.CANCELLED)

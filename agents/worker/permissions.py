@@ -94,7 +94,7 @@ class Gate:
         """Withdraw a request, or let its answer lapse: nobody is left to hear it."""
         request = self._of_this_run(request_id)
         if not request.pending().withdraw():
-            request.unheard().update(delivered_at=Now())
+            request.undelivered().update(delivered_at=Now())
 
     def _decide_or_request(self, asking: Asking) -> Decision | None:
         call = asking.call
@@ -137,8 +137,8 @@ class Gate:
     def _left_for(
         self, call: ToolCall, left: PermissionRequestQuerySet
     ) -> PermissionRequest | None:
-        unused = left if self._is_unused(call) else left.unheard()
-        return unused.of_call(call.call_id).last() or left.unheard().first()
+        unused = left if self._is_unused(call) else left.undelivered()
+        return unused.of_call(call.call_id).last() or left.undelivered().first()
 
     def _is_unused(self, call: ToolCall) -> bool:
         """Tell whether a call was allowed, and ended with its worker before it was begun."""
@@ -224,7 +224,7 @@ class Gate:
             asked = PermissionRequest.objects.filter(task_id=self.recorder.task_id)
             left = asked.exclude(run_id=self.recorder.run_id)
             left.pending().withdraw()
-            left.unheard().update(delivered_at=Now())
+            left.undelivered().update(delivered_at=Now())
 
     def _answer(self, request_id: str, call: ToolCall) -> Decision | None:
         request = PermissionRequest.objects.filter(pk=request_id).first()

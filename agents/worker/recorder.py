@@ -15,7 +15,7 @@ from agents import events
 from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import COUNTS, MAX_KEY
 from ledger.pricing import dollars
-from stagent.database.compiled import Prepared
+from stagent.database.compiled import CompiledQuery
 from tasks import pubsub
 from tasks.credentials import hide_credentials
 from tasks.exceptions import LeaseLost
@@ -32,7 +32,7 @@ UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
 log = logging.getLogger(__name__)
 
 
-_held = Prepared(
+_held = CompiledQuery(
     lambda task_id, run_id: (
         Task.objects.select_for_update()
         .filter(pk=task_id, live_run=run_id)
@@ -85,7 +85,7 @@ class Recorder:
         this_try = self._try_of(event)
         match event:
             case events.PartialText(text):
-                pubsub.show_partial(self.task_id, storable(text))
+                pubsub.publish_partial(self.task_id, storable(text))
             case events.UsageReported():
                 self._book(event, this_try)
             case events.CheckpointReached():

@@ -5,7 +5,7 @@ from uuid import UUID
 from tasks.models import PermissionRequest, Run
 
 
-class News:
+class RunUpdates:
     """Runs whose lease is held, those to cancel, and the requests that were answered."""
 
     def __init__(
@@ -16,7 +16,7 @@ class News:
         self.answered = answered
 
 
-def news_of(run_ids: list[UUID], request_ids: list[str]) -> News:
+def look_up_updates(run_ids: list[UUID], request_ids: list[str]) -> RunUpdates:
     """Look up runs in hand and the permission requests that they wait for."""
     running = Run.objects.filter(pk__in=run_ids, status=Run.Status.RUNNING)
     asked = dict(running.values_list("pk", "cancel_requested_at"))
@@ -25,7 +25,7 @@ def news_of(run_ids: list[UUID], request_ids: list[str]) -> News:
         requests = PermissionRequest.objects.filter(pk__in=request_ids)
         still = requests.pending().values_list("pk", flat=True)
         answered = list(set(request_ids) - set(still))
-    return News(
+    return RunUpdates(
         held=set(asked),
         cancelled={pk for pk, requested_at in asked.items() if requested_at},
         answered=answered,

@@ -8,7 +8,7 @@ from agents.worker.loop import Worker
 from tasks.models import Run
 
 
-class LoneWorker(Worker):
+class SingleRunWorker(Worker):
     """Performs the one run that it is given, and ends."""
 
     def __init__(self, run_id: UUID, *, channel_layer: Any) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from ledger.models.totals import Totals
 from ledger.pricing import dollars
-from stagent.database.compiled import PreparedInsert, PreparedUpdate
+from stagent.database.compiled import CompiledInsert, CompiledUpdate
 
 
 class Scope(models.TextChoices):
@@ -313,8 +313,8 @@ class Reservation(models.Model):
         return f"{dollars(self.amount_microdollars)} USD for task {self.task_id}"
 
 
-_put = PreparedInsert(Reservation, replacing="task_id")
-_shrink = PreparedUpdate(
+_put = CompiledInsert(Reservation, replacing="task_id")
+_shrink = CompiledUpdate(
     lambda task_id, by: (
         Reservation.objects.filter(task_id=task_id),
         {"amount_microdollars": Greatest(F("amount_microdollars") - by, 0)},

@@ -13,7 +13,7 @@ from ledger.models.budget import DailySpend, Reservation
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 from ledger.pricing import Price, Usage, price_of
-from stagent.database.compiled import PreparedInsert
+from stagent.database.compiled import CompiledInsert
 
 COUNTS = (
     "input_tokens",
@@ -280,4 +280,4 @@ class LedgerEntry(models.Model):
         return Price(**kinds, source=self.price_source)
 
 
-_insert = PreparedInsert(LedgerEntry)
+_insert = CompiledInsert(LedgerEntry)

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 
-from stagent.database.compiled import PreparedDelete, PreparedInsert
+from stagent.database.compiled import CompiledDelete, CompiledInsert
 
 
 class OpenRequestQuerySet(models.QuerySet["OpenRequest"]):
@@ -55,8 +55,8 @@ class OpenRequest(models.Model):
         return f"{self.model}, since {self.began_at:%Y-%m-%d %H:%M:%S}"
 
 
-_insert = PreparedInsert(OpenRequest)
-_end = PreparedDelete(
+_insert = CompiledInsert(OpenRequest)
+_end = CompiledDelete(
     lambda run_id, key: OpenRequest.objects.filter(run_id=run_id, key=key),
     run_id=UUID,
     key=str,

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 # How long the loop stands still for its thread. The interpreter lets any thread keep its
 # lock as long (`sys.getswitchinterval()`), so nothing waits longer than it may anyway.
-STANDSTILL_SECONDS = 0.005
+BLOCK_LOOP_SECONDS = 0.005
 # When a thread takes no more calls: so it is mostly done in a standstill, and a slow call
 # is the last one that it took.
 SHARE_SECONDS = 0.003
@@ -42,10 +42,10 @@ class _Result(NamedTuple):
 class Threads:
     """A few lasting threads. Where there is one, who hands it work may stand still for it."""
 
-    def __init__(self, count: int, name: str, *, standstill: bool = False) -> None:
+    def __init__(self, count: int, name: str, *, blocks_loop: bool = False) -> None:
         self._count = count
         self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
-        self._standstill_seconds = STANDSTILL_SECONDS if standstill else 0
+        self._block_loop_seconds = BLOCK_LOOP_SECONDS if blocks_loop else 0
         self._crossings: WeakKeyDictionary[asyncio.AbstractEventLoop, _Crossing] = (
             WeakKeyDictionary()
         )
@@ -55,7 +55,7 @@ class Threads:
         loop = asyncio.get_running_loop()
         crossing = self._crossings.get(loop)
         if crossing is None:
-            crossing = _Crossing(self._executor, self._count, self._standstill_seconds)
+            crossing = _Crossing(self._executor, self._count, self._block_loop_seconds)
             self._crossings[loop] = crossing
         return crossing.send(partial(function, *arguments), loop)
 
@@ -63,7 +63,9 @@ class Threads:
 def database_threads(count: int, name: str) -> Threads:
     """Return threads for work on the database: one to stand still for where it has one writer."""
     return (
-        Threads(1, name, standstill=True) if _has_one_writer() else Threads(count, name)
+        Threads(1, name, blocks_loop=True)
+        if _has_one_writer()
+        else Threads(count, name)
     )
 
 
@@ -85,11 +87,11 @@ class _Crossing:
     """Between one event loop and the threads."""
 
     def __init__(
-        self, executor: ThreadPoolExecutor, count: int, standstill_seconds: float
+        self, executor: ThreadPoolExecutor, count: int, block_loop_seconds: float
     ) -> None:
         self._executor = executor
         self._idle = count
-        self._standstill_seconds = standstill_seconds
+        self._block_loop_seconds = block_loop_seconds
         self._calls: deque[_Call] = deque()
         self._results: deque[_Result] = deque()
         self._is_due = False  # calls will be handed over at the end of this turn
@@ -112,9 +114,9 @@ class _Crossing:
         for _ in range(min(self._idle, len(self._calls))):
             self._idle -= 1
             working = self._executor.submit(self._work)
-            if self._standstill_seconds:
+            if self._block_loop_seconds:
                 with suppress(TimeoutError):
-                    working.result(self._standstill_seconds)
+                    working.result(self._block_loop_seconds)
             if working.done():
                 self._freed(loop)
             else:

@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from stagent.database.compiled import Prepared
+from stagent.database.compiled import CompiledQuery
 from tasks.access import roles
 from tasks.access.authentication import HOW, is_open
 
@@ -152,7 +152,7 @@ def _refusal(user: Any, right: str) -> str:
 
 
 # Django asks twice, for a user's own permissions and for those of the groups.
-_rights_of = Prepared(
+_rights_of = CompiledQuery(
     lambda user: _names(Permission.objects.filter(user=user)).union(
         _names(Permission.objects.filter(group__user=user))
     ),

@@ -26,7 +26,7 @@ from django.db.models import (
 from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
-from stagent.database.compiled import Prepared, Row
+from stagent.database.compiled import CompiledQuery, Row
 from stagent.database.json_text import IsoText, JsonText, KeyText, UuidText
 from tasks.api import paging
 from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, WholeList
@@ -120,7 +120,7 @@ _TYPES = {
 
 
 @lru_cache(maxsize=64)
-def _list_query(filters: frozenset[str], limit: int) -> Prepared:
+def _list_query(filters: frozenset[str], limit: int) -> CompiledQuery:
     """Compile the list for one set of filters, named as in `_PARTS`."""
 
     def build(**values: Any) -> QuerySet[Any, Any]:
@@ -128,7 +128,7 @@ def _list_query(filters: frozenset[str], limit: int) -> Prepared:
         tasks = Task.objects.filter(*conditions)
         return tasks.values_list(JsonText(**_LISTED), "priority", "id")[:limit]
 
-    return Prepared(build, **{name: _TYPES[name] for name in sorted(filters)})
+    return CompiledQuery(build, **{name: _TYPES[name] for name in sorted(filters)})
 
 
 def list_rows(limit: int, **filters: Any) -> Iterator[Row]:
@@ -149,7 +149,7 @@ def page_rows(limit: int, *, after: paging.Place | None, **filters: Any) -> list
 
 
 @lru_cache(maxsize=8)
-def _rows_query(filters: frozenset[str]) -> Prepared:
+def _rows_query(filters: frozenset[str]) -> CompiledQuery:
     """Compile the rows of some keys, of those that the filters still let through."""
 
     def build(keys: str, **values: Any) -> QuerySet[Any, Any]:
@@ -158,7 +158,7 @@ def _rows_query(filters: frozenset[str]) -> Prepared:
         return some.values_list(_KEY, JsonText(**_LISTED))
 
     types = {name: _TYPES[name] for name in sorted(filters)}
-    return Prepared(build, keys=str, **types)
+    return CompiledQuery(build, keys=str, **types)
 
 
 def whole_list(**filters: Any) -> WholeList:
@@ -194,11 +194,11 @@ def of_new(task: Task) -> JSON:
     }
 
 
-def _of_one(*columns: Any) -> Prepared:
+def _of_one(*columns: Any) -> CompiledQuery:
     def build(task_id: UUID) -> QuerySet[Any, Any]:
         return Task.objects.filter(pk=task_id).order_by().values_list(*columns)
 
-    return Prepared(build, task_id=UUID)
+    return CompiledQuery(build, task_id=UUID)
 
 
 _detail_query = _of_one(JsonText(**_LISTED, **_DETAILS))

@@ -72,7 +72,7 @@ def default_runtime() -> RuntimeFacts | None:
 
 def profiles() -> Mapping[str, Profile]:
     """Return all profiles by id: ours, and a site's own in their place or beside them."""
-    return profile_files.shelf().profiles
+    return profile_files.load_profiles().profiles
 
 
 def profile(profile_id: str) -> Profile | None:
@@ -81,7 +81,7 @@ def profile(profile_id: str) -> Profile | None:
 
 def profile_problems() -> list[str]:
     """Name the site's profile files that cannot be used, each with the reason."""
-    return list(profile_files.shelf().problems)
+    return list(profile_files.load_profiles().problems)
 
 
 def classify(text: str) -> Profile:

@@ -71,7 +71,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class LoadedProfiles:
     """The profiles as they were at `checked_at`, and what was wrong with the others."""
 
     folder: Path
@@ -81,10 +81,10 @@ class Shelf:
     checked_at: float  # of the monotonic clock
 
 
-_kept: Shelf | None = None
+_kept: LoadedProfiles | None = None
 
 
-def shelf() -> Shelf:
+def load_profiles() -> LoadedProfiles:
     """Return what was read last; first read it again if a site's file has changed.
 
     Two threads may both read: they find the same, and the later replaces the earlier.
@@ -100,7 +100,7 @@ def shelf() -> Shelf:
         _kept = fresh = replace(kept, checked_at=now)
     else:
         own, problems = _read_folder(folder)
-        _kept = fresh = Shelf(
+        _kept = fresh = LoadedProfiles(
             folder, fingerprint, {**_built_in(), **own}, problems, now
         )
     return fresh

@@ -139,7 +139,7 @@ class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
     def pending(self) -> Self:
         return self.filter(status=PermissionRequest.Status.PENDING)
 
-    def unheard(self) -> Self:
+    def undelivered(self) -> Self:
         """Return what an agent may still come back to: it has had no answer yet."""
         withdrawn = PermissionRequest.Status.WITHDRAWN
         return self.exclude(status=withdrawn).filter(delivered_at=None)
@@ -268,7 +268,7 @@ class PermissionRequest(models.Model):
             if answer.is_allowed and answer.always_allow:
                 self._save_rule(answer.always_allow, by=answer.by)
             self._log(answer)
-            transaction.on_commit(pubsub.ring_workers)
+            transaction.on_commit(pubsub.wake_workers)
 
     def _why_not(self) -> str:
         if self.status == self.Status.WITHDRAWN:

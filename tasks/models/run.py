@@ -10,17 +10,17 @@ from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef,
 from django.db.models.functions import Now
 
 from stagent.database.compiled import (
-    Prepared,
-    PreparedInsert,
-    PreparedObjects,
-    PreparedUpdate,
+    CompiledInsert,
+    CompiledObjects,
+    CompiledQuery,
+    CompiledUpdate,
 )
 from tasks.models.ids import new_id
 
 MAX_LOSSES = 3  # since the last step forward
 MAX_LOSSES_IN_ALL = 2 * MAX_LOSSES  # in a row
 # From so many on, a run is performed in a process of its own, where it takes no other along.
-SUSPICIOUS_LOSSES = MAX_LOSSES - 1
+POISON_LOSSES = MAX_LOSSES - 1
 
 
 def _lease_end(seconds: int) -> "ExpressionWrapper[Any]":
@@ -56,9 +56,9 @@ class RunQuerySet(models.QuerySet["Run"]):
         over = self.exclude(status=Run.Status.RUNNING)
         over.filter(lease_expires_at__lt=Now()).update(lease_expires_at=None)
 
-    def suspect(self) -> Self:
+    def poison(self) -> Self:
         """Those that may be what killed their workers."""
-        return self.filter(losses__gte=SUSPICIOUS_LOSSES)
+        return self.filter(losses__gte=POISON_LOSSES)
 
     def claim_due(
         self, worker: str, limit: int, *, without: Collection[str] = ()
@@ -190,7 +190,7 @@ class Run(models.Model):
             _by_id.refresh(self, run_id=self.pk)
         return bool(claimed)
 
-    def let_go(self, worker: str) -> None:
+    def release_lease(self, worker: str) -> None:
         """Say that nothing of this run is left on `worker`, whatever became of it."""
         _let_go(run_id=self.pk, worker=worker)
 
@@ -217,11 +217,11 @@ class Run(models.Model):
 
 # --- Compiled once: every run goes this way -------------------------------------------
 
-insert = PreparedInsert(Run)
-_by_id = PreparedObjects(
+insert = CompiledInsert(Run)
+_by_id = CompiledObjects(
     lambda run_id: Run.objects.filter(pk=run_id).order_by(), run_id=UUID
 )
-_close = PreparedUpdate(
+_close = CompiledUpdate(
     lambda run_id, **columns: (
         Run.objects.live().filter(pk=run_id),
         {**columns, "finished_at": Now()},
@@ -231,7 +231,7 @@ _close = PreparedUpdate(
     error=str,
     traceback=str,
 )
-_let_go = PreparedUpdate(
+_let_go = CompiledUpdate(
     lambda run_id, worker: (
         Run.objects.filter(pk=run_id, worker=worker).exclude(status=Run.Status.RUNNING),
         {"lease_expires_at": None},
@@ -239,7 +239,7 @@ _let_go = PreparedUpdate(
     run_id=UUID,
     worker=str,
 )
-_last_attempt = Prepared(
+_last_attempt = CompiledQuery(
     lambda task_id: (
         Run.objects.filter(task_id=task_id)
         .order_by("-attempt")
@@ -250,24 +250,24 @@ _last_attempt = Prepared(
 
 
 @lru_cache
-def _claimable_query(limit: int, without: frozenset[str]) -> "PreparedObjects[Run]":
+def _claimable_query(limit: int, without: frozenset[str]) -> "CompiledObjects[Run]":
     def build() -> RunQuerySet:
-        due = Run.objects.due().filter(losses__lt=SUSPICIOUS_LOSSES)
+        due = Run.objects.due().filter(losses__lt=POISON_LOSSES)
         if without:
             due = due.exclude(runtime__in=sorted(without))
         return due.select_for_update(skip_locked=True, of=("self",))[:limit]
 
-    return PreparedObjects(build)
+    return CompiledObjects(build)
 
 
 @lru_cache
-def _claim_query(lease_seconds: int) -> PreparedUpdate:
+def _claim_query(lease_seconds: int) -> CompiledUpdate:
     changes = {
         "status": Run.Status.RUNNING,
         "lease_expires_at": _lease_end(lease_seconds),
         "started_at": Now(),
     }
-    return PreparedUpdate(
+    return CompiledUpdate(
         lambda run_id, worker: (
             Run.objects.filter(pk=run_id, status=Run.Status.QUEUED),
             {**changes, "worker": worker},

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models.functions import Now
 
-from stagent.database.compiled import Prepared, PreparedInsert, PreparedUpdate
+from stagent.database.compiled import CompiledInsert, CompiledQuery, CompiledUpdate
 from tasks.models.ids import new_id
 
 JSON = dict[str, Any]
@@ -62,9 +62,9 @@ class SessionItem(models.Model):
 
 # --- Compiled once: every turn of every run goes this way -------------------------------
 
-insert = PreparedInsert(Session)
-_insert_items = PreparedInsert(SessionItem)
-_last_position = Prepared(
+insert = CompiledInsert(Session)
+_insert_items = CompiledInsert(SessionItem)
+_last_position = CompiledQuery(
     lambda session_id: (
         SessionItem.objects.filter(session_id=session_id)
         .order_by("-position")
@@ -72,13 +72,13 @@ _last_position = Prepared(
     ),
     session_id=UUID,
 )
-_state_query = Prepared(
+_state_query = CompiledQuery(
     lambda session_id: (
         Session.objects.filter(pk=session_id).order_by().values_list("state")
     ),
     session_id=UUID,
 )
-_items_query = Prepared(
+_items_query = CompiledQuery(
     lambda session_id: (
         SessionItem.objects.filter(session_id=session_id)
         .order_by("position")
@@ -86,7 +86,7 @@ _items_query = Prepared(
     ),
     session_id=UUID,
 )
-_move_on = PreparedUpdate(
+_move_on = CompiledUpdate(
     lambda session_id, state: (
         Session.objects.filter(pk=session_id),
         {"state": state, "updated_at": Now()},
@@ -94,7 +94,7 @@ _move_on = PreparedUpdate(
     session_id=UUID,
     state=str,
 )
-_change_state = PreparedUpdate(
+_change_state = CompiledUpdate(
     lambda session_id, state: (
         Session.objects.filter(pk=session_id).exclude(state=state),
         {"state": state, "updated_at": Now()},

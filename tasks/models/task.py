@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from stagent.database.compiled import PreparedInsert, PreparedObjects, PreparedUpdate
+from stagent.database.compiled import CompiledInsert, CompiledObjects, CompiledUpdate
 from tasks.exceptions import InvalidTransition
 from tasks.models.ids import new_id
 
@@ -186,8 +186,8 @@ class Task(models.Model):
             raise InvalidTransition(f"A {self.status} task cannot become {status}.")
 
 
-insert = PreparedInsert(Task)
-_by_id = PreparedObjects(
+insert = CompiledInsert(Task)
+_by_id = CompiledObjects(
     lambda task_id: Task.objects.filter(pk=task_id).order_by(), task_id=UUID
 )
 
@@ -219,11 +219,11 @@ def _change_query(
     sources: tuple[Status, ...],
     *,
     is_fenced: bool,
-) -> PreparedUpdate:
+) -> CompiledUpdate:
     """Prepare the UPDATE of one set of columns."""
 
     def build(
-        task_id: UUID, lease: UUID, **changes: Any
+        task_id: UUID, lease: UUID | None = None, **changes: Any
     ) -> tuple[TaskQuerySet, dict[str, Any]]:
         tasks = Task.objects.filter(pk=task_id)
         if sources:
@@ -234,4 +234,5 @@ def _change_query(
 
     nulls = {name: None for name, kind in kinds if kind is type(None)}
     types = {name: kind for name, kind in kinds if name not in nulls}
-    return PreparedUpdate(build, task_id=UUID, lease=UUID, **types)
+    fence: dict[str, type] = {"lease": UUID} if is_fenced else {}
+    return CompiledUpdate(build, task_id=UUID, **fence, **types)

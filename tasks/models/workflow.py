@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from stagent.database.compiled import PreparedUpdate
+from stagent.database.compiled import CompiledUpdate
 from tasks import pubsub
 from tasks.models.ids import new_id
 
@@ -228,7 +228,7 @@ class StepRun(models.Model):
 
 
 # Each change of a step's task does this, so it is compiled once.
-_mark_due = PreparedUpdate(
+_mark_due = CompiledUpdate(
     lambda run_id, due_at: (
         WorkflowRun.objects.filter(pk=run_id),
         {"due_at": due_at},
@@ -245,4 +245,4 @@ def mark_due(run_id: UUID | None) -> None:
     """
     if run_id is not None:
         _mark_due(run_id=run_id, due_at=timezone.now())
-        transaction.on_commit(pubsub.ring_workers)
+        transaction.on_commit(pubsub.wake_workers)

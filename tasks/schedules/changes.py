@@ -39,7 +39,7 @@ def create(
     with transaction.atomic():
         schedule.save(force_insert=True)
         schedule.documents.set(documents)
-        transaction.on_commit(pubsub.ring_workers)
+        transaction.on_commit(pubsub.wake_workers)
     return schedule
 
 
@@ -68,7 +68,7 @@ def change(
         schedule.save()
         if documents is not None:
             schedule.documents.set(documents)
-        transaction.on_commit(pubsub.ring_workers)
+        transaction.on_commit(pubsub.wake_workers)
     return schedule
 
 

@@ -238,7 +238,7 @@ class _Advance:
         self.run.reason = end.reason
         self.run.finished_at = timezone.now()
         set_status(self.run, Workflow.Status(end.status))
-        transaction.on_commit(pubsub.ring_workers)  # a schedule may wait for it
+        transaction.on_commit(pubsub.wake_workers)  # a schedule may wait for it
 
 
 # --- Moves of a run whose row the caller holds --------------------------------------------

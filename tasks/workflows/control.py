@@ -116,7 +116,7 @@ def _hold(workflow: Workflow) -> WorkflowRun | None:
 def _leave_due(run: WorkflowRun) -> None:
     run.due_at = timezone.now()
     run.save(update_fields=["status", "stop_reason", "reason", "due_at", "finished_at"])
-    transaction.on_commit(pubsub.ring_workers)
+    transaction.on_commit(pubsub.wake_workers)
 
 
 def _not_possible(workflow: Workflow, rule: str) -> Conflict:

@@ -39,7 +39,7 @@ def start(workflow: Workflow, *, by: str) -> WorkflowRun:
             due_at=timezone.now(),
             created_by=by,
         )
-        transaction.on_commit(pubsub.ring_workers)
+        transaction.on_commit(pubsub.wake_workers)
         return run
 
 

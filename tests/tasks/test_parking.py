@@ -25,7 +25,7 @@ def claimed(**fields):
 
 def park(run, seconds=HOUR):
     runs.park(run, reason="The rate limit is used up", seconds=seconds)
-    run.let_go("worker-1")
+    run.release_lease("worker-1")
     return Run.objects.latest("attempt")
 
 

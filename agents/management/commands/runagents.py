@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 
 from agents.worker import ending
 from agents.worker.loop import GRACE_SECONDS, Worker
-from agents.worker.single_run_worker import LoneWorker
+from agents.worker.single_run_worker import SingleRunWorker
 from stagent.database import schema
 
 AGAIN_SECONDS = 1.0
@@ -50,7 +50,7 @@ class Command(RunWorker):
             _refuse_another_schema()
         layer = get_channel_layer()
         worker = (
-            LoneWorker(options["run"], channel_layer=layer)
+            SingleRunWorker(options["run"], channel_layer=layer)
             if options["run"]
             else Worker(channel_layer=layer, concurrency=options["concurrency"])
         )

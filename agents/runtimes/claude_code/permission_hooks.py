@@ -19,7 +19,7 @@ from agents.workspaces.workspace import Workspace
 KEPT_SECONDS = 2.0  # the CLI hands on its transcript ten times a second
 
 
-class Desk:
+class PermissionHooks:
     def __init__(
         self,
         ask: AskPermission,
@@ -37,7 +37,7 @@ class Desk:
         self._told = told
         self._kept = kept
         self._asking = 0
-        self._asides: dict[str, str] = {}  # for the agent, by the call that was allowed
+        self._notes: dict[str, str] = {}  # for the agent, by the call that was allowed
 
     @property
     def is_asking(self) -> bool:
@@ -63,7 +63,7 @@ class Desk:
         finally:
             self._asking -= 1
         if not decision.is_allowed:
-            return self._denied(call, decision.told)
+            return self._denied(call, decision.agent_message)
         permitted = calls.as_call(
             self._workspace, call_id, tool_name, decision.tool_input
         )
@@ -71,7 +71,7 @@ class Desk:
             return self._denied(
                 call, f"This is no longer what was allowed: {permitted.message}"
             )
-        self._asides[call_id] = decision.told
+        self._notes[call_id] = decision.agent_message
         self._reader.is_told(call_id, runs=True)
         self._told.put_nowait(
             events.ToolUse(call_id, tool_name, permitted.tool_input, permitted.message)
@@ -118,10 +118,8 @@ class Desk:
         if self.is_closed:
             return {}
         await self._told.join()
-        aside = self._asides.pop(call_id or "", "")
-        return (
-            _output(used["hook_event_name"], additionalContext=aside) if aside else {}
-        )
+        note = self._notes.pop(call_id or "", "")
+        return _output(used["hook_event_name"], additionalContext=note) if note else {}
 
 
 def _output(event: str, **said: str) -> JSON:

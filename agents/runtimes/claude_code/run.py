@@ -34,7 +34,7 @@ from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.metering import Meter
-from agents.runtimes.claude_code.permission_hooks import Desk
+from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
 from agents.runtimes.direct.anthropic import EMBEDDED_NOTICE
@@ -73,7 +73,7 @@ class AgentRun:
             checkpoint=lambda: session.checkpoint(will_continue=True),
         )
         self._gateway = Gateway(endpoint, meter, answer_seconds=read_seconds())
-        self._desk = Desk(
+        self._desk = PermissionHooks(
             ask,
             self._workspace,
             self._reader,

@@ -65,7 +65,7 @@ class Reply:
     said: JSON
     is_allowed: bool = False
     reason: str = ""  # of a denial, for the model
-    aside: str = ""  # with what was allowed, for the model
+    note: str = ""  # with what was allowed, for the model
     calls: Sequence[ToolCall] = ()
 
 
@@ -105,9 +105,9 @@ def reply_to(
     if denied or edited:
         said = {"decision": "decline"}
         return Reply("result", said, reason=reason, calls=calls)
-    aside = "\n".join(filter(None, (one.told for one in decisions)))
+    note = "\n".join(filter(None, (one.agent_message for one in decisions)))
     said = {"decision": "accept"}
-    return Reply("result", said, is_allowed=True, aside=aside, calls=calls)
+    return Reply("result", said, is_allowed=True, note=note, calls=calls)
 
 
 def tool_of(question: Question, calls: Sequence[ToolCall]) -> str:
@@ -148,7 +148,7 @@ def _command(question: Question, call: Call | None, workspace: Workspace) -> Too
         tool_input["remarks"] = remarks
     if reason := question.params.get("reason"):
         tool_input["reason"] = reason
-    aside = f" ({', '.join(remarks)})" if remarks else ""
+    note = f" ({', '.join(remarks)})" if remarks else ""
     because = f", because: {readable(str(reason))}" if reason else ""
     return ToolCall(
         question.call_id,
@@ -156,7 +156,7 @@ def _command(question: Question, call: Call | None, workspace: Workspace) -> Too
         tool_input,
         # No rule covers a line with brackets.
         action=f"run:[{', '.join(remarks)}] {line}" if remarks else f"run:{line}",
-        message=f"Running{aside}: {readable(line)}{because}",
+        message=f"Running{note}: {readable(line)}{because}",
     )
 
 

@@ -30,7 +30,7 @@ from agents.runtimes.codex.app_server import CallRefused, Gone, Message
 from agents.runtimes.codex.approvals import Question, Reply
 from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.codex.items import Items
-from agents.runtimes.codex.pending_approvals import Desk
+from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
 from agents.tools.base import to_the_end
@@ -38,7 +38,7 @@ from agents.workspaces.workspace import Workspace
 
 # Codex drops what it cannot read of an answer, so that nobody can tell which it was.
 NOTHING_READABLE = "Codex does not pass on what else may be in it, such as a refusal"
-GLANCE_SECONDS = 0.05  # while it is not known yet what a request used
+POLL_SECONDS = 0.05  # while it is not known yet what a request used
 LATE_SECONDS = 2.0  # for what a command says that is ended with the turn
 # What we put into the inbox ourselves, or take for a message.
 DECIDED = "stagent/decided"
@@ -61,7 +61,7 @@ class Conversation:
         self._thread = Thread(assignment, endpoint, homes)
         self._inbox = self._thread.server.inbox
         self._items = Items()
-        self._desk = Desk(
+        self._desk = PendingApprovals(
             ask,
             Workspace(assignment.workspace),
             self._items,
@@ -171,7 +171,7 @@ class Conversation:
             self._desk.ask(due, self._thread.rollout)
 
     async def _next(self) -> Message:
-        seconds = GLANCE_SECONDS if self._desk.has_unasked else None
+        seconds = POLL_SECONDS if self._desk.has_unasked else None
         try:
             async with asyncio.timeout(seconds):
                 message = await self._inbox.get()
@@ -265,7 +265,7 @@ class Conversation:
     ) -> AsyncGenerator[Event, None]:
         for event in self._consequence(question, reply):
             yield event
-        told = f"This was denied: {reply.reason}" if reply.reason else reply.aside
+        told = f"This was denied: {reply.reason}" if reply.reason else reply.note
         if told:
             # Before the answer, which has no room for it: the model reads both together.
             with suppress(CallRefused):

@@ -13,7 +13,7 @@ from agents.runtime import RuntimeFailed
 
 # For how long a limit holds Codex tells in its sentence only, if at all: "try again in
 # 1.5s", "try again at 7:05 AM", "try again at Nov 30th, 2026 12:53 AM", of the local time.
-_WISH = re.compile(r"[Tt]ry again in (\d+(?:\.\d+)?)(ms|s|m|h)\b")
+_DELAY = re.compile(r"[Tt]ry again in (\d+(?:\.\d+)?)(ms|s|m|h)\b")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
 _MOMENT = re.compile(
     r"[Tt]ry again at (?:(\w{3}) (\d{1,2})\w\w, (\d{4}) )?(\d{1,2}:\d\d [AP]M)"
@@ -54,8 +54,8 @@ def _unclear(said: str) -> tuple[str, int]:
 
 
 def _wish(said: str) -> float | None:
-    if wish := _WISH.search(said):
-        return float(wish[1]) * _UNITS[wish[2]]
+    if asked_delay := _DELAY.search(said):
+        return float(asked_delay[1]) * _UNITS[asked_delay[2]]
     if moment := _MOMENT.search(said):
         return _seconds_until(*moment.groups())
     return None

@@ -15,7 +15,7 @@ from agents.workspaces.workspace import Workspace
 SETTLE_SECONDS = 2.0
 
 
-class Desk:
+class PendingApprovals:
     def __init__(
         self,
         ask: AskPermission,

@@ -33,7 +33,7 @@ class Call:
 
 
 @dataclass
-class News:
+class RunUpdates:
     """What is new in the rollout."""
 
     lines: list[JSON] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Rollout:
             self._thread_id = str(state["thread"])
             self._path = Path(_safe(str(state["path"])))
             for line in self._kept:
-                self._take(line, News())
+                self._take(line, RunUpdates())
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
         return self if self._kept else None
@@ -115,9 +115,9 @@ class Rollout:
         self._thread_id = thread["id"]
         self._path = Path(thread["path"]).relative_to(home.resolve())
 
-    def grow(self) -> News:
+    def grow(self) -> RunUpdates:
         """Read what was added since, up to the last whole line."""
-        news = News()
+        news = RunUpdates()
         for line in self._new_lines():
             self._take(line, news)
             # What is only for showing is long, and not needed to go on.
@@ -150,7 +150,7 @@ class Rollout:
         self._read += len(whole)
         return [json.loads(line) for line in whole.split(b"\n")[:-1]]
 
-    def _take(self, line: JSON, news: News) -> None:
+    def _take(self, line: JSON, news: RunUpdates) -> None:
         payload = line["payload"]
         if line["type"] == "response_item":
             self._count(payload)
@@ -177,18 +177,18 @@ class Rollout:
         self.calls[call.call_id] = call
         self._in_answer.append(call)
 
-    def _output(self, payload: JSON, news: News) -> None:
+    def _output(self, payload: JSON, news: RunUpdates) -> None:
         if call := self.calls.get(payload["call_id"]):
             call.output = _output_text(payload["output"])
             news.answered.append(call)
 
-    def _settle(self, news: News) -> None:
+    def _settle(self, news: RunUpdates) -> None:
         news.calls_tools = news.calls_tools or bool(self._in_answer)
         for call in self._in_answer:
             call.is_settled = True
         self._in_answer = []
 
-    def _book(self, line: JSON, news: News) -> None:
+    def _book(self, line: JSON, news: RunUpdates) -> None:
         """Report what one response used.
 
         Not by how much a running total grew: Codex keeps two, which differ once it was killed

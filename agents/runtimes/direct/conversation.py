@@ -5,7 +5,7 @@ from typing import Literal, Self, get_args
 
 from agents import events
 from agents.events import JSON
-from agents.providers.wire import Stop, Turn
+from agents.providers.wire import StopReason, Turn
 from agents.runtime import Checkpoint
 
 MAX_ID_CHARACTERS = 200
@@ -105,12 +105,12 @@ class Conversation:
             pending = PendingCall(
                 call_id, call.call_id, call.tool_name, call.tool_input
             )
-            if turn.stop is not Stop.TOOLS:
+            if turn.stop is not StopReason.TOOL_CALLS:
                 pending.end(NOT_RUN, is_error=True)
             self.pending.append(pending)
         if self.pending:
             self.phase = "tools"
-        elif turn.stop is not Stop.PAUSED:
+        elif turn.stop is not StopReason.PAUSED:
             self.phase = "done"
 
     def add_results(self, items: list[JSON]) -> None:

@@ -23,7 +23,14 @@ from agents.providers import causes
 from agents.providers.causes import Cause
 from agents.providers.connections import Connections
 from agents.providers.failures import failed
-from agents.providers.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
+from agents.providers.wire import (
+    Result,
+    RetryPolicy,
+    StopReason,
+    Turn,
+    TurnFailed,
+    Wire,
+)
 from agents.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.direct.conversation import Conversation
@@ -195,7 +202,7 @@ class AgentLoop:
         yield self._conversation.checkpoint(will_continue=not is_final)
 
     def _would_end(self, turn: Turn) -> bool:
-        return not turn.calls and turn.stop is not Stop.PAUSED
+        return not turn.calls and turn.stop is not StopReason.PAUSED
 
     # --- The tools' turn ---
 
@@ -220,13 +227,13 @@ class AgentLoop:
 
 def _cause_of_failure(turn: Turn) -> Cause | None:
     """Say why a turn is not to be kept, so that a resume asks for it again; mostly None."""
-    if turn.stop is Stop.REFUSED:
+    if turn.stop is StopReason.REFUSED:
         return causes.REFUSED
-    if turn.calls or turn.stop is Stop.PAUSED:  # it goes on
+    if turn.calls or turn.stop is StopReason.PAUSED:  # it goes on
         return None
-    if turn.stop is Stop.CUT:
+    if turn.stop is StopReason.MAX_TOKENS:
         return causes.CUT
-    if turn.stop is Stop.CONTEXT_FULL:
+    if turn.stop is StopReason.MODEL_LENGTH:
         return causes.CONTEXT_FULL
     return (
         causes.cause_of_silence(turn.thinking) if causes.is_blank(turn.text) else None
@@ -234,7 +241,7 @@ def _cause_of_failure(turn: Turn) -> Cause | None:
 
 
 def _detail(turn: Turn) -> str:
-    if turn.stop is Stop.REFUSED:
+    if turn.stop is StopReason.REFUSED:
         return turn.text.strip()[:500]
     return f"{turn.usage.output_tokens:,} tokens"
 
@@ -242,13 +249,13 @@ def _detail(turn: Turn) -> str:
 def _about_the_end(turn: Turn) -> str:
     """Say what a person should know of how the turn ended; mostly nothing."""
     match turn.stop:
-        case Stop.CUT:
+        case StopReason.MAX_TOKENS:
             notice = f"The answer was cut at {turn.usage.output_tokens:,} tokens"
-        case Stop.CONTEXT_FULL:
+        case StopReason.MODEL_LENGTH:
             notice = "The answer was cut: the model's context is full"
-        case Stop.UNKNOWN:
+        case StopReason.UNKNOWN:
             notice = "The model stopped for a reason that is not known here"
-        case Stop.FINISHED if turn.calls:
+        case StopReason.FINISHED if turn.calls:
             notice = "The model ended its turn without waiting for the tools it called"
         case _:
             return ""

@@ -62,13 +62,13 @@ class ToolCalls:
                     call.output = (
                         f"The user changed the input to {permitted.tool_input}.\n"
                     )
-                if decision.told:
-                    call.output += f"{decision.told}\n"
+                if decision.agent_message:
+                    call.output += f"{decision.agent_message}\n"
                 return asked, permitted
         except ToolRefused as refused:
             call.end(str(refused), is_error=True)
             return asked, None
-        call.end(decision.told, is_error=True)
+        call.end(decision.agent_message, is_error=True)
         return asked, None
 
     def _prepare(self, call: PendingCall, tool_input: JSON | None) -> ToolCall:

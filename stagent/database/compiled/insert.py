@@ -11,7 +11,7 @@ from django.db.models import AutoField, CharField, Field, ForeignKey, Model, Tex
 _Value = Callable[[Model, Any], Any]  # of a row and the connection: its parameter
 
 
-class PreparedInsert:
+class CompiledInsert:
     """The INSERT of a model's rows, as `save(force_insert=True)` would without its signals.
 
     The rows do not learn the keys that the database gives them, but for `unless_there()`.

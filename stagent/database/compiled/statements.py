@@ -58,12 +58,20 @@ class _Statement(ABC):
             _adapted(sample): _Slot(name) for name, sample in self._samples.items()
         }
         places = [slots.get(value, value) for value in parameters]
+        unused = self._samples.keys() - {
+            place.name for place in places if isinstance(place, _Slot)
+        }
+        if unused:
+            # The statement would run with what stands for them, for ever and in silence.
+            raise ValueError(
+                f"No parameter of the statement is {', '.join(unused)}: {sql}"
+            )
         # Two threads may both compile: they find the same.
         self._compiled = sql, places
         return self._compiled
 
 
-class Prepared(_Statement):
+class CompiledQuery(_Statement):
     """The SELECT of a `values_list()` queryset.
 
     Nothing is converted that comes back: its columns must be such that the database's own
@@ -87,7 +95,7 @@ class Prepared(_Statement):
         return self._build(**samples).query
 
 
-class PreparedObjects(_Statement, Generic[M]):
+class CompiledObjects(_Statement, Generic[M]):
     """The SELECT of a queryset of whole objects."""
 
     _converters: dict[int, Any]
@@ -129,7 +137,7 @@ class PreparedObjects(_Statement, Generic[M]):
         return objects.query
 
 
-class PreparedUpdate(_Statement):
+class CompiledUpdate(_Statement):
     """The UPDATE of a queryset by a dict of changes."""
 
     def __call__(self, **values: Any) -> int:
@@ -167,7 +175,7 @@ class PreparedUpdate(_Statement):
         return query
 
 
-class PreparedDelete(_Statement):
+class CompiledDelete(_Statement):
     """The DELETE of a queryset's rows that nothing refers to."""
 
     def __call__(self, **values: Any) -> int:

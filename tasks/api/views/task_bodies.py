@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stagent.database.compiled import Prepared
+from stagent.database.compiled import CompiledQuery
 from tasks import catalog
 from tasks.api.zod import Invalid
 from tasks.models import Document, Project
@@ -22,7 +22,7 @@ COLUMNS = {
     "projectId": "project_id",
 }
 
-_project_query = Prepared(
+_project_query = CompiledQuery(
     lambda project_id: Project.objects.filter(pk=project_id).values_list("pk"),
     project_id=str,
 )

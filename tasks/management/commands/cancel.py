@@ -12,7 +12,7 @@ from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import Status, Task
 from tasks.streams.log_stream import WAIT_SECONDS
 
-GLANCE_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 class Command(AdministratorCommand):
@@ -111,7 +111,7 @@ def _let_confirm(tasks: Iterable[Task]) -> None:
     named = Task.objects.filter(pk__in=[task.pk for task in tasks])
     until = time.monotonic() + WAIT_SECONDS
     while named.filter(status=Status.RUNNING).exists() and time.monotonic() < until:
-        time.sleep(GLANCE_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _said(task: Task) -> str:

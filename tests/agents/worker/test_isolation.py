@@ -7,12 +7,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
-from agents.worker.isolation import Suspects
+from agents.worker.isolation import PoisonRuns
 from agents.worker.loop import Worker
-from agents.worker.single_run_worker import LoneWorker
+from agents.worker.single_run_worker import SingleRunWorker
 from tasks import pubsub
 from tasks.models import Run
-from tasks.models.run import SUSPICIOUS_LOSSES
+from tasks.models.run import POISON_LOSSES
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,14 +26,14 @@ def started(monkeypatch):
     async def start(self, run_id):
         ids.add(run_id)
 
-    monkeypatch.setattr(Suspects, "_start", start)
+    monkeypatch.setattr(PoisonRuns, "_start", start)
     yield ids
     pubsub.use_loop(None)
 
 
 @pytest.fixture
 def suspects():
-    return [RunFactory(losses=SUSPICIOUS_LOSSES).pk for _ in range(2)]
+    return [RunFactory(losses=POISON_LOSSES).pk for _ in range(2)]
 
 
 async def test_a_worker_performs_no_suspect_itself(started, suspects):
@@ -49,7 +49,7 @@ async def test_a_worker_performs_no_suspect_itself(started, suspects):
 
 async def test_a_lone_worker_performs_its_run_and_starts_nobody(started, suspects):
     its_own, other = suspects
-    await LoneWorker(its_own, channel_layer=get_channel_layer()).handle()
+    await SingleRunWorker(its_own, channel_layer=get_channel_layer()).handle()
     statuses = await sync_to_async(dict)(Run.objects.values_list("pk", "status"))
     assert statuses[its_own] not in {Run.Status.QUEUED, Run.Status.RUNNING}
     assert statuses[other] == Run.Status.QUEUED

@@ -107,7 +107,7 @@ async def test_a_cancel_reaches_a_running_agent(is_heard, monkeypatch):
         task = await execute("say: begun", "sleep: 600")
         await until(lambda: task.log.filter(message="begun").exists())
         if not is_heard:
-            monkeypatch.setattr(pubsub, "ring_workers", lambda **_: None)
+            monkeypatch.setattr(pubsub, "wake_workers", lambda **_: None)
         await sync_to_async(lifecycle.cancel)(task, by="a test")
         task = await finished(task)
     assert task.status == Status.CANCELLED
@@ -349,7 +349,7 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs_and_takes_no
         async with asyncio.timeout(60):
             while worker.executions:
                 await asyncio.sleep(0.02)
-        await worker._glance()
+        await worker._poll()
         assert not worker.executions
     runs = Run.objects.filter(task=task).order_by("attempt")
     statuses = [status async for status in runs.values_list("status", flat=True)]

@@ -114,8 +114,8 @@ async def test_edited_input_that_is_none_of_the_tool_is_refused(gate, toolbox):
         gate, call, edited_input={"path": "../b", "content": "x"}
     )
     assert not decision.is_allowed
-    assert "outside of the workspace" in decision.told
-    assert "denied" not in decision.told  # by nobody
+    assert "outside of the workspace" in decision.agent_message
+    assert "denied" not in decision.agent_message  # by nobody
 
 
 async def test_an_agent_that_cannot_remake_its_call_gets_no_edited_input(gate):

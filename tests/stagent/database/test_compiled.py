@@ -1,4 +1,4 @@
-"""Prepared statements do what the ORM's own would, compiled but once."""
+"""Compiled statements do what the ORM's own would, compiled but once."""
 
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
@@ -9,11 +9,11 @@ from django.db.models import F
 
 from ledger.models import DailySpend, LedgerEntry, Reservation
 from stagent.database.compiled import (
-    Prepared,
-    PreparedDelete,
-    PreparedInsert,
-    PreparedObjects,
-    PreparedUpdate,
+    CompiledDelete,
+    CompiledInsert,
+    CompiledObjects,
+    CompiledQuery,
+    CompiledUpdate,
 )
 from tests.ledger.factories import LedgerEntryFactory, ReservationFactory
 
@@ -50,7 +50,7 @@ def test_a_query_is_built_once_and_takes_other_values_each_time():
         built.append(task_id)
         return Reservation.objects.filter(task_id=task_id).values_list("runtime")
 
-    query = Prepared(build, task_id=UUID)
+    query = CompiledQuery(build, task_id=UUID)
     for runtime in ("one", "two"):
         row = ReservationFactory(runtime=runtime)
         assert query.first(task_id=row.task_id) == (runtime,)
@@ -60,7 +60,7 @@ def test_a_query_is_built_once_and_takes_other_values_each_time():
 def test_a_value_may_stand_in_several_places():
     row = ReservationFactory(runtime="same", project_id="same")
     ReservationFactory(runtime="same", project_id="other")
-    query = Prepared(
+    query = CompiledQuery(
         lambda name: Reservation.objects.filter(
             runtime=name, project_id=name
         ).values_list("amount_microdollars"),
@@ -72,7 +72,7 @@ def test_a_value_may_stand_in_several_places():
 def test_rows_come_in_order_however_many_are_fetched_at_a_time():
     for amount in range(5):
         ReservationFactory(amount_microdollars=amount)
-    query = Prepared(
+    query = CompiledQuery(
         lambda most: (
             Reservation.objects.filter(amount_microdollars__lte=most)
             .order_by("-amount_microdollars")
@@ -85,7 +85,7 @@ def test_rows_come_in_order_however_many_are_fetched_at_a_time():
 
 def test_objects_are_those_that_the_orm_gives():
     entry = LedgerEntryFactory()
-    by_key = PreparedObjects(
+    by_key = CompiledObjects(
         lambda pk: LedgerEntry.objects.filter(pk=pk).order_by(), pk=int
     )
     found = by_key.first(pk=entry.pk)
@@ -100,7 +100,7 @@ def test_objects_are_those_that_the_orm_gives():
 
 def test_refreshing_what_is_gone_raises():
     row = ReservationFactory()
-    by_task = PreparedObjects(
+    by_task = CompiledObjects(
         lambda task_id: Reservation.objects.filter(task_id=task_id), task_id=UUID
     )
     Reservation.objects.filter(pk=row.pk).update(amount_microdollars=1)
@@ -113,7 +113,7 @@ def test_refreshing_what_is_gone_raises():
 
 def test_an_update_takes_times_and_tells_how_many_rows_it_changed():
     row = ReservationFactory(amount_microdollars=5)
-    update = PreparedUpdate(
+    update = CompiledUpdate(
         lambda task_id, by, at: (
             Reservation.objects.filter(task_id=task_id),
             {"amount_microdollars": F("amount_microdollars") - by, "reserved_at": at},
@@ -131,7 +131,7 @@ def test_an_update_takes_times_and_tells_how_many_rows_it_changed():
 @pytest.mark.usefixtures("database")
 def test_an_update_returns_what_it_made_of_a_row():
     rows = [ReservationFactory(amount_microdollars=amount) for amount in (5, 7)]
-    add = PreparedUpdate(
+    add = CompiledUpdate(
         lambda pk, more: (
             Reservation.objects.filter(pk=pk),
             {"amount_microdollars": F("amount_microdollars") + more},
@@ -149,7 +149,7 @@ def test_an_update_returns_what_it_made_of_a_row():
 
 def test_a_day_is_compared_as_a_day():
     DailySpend.objects.create(day=date(2026, 3, 1), scope="overall")
-    query = Prepared(
+    query = CompiledQuery(
         lambda day: DailySpend.objects.filter(day__gte=day).values_list("scope"),
         day=date,
     )
@@ -159,7 +159,7 @@ def test_a_day_is_compared_as_a_day():
 
 def test_an_insert_writes_rows_with_their_defaults():
     rows = [reservation(task_id=uuid4()) for _ in range(3)]
-    insert = PreparedInsert(Reservation)
+    insert = CompiledInsert(Reservation)
     insert(*rows)
     insert()
     written = Reservation.objects.order_by("pk")
@@ -168,19 +168,19 @@ def test_an_insert_writes_rows_with_their_defaults():
 
 
 def test_more_rows_than_a_statement_may_have_parameters_go_in_all_the_same():
-    PreparedInsert(Reservation)(*(reservation(task_id=uuid4()) for _ in range(400)))
+    CompiledInsert(Reservation)(*(reservation(task_id=uuid4()) for _ in range(400)))
     assert Reservation.objects.count() == 400
 
 
 def test_an_insert_heeds_the_constraints():
     row = ReservationFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
-        PreparedInsert(Reservation)(reservation(task_id=row.task_id))
+        CompiledInsert(Reservation)(reservation(task_id=row.task_id))
 
 
 @pytest.mark.usefixtures("database")
 def test_a_row_is_inserted_unless_one_like_it_is_there():
-    insert = PreparedInsert(Reservation)
+    insert = CompiledInsert(Reservation)
     first = reservation(task_id=uuid4())
     assert insert.unless_there(first)
     assert Reservation.objects.get(pk=first.pk).task_id == first.task_id
@@ -189,7 +189,7 @@ def test_a_row_is_inserted_unless_one_like_it_is_there():
 
 
 def test_a_row_is_inserted_in_the_place_of_the_one_like_it():
-    put = PreparedInsert(Reservation, replacing="task_id")
+    put = CompiledInsert(Reservation, replacing="task_id")
     first = reservation(task_id=uuid4())
     put(first)
     second = reservation(task_id=first.task_id)
@@ -199,8 +199,19 @@ def test_a_row_is_inserted_in_the_place_of_the_one_like_it():
 
 def test_a_delete_takes_what_fits_and_tells_how_many():
     kept, gone = ReservationFactory(), ReservationFactory()
-    delete = PreparedDelete(
+    delete = CompiledDelete(
         lambda task_id: Reservation.objects.filter(task_id=task_id), task_id=UUID
     )
     assert (delete(task_id=gone.task_id), delete(task_id=gone.task_id)) == (1, 0)
     assert Reservation.objects.get() == kept
+
+
+@pytest.mark.django_db
+def test_a_value_that_the_statement_does_not_use_is_refused():
+    unused = CompiledQuery(
+        lambda day, limit: DailySpend.objects.filter(day=day).values_list("scope"),
+        day=date,
+        limit=int,
+    )
+    with pytest.raises(ValueError, match="limit"):
+        unused.first(day=date(2026, 3, 1), limit=1)

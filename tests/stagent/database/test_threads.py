@@ -14,13 +14,13 @@ def fail():
 
 
 async def test_each_caller_gets_its_own_result():
-    threads = Threads(1, "test", standstill=True)
+    threads = Threads(1, "test", blocks_loop=True)
     squares = [threads.run(pow, number, 2) for number in range(50)]
     assert await asyncio.gather(*squares) == [number**2 for number in range(50)]
 
 
 async def test_an_error_goes_to_its_caller_only():
-    threads = Threads(1, "test", standstill=True)
+    threads = Threads(1, "test", blocks_loop=True)
     before, failing, after = (
         threads.run(abs, -1),
         threads.run(fail),
@@ -32,7 +32,7 @@ async def test_an_error_goes_to_its_caller_only():
 
 
 async def test_a_slow_call_holds_up_none_before_it():
-    threads, go_on = Threads(1, "test", standstill=True), threading.Event()
+    threads, go_on = Threads(1, "test", blocks_loop=True), threading.Event()
     quick, slow, behind = (
         threads.run(abs, -1),
         threads.run(go_on.wait),
@@ -48,21 +48,21 @@ async def test_a_slow_call_holds_up_none_before_it():
 
 
 async def test_the_loop_goes_on_while_a_call_is_slow():
-    threads, go_on = Threads(1, "test", standstill=True), threading.Event()
+    threads, go_on = Threads(1, "test", blocks_loop=True), threading.Event()
     slow = threads.run(go_on.wait, 5)
     asyncio.get_running_loop().call_later(0.02, go_on.set)  # only a loop that runs does
     assert await slow
 
 
 async def test_more_than_a_thread_does_at_once_is_all_done():
-    threads = Threads(1, "test", standstill=True)
+    threads = Threads(1, "test", blocks_loop=True)
     sleeps = [threads.run(time.sleep, 0.001) for _ in range(20)]
     assert await asyncio.gather(*sleeps) == [None] * 20
     assert await threads.run(abs, -1) == 1
 
 
 async def test_who_stops_waiting_takes_nothing_from_the_others():
-    threads = Threads(1, "test", standstill=True)
+    threads = Threads(1, "test", blocks_loop=True)
     given_up, other = threads.run(abs, -1), threads.run(abs, -2)
     given_up.cancel()
     assert await other == 2
@@ -74,7 +74,7 @@ async def test_several_threads_share_what_comes_at_once():
 
 
 def test_an_event_loop_after_another_is_served_too():
-    threads = Threads(1, "test", standstill=True)
+    threads = Threads(1, "test", blocks_loop=True)
 
     async def leave_in_the_middle():
         threads.run(time.sleep, 0.05)

@@ -62,7 +62,7 @@ def test_a_run_waits_until_the_earlier_one_has_left_the_workspace():
     first.close(Run.Status.CANCELLED)
     second = RunFactory(task=first.task, session=first.session)
     assert Run.objects.claim_due("worker-2", 10) == []
-    first.let_go("worker-1")
+    first.release_lease("worker-1")
     assert Run.objects.claim_due("worker-2", 10) == [second]
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_two_workers_died_of_is_claimed_only_by_name():
 
 
 def test_losses_count_in_a_row_and_a_run_that_was_handed_over_begins_anew():
-    runs.lose(expired())
+    runs.expire(expired())
     lost = Run.objects.latest("attempt")
     assert lost.losses == 1
     lost.claim("worker-2")
@@ -115,7 +115,7 @@ def test_another_worker_cannot_renew_a_lease():
 
 def test_an_expired_run_is_closed_and_its_successor_goes_on_in_the_session():
     run = expired()
-    assert runs.lose(run)
+    assert runs.expire(run)
     run.refresh_from_db()
     successor = Run.objects.latest("attempt")
     assert (run.status, run.lease_expires_at) == (Run.Status.LOST, None)
@@ -127,7 +127,7 @@ def test_an_expired_run_is_closed_and_its_successor_goes_on_in_the_session():
 def test_a_run_that_was_renewed_meanwhile_is_not_lost():
     run = expired()
     Run.objects.renew("worker-1", [run.pk])
-    assert not runs.lose(run)
+    assert not runs.expire(run)
     assert Run.objects.get().status == Run.Status.RUNNING
 
 
@@ -136,7 +136,7 @@ def lose_again(task):
     run = Run.objects.get(pk=task.live_run)
     run.claim("worker-1")
     Run.objects.filter(pk=run.pk).update(lease_expires_at=an_hour_ago())
-    assert runs.lose(run)
+    assert runs.expire(run)
     task.refresh_from_db()
 
 
@@ -195,7 +195,7 @@ def test_a_lost_run_that_was_to_be_cancelled_ends_cancelled():
     run = expired()
     lifecycle.cancel(run.task, by="a test")
     run.refresh_from_db()
-    runs.lose(run)
+    runs.expire(run)
     assert Task.objects.get().status == Status.CANCELLED
     assert Run.objects.count() == 1
 
@@ -203,7 +203,7 @@ def test_a_lost_run_that_was_to_be_cancelled_ends_cancelled():
 @pytest.mark.django_db(transaction=True)
 def test_a_late_worker_writes_neither_log_nor_outcome():
     run = expired()
-    runs.lose(run)
+    runs.expire(run)
     entry = NewEntry(EventType.ASSISTANT, "too late")
     with pytest.raises(LeaseLost):
         LogEntry.objects.append(run.task_id, entry, lease=run.pk)
@@ -252,7 +252,7 @@ def test_a_cancel_that_came_since_the_run_was_read_is_not_lost():
     for run in (handed, lost):
         lifecycle.cancel(run.task, by="a test")
     runs.hand_over(handed)  # both as they were read before
-    runs.lose(lost)
+    runs.expire(lost)
     assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
 
 
@@ -267,14 +267,14 @@ def test_a_run_that_only_waits_for_a_person_is_not_blamed_for_a_dead_worker():
         tool_input={},
         action="write:/a",
     )
-    assert runs.lose(run)
+    assert runs.expire(run)
     assert Task.objects.get().status == Status.RUNNING
 
 
 def test_an_expired_run_whose_task_was_deleted_is_passed_over():
     run = expired()
     run.task.delete()
-    assert not runs.lose(run)
+    assert not runs.expire(run)
 
 
 def test_a_cancel_does_not_wait_for_a_worker_whose_lease_expired():

@@ -30,7 +30,7 @@ def end(task):
     with transaction.atomic():  # as every end is: else readers may miss its entry
         Task.objects.filter(pk=task.pk).update(status=Status.COMPLETED)
         LogEntry.objects.append(task.pk, NewEntry(EventType.RESULT, "Completed."))
-    pubsub.ring_readers(task.pk, [])
+    pubsub.publish_entries(task.pk, [])
 
 
 class Reader:
@@ -84,7 +84,7 @@ async def test_unfinished_text_is_one_line_too(task):
     await anext(events)
     waiting = asyncio.create_task(anext(events))
     while not waiting.done():  # what comes before it listens is lost
-        await sync_to_async(pubsub.show_partial)(task.pk, said)
+        await sync_to_async(pubsub.publish_partial)(task.pk, said)
         await asyncio.wait({waiting}, timeout=0.05)
     name, data = (await waiting).decode().splitlines()[:2]
     assert name == "event: partial"
@@ -129,7 +129,7 @@ async def test_doubled_and_disordered_rings_change_nothing(task):
     waiting = asyncio.create_task(reader.rest())
     await asyncio.sleep(0.05)
     for sequence in (1, 9, 2, 1):
-        pubsub.ring_readers(task.pk, [(sequence, "{}")] if sequence == 1 else [])
+        pubsub.publish_entries(task.pk, [(sequence, "{}")] if sequence == 1 else [])
     await log(task, "two")
     await end(task)
     assert await waiting == [(2, "two"), (3, "Completed.")]
@@ -159,7 +159,7 @@ async def partial(task, **options):
     await anext(stream)
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0.1)
-    pubsub.show_partial(task.pk, "Once upon")
+    pubsub.publish_partial(task.pk, "Once upon")
     await log(task, "Once upon a time")
     event = await waiting
     await stream.aclose()
@@ -186,7 +186,7 @@ async def test_the_stream_of_a_deleted_task_ends(task):
     waiting = asyncio.create_task(reader.rest())
     await asyncio.sleep(0.05)
     await sync_to_async(Task.objects.all().delete)()
-    pubsub.ring_readers(task.pk, [])
+    pubsub.publish_entries(task.pk, [])
     assert await waiting == []
 
 
@@ -276,7 +276,7 @@ async def test_a_malformed_ring_is_dropped_and_the_next_is_heard(
         while not await client.publish("events_channel", b"null"):
             await asyncio.sleep(0.01)  # until it is listened to
         await client.publish("events_channel", message.replace(b"CHANNEL", channel))
-    await sync_to_async(pubsub.show_partial)(task.pk, "Once upon")
+    await sync_to_async(pubsub.publish_partial)(task.pk, "Once upon")
     async with asyncio.timeout(60):
         assert (await waiting).startswith(b"event: partial")
     await stream.aclose()

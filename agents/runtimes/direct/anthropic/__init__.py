@@ -19,7 +19,14 @@ from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.anthropic_failures import as_failure
 from agents.providers.connections import KEPT_CLIENTS, read_seconds
-from agents.providers.wire import Result, RetryPolicy, Stop, Turn, TurnFailed, Wire
+from agents.providers.wire import (
+    Result,
+    RetryPolicy,
+    StopReason,
+    Turn,
+    TurnFailed,
+    Wire,
+)
 from agents.runtimes.direct.anthropic.answer import Answer
 from agents.runtimes.direct.loop import DirectRuntime
 from agents.tools import ToolSchema
@@ -136,8 +143,8 @@ class MessagesWire:
 
     def _taken(self, turn: Turn) -> Turn:
         """Take what the embedded model says, cut or not: it is what it has to say."""
-        is_cut = self._endpoint.is_embedded and turn.stop is Stop.CUT
-        return replace(turn, stop=Stop.FINISHED) if is_cut and turn.text else turn
+        is_cut = self._endpoint.is_embedded and turn.stop is StopReason.MAX_TOKENS
+        return replace(turn, stop=StopReason.FINISHED) if is_cut and turn.text else turn
 
     def _request(self, history: list[JSON]) -> dict[str, Any]:
         request: dict[str, Any] = {

@@ -12,18 +12,18 @@ from agents import events
 from agents.events import JSON
 from agents.providers import usage
 from agents.providers.model_text import json_object, mended
-from agents.providers.wire import RequestedCall, Stop, Turn
+from agents.providers.wire import RequestedCall, StopReason, Turn
 from agents.runtime import RuntimeFailed
 from ledger.pricing import Usage
 
 STOPS = {
-    "end_turn": Stop.FINISHED,
-    "stop_sequence": Stop.FINISHED,
-    "tool_use": Stop.TOOLS,
-    "pause_turn": Stop.PAUSED,
-    "max_tokens": Stop.CUT,
-    "model_context_window_exceeded": Stop.CONTEXT_FULL,
-    "refusal": Stop.REFUSED,
+    "end_turn": StopReason.FINISHED,
+    "stop_sequence": StopReason.FINISHED,
+    "tool_use": StopReason.TOOL_CALLS,
+    "pause_turn": StopReason.PAUSED,
+    "max_tokens": StopReason.MAX_TOKENS,
+    "model_context_window_exceeded": StopReason.MODEL_LENGTH,
+    "refusal": StopReason.REFUSED,
 }
 # The field of a delta that holds a piece, by the delta's type.
 PIECES = {
@@ -90,7 +90,7 @@ class Answer:
             text=self._joined("text"),
             thinking=self._joined("thinking"),
             usage=self._usage(),
-            stop=STOPS.get(self._stop, Stop.UNKNOWN),
+            stop=STOPS.get(self._stop, StopReason.UNKNOWN),
         )
 
     def so_far(self) -> events.UsageSoFar:

@@ -5,9 +5,9 @@ import uuid
 from agents.events import JSON
 from agents.providers import usage
 from agents.providers.model_text import json_object, mended
-from agents.providers.wire import RequestedCall, Stop, Turn
+from agents.providers.wire import RequestedCall, StopReason, Turn
 
-STOPS = {"stop": Stop.FINISHED, "length": Stop.CUT}
+STOPS = {"stop": StopReason.FINISHED, "length": StopReason.MAX_TOKENS}
 # No text has fewer tokens than one in so many bytes, but for long runs of one character.
 MOST_BYTES_A_TOKEN = 12
 
@@ -66,9 +66,9 @@ class Answer:
             stop=self._stop(calls),
         )
 
-    def _stop(self, calls: list[RequestedCall]) -> Stop:
-        stop = STOPS.get(self._last.get("done_reason") or "stop", Stop.UNKNOWN)
-        return Stop.TOOLS if calls and stop is Stop.FINISHED else stop
+    def _stop(self, calls: list[RequestedCall]) -> StopReason:
+        stop = STOPS.get(self._last.get("done_reason") or "stop", StopReason.UNKNOWN)
+        return StopReason.TOOL_CALLS if calls and stop is StopReason.FINISHED else stop
 
 
 def _call(call: JSON) -> RequestedCall:

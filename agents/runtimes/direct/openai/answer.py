@@ -13,12 +13,15 @@ from agents.events import JSON
 from agents.providers import usage
 from agents.providers.failures import Refusal
 from agents.providers.model_text import json_object, mended
-from agents.providers.wire import RequestedCall, Stop, Turn
+from agents.providers.wire import RequestedCall, StopReason, Turn
 from ledger.pricing import Usage
 
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 BEGINNINGS = {"response.created", "response.output_item.added"}
-CUTS = {"max_output_tokens": Stop.CUT, "content_filter": Stop.REFUSED}
+CUTS = {
+    "max_output_tokens": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.REFUSED,
+}
 
 
 class Answer:
@@ -83,17 +86,17 @@ class Answer:
         kind = str(error.get("code") or error.get("type") or "")
         self.refusal = Refusal(200, kind, str(error.get("message") or kind))
 
-    def _stop(self, items: list[JSON], calls: list[RequestedCall]) -> Stop:
+    def _stop(self, items: list[JSON], calls: list[RequestedCall]) -> StopReason:
         if self._whole.get("status") == "incomplete":
             details = self._whole.get("incomplete_details") or {}
-            return CUTS.get(str(details.get("reason")), Stop.UNKNOWN)
+            return CUTS.get(str(details.get("reason")), StopReason.UNKNOWN)
         if self._whole.get("status", "completed") != "completed":
-            return Stop.UNKNOWN
+            return StopReason.UNKNOWN
         if _texts(items, "message", "content", "refusal"):
-            return Stop.REFUSED
+            return StopReason.REFUSED
         if any(item.get("status") == "incomplete" for item in items):
-            return Stop.CUT
-        return Stop.TOOLS if calls else Stop.FINISHED
+            return StopReason.MAX_TOKENS
+        return StopReason.TOOL_CALLS if calls else StopReason.FINISHED
 
     def _usage(self) -> Usage:
         model = self._whole.get("model") or self._model
