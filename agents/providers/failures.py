@@ -43,7 +43,8 @@ def unreachable(error: Exception, endpoint: Endpoint) -> TurnFailed:
 
 def refused(refusal: Refusal, endpoint: Endpoint) -> TurnFailed | RuntimeFailed:
     cause = cause_of(refusal.status, refusal.kind, refusal.said)
-    status = f"{refusal.status}: " if refusal.status else ""
+    # An error in the middle of an answer has the status of one that is none.
+    status = f"{refusal.status}: " if refusal.status >= 400 else ""
     detail = f"{status}{refusal.said[:500]}"
     return failed(cause, endpoint, detail, retry_after=_wish(refusal))
 

@@ -84,7 +84,8 @@ class Answer:
     def _fail(self, error: JSON) -> None:
         error = error.get("error") or error
         kind = str(error.get("code") or error.get("type") or "")
-        self.refusal = Refusal(200, kind, str(error.get("message") or kind))
+        said = str(error.get("message") or kind)
+        self.refusal = Refusal(200, kind, said, facts=error)
 
     def _stop(self, items: list[JSON], calls: list[RequestedCall]) -> StopReason:
         if self._whole.get("status") == "incomplete":
