@@ -48,10 +48,19 @@ def start_run(task: Task, *, by: str) -> Run:
     with transaction.atomic():
         run_id = new_id()
         task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
-        mark_due(task.workflow_run)
+        _tell_workflow(task)
         session = Session(task=task, runtime=runtime)
         insert_session(session)
         return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
+
+
+def _tell_workflow(task: Task) -> None:
+    """Let the run of the workflow, of which `task` is a step, go on from what it has become."""
+    if task.workflow_run is None:
+        return
+    mark_due(task.workflow_run)
+    if task.status != Status.PLANNED:  # its approval is no longer waited for
+        PermissionRequest.objects.pending().filter(task=task, run=None).withdraw()
 
 
 def _not_queued(task: Task) -> InvalidTransition:
@@ -114,7 +123,7 @@ def resume(task: Task, *, by: str) -> Run:
         task.refresh_from_db()
         if not moved:
             raise NotResumable("Somebody else resumed the task first.")
-        mark_due(task.workflow_run)
+        _tell_workflow(task)
         return _queue_run(
             task, session, run_id=run_id, profile=profile, by=by, is_resume=True
         )
@@ -239,7 +248,7 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
     """
     with transaction.atomic():
         task.move(status, **changes)  # which takes the row
-        mark_due(task.workflow_run)
+        _tell_workflow(task)
         live_run = (
             Run.objects.filter(pk=task.live_run).first() if task.live_run else None
         )
@@ -276,7 +285,7 @@ def cancel(task: Task, *, by: str) -> None:
             transaction.on_commit(lambda: pubsub.wake_workers(cancelled=run.pk))
             return
         task.move(Status.CANCELLED, live_run=None)
-        mark_due(task.workflow_run)
+        _tell_workflow(task)
         if run:
             _stop_counting(task, run)
         _log_status(task, f"Cancelled by {by}.", run, status=Status.CANCELLED)

@@ -97,6 +97,8 @@ def retry(workflow: Workflow, step_id: str, *, by: str) -> None:
 def delete(workflow: Workflow, *, by: str) -> None:
     """Remove a workflow; its runs, tasks and costs stay. Raises Conflict while it is active."""
     with transaction.atomic():
+        # They are written, and a task's row is always taken before its run's.
+        list(workflow.tasks.select_for_update().order_by("pk").values_list("pk"))
         run = _hold(workflow)
         if workflow.status == Workflow.Status.ACTIVE:
             raise _not_possible(workflow, "An active workflow cannot be deleted")

@@ -282,6 +282,7 @@ def test_who_executes_the_planned_task_by_hand_needs_no_approval():
     run = begin(*CHECKPOINT, pattern="checkpoint")
     end(run, "a")
     lifecycle.execute(task_of(run, "b"), by="anna")
+    assert not PermissionRequest.objects.pending().exists()
     sweep()
     end(run, "b")
 
@@ -323,6 +324,15 @@ def test_stopped_cancels_what_runs():
     assert run.workflow.status == Workflow.Status.FAILED
     assert run.stop_reason == "human_cancel"
     assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+
+
+def test_stopped_it_asks_nobody_any_more():
+    run = begin(step("a", requiresApproval=True))
+    control.stop(run.workflow, by="anna")
+    sweep()
+
+    assert PermissionRequest.objects.get().status == "withdrawn"
+    assert task_of(run, "a").status == Status.CANCELLED
 
 
 def test_a_worker_that_dies_before_it_has_cancelled_all_leaves_the_run_due():
