@@ -6,15 +6,20 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.views import ChangeList
 
+from ledger.admin.long_lists import LongList
 from tasks.admin import costs
 from tasks.admin.base import ProfileFilter, RuntimeFilter
 from tasks.models import PermissionRequest, Run
 
 
-class TaskList(ChangeList):
+class TaskList(LongList):
     """Looks up what is shown of other tables for the rows of one page, all at once."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        ordering = super().get_ordering(request, queryset)
+        # The index of priorities, read backwards.
+        return ["-priority", "pk"] if ordering[0] == "-priority" else ordering
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

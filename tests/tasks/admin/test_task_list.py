@@ -1,6 +1,8 @@
 """The operator's list of tasks and its first page: what goes on, and what needs somebody."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ledger.admin.long_lists import LAST_PAGE
@@ -170,3 +172,13 @@ def test_no_page_is_deeper_than_the_last(admin_client):
     url = reverse("admin:tasks_task_changelist")
     assert admin_client.get(url, {"p": LAST_PAGE}).status_code == 200
     assert admin_client.get(url, {"p": LAST_PAGE + 1}).status_code == 302
+
+
+@pytest.mark.parametrize("asked", ["1", "-2", "99", "x", "-3.2"])
+def test_no_address_sorts_by_what_has_no_index(admin_client, asked):
+    with CaptureQueriesContext(connection) as queries:
+        page(admin_client, "tasks_task_changelist", o=asked)
+    rows = [query["sql"] for query in queries if "LIMIT 5" in query["sql"]]
+    orders = [sql.partition("ORDER BY")[2].replace('"', "") for sql in rows]
+    assert orders
+    assert not any("title" in order or "status" in order for order in orders)
