@@ -1,13 +1,7 @@
 """The book and its limits."""
 
-from ledger.models.budget import (
-    Budget,
-    BudgetQuerySet,
-    DailySpend,
-    Period,
-    Reservation,
-    Scope,
-)
+from ledger.models.budget import Budget, BudgetQuerySet, Reservation
+from ledger.models.daily_spend import DailySpend, Period, Scope
 from ledger.models.entry import EntryIsFinal, LedgerEntry
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals

@@ -9,7 +9,8 @@ from django.db import models, transaction
 from django.db.models import Case, Q, Sum, Value, When
 from django.utils import timezone
 
-from ledger.models.budget import DailySpend, Reservation
+from ledger.models.budget import Reservation
+from ledger.models.daily_spend import DailySpend
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 from ledger.pricing import Price, Usage, price_of

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from ledger.models import DailySpend, EntryIsFinal, LedgerEntry, Totals
-from ledger.models.budget import SUMS, USED
+from ledger.models.daily_spend import SUMS, USED
 from tests.ledger.factories import (
     FreeUsageFactory,
     LedgerEntryFactory,
