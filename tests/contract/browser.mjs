@@ -50,11 +50,20 @@ const folder = mkdtempSync(join(tmpdir(), "browser-"));
 let browser;
 
 function end(report) {
-  browser.on("exit", () => {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
-    process.stdout.write(JSON.stringify(report), () => process.exit());
-  });
+  browser.on("exit", () => clear(report, 80));
   browser.kill();
+}
+
+// The browser's own children outlive it for a moment, and still write.
+function clear(report, tries) {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    if (tries === 0) throw error;
+    setTimeout(() => clear(report, tries - 1), 250);
+    return;
+  }
+  process.stdout.write(JSON.stringify(report), () => process.exit());
 }
 
 proxy.listen(0, "127.0.0.1", () => {
