@@ -111,9 +111,10 @@ def megabytes(process):
 
 
 def followers(process):
-    """Return how many connections the server holds."""
+    """Return how many clients the server has: its own connections to services are none."""
     found = psutil.Process(process.pid).net_connections("tcp")
-    return sum(one.status == "ESTABLISHED" and one.laddr.port != 5432 for one in found)
+    ours = {one.laddr.port for one in found if one.status == "LISTEN"}
+    return sum(one.status == "ESTABLISHED" and one.laddr.port in ours for one in found)
 
 
 def test_readers_of_a_log_that_do_not_read_cost_no_memory(site):
