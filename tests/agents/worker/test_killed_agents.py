@@ -75,7 +75,8 @@ def test_a_stop_of_all_processes_at_once_hands_the_run_over(site, number):
 def test_a_killed_agent_is_taken_up_again_by_the_same_worker(site):
     (worker,) = site.processes
     for agent in agents_of(worker):
-        agent.kill()
+        with suppress(psutil.NoSuchProcess):  # it ended with its parent
+            agent.kill()
     assert "The run is taken up again." in completed(site)
 
 
