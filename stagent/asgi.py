@@ -35,6 +35,8 @@ from stagent.database.threads import web_threads
 from stagent.server.daphne_bodies import stream_bodies
 from stagent.server.daphne_connections import Message, Send
 from stagent.server.heads import HeadHandler
+from stagent.server.health import PATHS as HEALTH_PATHS
+from stagent.server.health import Health
 from stagent.server.request_reader import (
     BodyRefused,
     Disconnected,
@@ -90,6 +92,7 @@ class Application:
     def __init__(self) -> None:
         self.handler = SyncHandler()
         self.heads = HeadHandler()
+        self.health = Health()
         self.readers, self.writers = web_threads(8)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -99,6 +102,9 @@ class Application:
         if scope["type"] != "http":
             raise ValueError(f"Only HTTP is served here, not {scope['type']}.")
         pubsub.use_loop(asyncio.get_running_loop())
+        if scope["path"] in HEALTH_PATHS:
+            await self._answer(await self.health.response(scope), receive, send)
+            return
         try:
             body = await RequestReader(scope, self._check_head).read(receive)
         except Disconnected:

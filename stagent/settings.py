@@ -72,6 +72,8 @@ STAGENT_COMMAND_PROCESSES = _whole_number("STAGENT_COMMAND_PROCESSES", 1_000)
 STAGENT_COMMAND_MEMORY_MB = _whole_number("STAGENT_COMMAND_MEMORY_MB", 4_096)
 STAGENT_COMMAND_FILE_MB = _whole_number("STAGENT_COMMAND_FILE_MB", 4_096)
 STAGENT_COMMAND_FREE_DISK_MB = _whole_number("STAGENT_COMMAND_FREE_DISK_MB", 1_024)
+# With less than this left on the disk of STAGENT_HOME, /health/ready says so.
+STAGENT_MIN_FREE_DISK_MB = _whole_number("STAGENT_MIN_FREE_DISK_MB", 256)
 # The longest that a run is parked because its provider's rate limit opens only then.
 STAGENT_MAX_PARK_SECONDS = _whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.

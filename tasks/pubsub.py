@@ -55,6 +55,18 @@ async def _group_send(message: dict[str, Any]) -> None:
         log.warning("Could not ring the workers (they look by themselves): %s", error)
 
 
+async def reach_layer() -> bool:
+    """Tell whether messages can be sent: to a group that nobody joins."""
+    layer = get_channel_layer()
+    if layer is None:
+        return False
+    try:
+        await layer.group_send("health", {"type": "health.check"})
+    except (OSError, redis.RedisError):
+        return False
+    return True
+
+
 def _send(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
     loop = _loop
     if loop is not None and loop.is_running():

@@ -1,10 +1,12 @@
 """Whether the tables in the database are those of this very code."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 SHOWN = 3
 
@@ -30,6 +32,17 @@ def mismatch() -> str:
             " them back with `manage.py migrate`."
         )
     return ""
+
+
+def lacks_migrations() -> bool:
+    """Tell it in one query: which migrations there are is read from the disk once, in 0.2 s."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return not _on_disk() <= applied.keys()
+
+
+@cache
+def _on_disk() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def _unknown(loader: MigrationLoader) -> list[tuple[str, str]]:
