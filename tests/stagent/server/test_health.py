@@ -26,6 +26,10 @@ def ask(path="/health/ready", *, method="GET", host="localhost", checker=None):
     return answer.status_code, json.loads(answer.content or "null")
 
 
+def close_connection():
+    connection.close()  # the one of the thread that this is called in
+
+
 @async_to_sync
 async def ask_many(requests, checker=None):
     """Return the answers of one process to what it is asked at once."""
@@ -33,7 +37,7 @@ async def ask_many(requests, checker=None):
     try:
         return await asyncio.gather(*requests(checker))
     finally:
-        await checker._threads.run(connection.close)
+        await checker._threads.run(close_connection)
 
 
 def failing(body):
@@ -85,7 +89,7 @@ def test_a_database_that_is_away_is_told_without_saying_where(tmp_path):
     name = connection.settings_dict["NAME"]
 
     def look_elsewhere():
-        connection.close()
+        close_connection()
         connection.settings_dict["NAME"] = str(tmp_path / "none" / "x.sqlite3")
 
     checker = Health()
@@ -121,7 +125,7 @@ def test_a_database_that_hangs_is_told_in_time_and_holds_one_thread(monkeypatch)
             return [(await checker.response(scope)).status_code for _ in range(5)]
         finally:
             go_on.set()
-            await checker._threads.run(connection.close)
+            await checker._threads.run(close_connection)
 
     assert async_to_sync(ask_often)() == [503] * 5
     assert len(calls) == 1
