@@ -38,4 +38,6 @@ def _record(pk: int) -> LedgerEntry | None:
             ),
             runtime=request.runtime,
             project_id=request.project_id,
+            profile=request.profile,
+            created_by=request.created_by,
         )

@@ -302,6 +302,7 @@ SPECTACULAR_SETTINGS = {
         "WorkflowStepStatus": "tasks.api.workflow_responses.STEP_STATUSES",
         "WorkflowStopReason": "tasks.api.workflow_responses.STOP_REASONS",
         "NotificationStatus": "tasks.api.responses.NOTIFICATION_STATUSES",
+        "UsageGroupName": "tasks.api.usage_responses.GROUP_NAMES",
         "Effect": "tasks.api.responses.EFFECTS",
         "RuleScope": "tasks.api.responses.RULE_SCOPES",
         "BudgetScope": "ledger.models.Scope.values",

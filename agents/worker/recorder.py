@@ -73,7 +73,7 @@ class Recorder:
         self.run_id: UUID = run.pk
         self.task_id: UUID = run.task_id
         self.session_id: UUID = run.session_id
-        self.runtime = run.runtime
+        self.runtime, self.profile = run.runtime, run.profile
         self._in_hand: dict[str, events.UsageReported] = {}
         self._answered: set[str] = set()  # of those, the requests that are
         self._begun: set[str] = set()
@@ -110,8 +110,9 @@ class Recorder:
             run_id=self.run_id,
             key=_fit(event.key),
             task_id=self.task_id,
-            project_id=self._project_id(),
             runtime=self.runtime,
+            profile=self.profile,
+            **self._task_facts(),
             provider=event.usage.provider,
             model=event.usage.model,
             **{count: getattr(event.usage, count) for count in COUNTS},
@@ -165,15 +166,18 @@ class Recorder:
             key=_fit(event.key),
             usage=event.usage,
             runtime=self.runtime,
-            project_id=self._project_id(),
+            profile=self.profile,
+            **self._task_facts(),
             has_begun=event.key in self._begun,
         )
         self._append_once(_usage_entry(event, entry.cost_microdollars), this_try)
         self._in_hand.pop(event.key, None)
 
-    def _project_id(self) -> str:
-        task = fetch(self.task_id)
-        return (task.project_id if task else None) or ""
+    def _task_facts(self) -> dict[str, str]:
+        """Return what the book keeps of the task, which it outlives."""
+        if (task := fetch(self.task_id)) is None:
+            return {}
+        return {"project_id": task.project_id or "", "created_by": task.created_by}
 
     def hold_task(self) -> None:
         """Lock the task's row in the caller's transaction, or raise LeaseLost."""

@@ -1,7 +1,14 @@
 """The book and its limits."""
 
 from ledger.models.budget import Budget, BudgetQuerySet, Reservation
-from ledger.models.daily_spend import DailySpend, Period, Scope
+from ledger.models.daily_spend import (
+    DailySpend,
+    DailyTaskSpend,
+    Dimension,
+    Origin,
+    Period,
+    Scope,
+)
 from ledger.models.entry import EntryIsFinal, LedgerEntry
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
@@ -10,9 +17,12 @@ __all__ = [
     "Budget",
     "BudgetQuerySet",
     "DailySpend",
+    "DailyTaskSpend",
+    "Dimension",
     "EntryIsFinal",
     "LedgerEntry",
     "OpenRequest",
+    "Origin",
     "Period",
     "Reservation",
     "Scope",

@@ -10,7 +10,7 @@ from django.db.models import Case, Q, Sum, Value, When
 from django.utils import timezone
 
 from ledger.models.budget import Reservation
-from ledger.models.daily_spend import DailySpend
+from ledger.models.daily_spend import DailySpend, Origin
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 from ledger.pricing import Price, Usage, price_of
@@ -54,6 +54,8 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         usage: Usage,
         runtime: str,
         project_id: str | None = None,
+        profile: str = "",
+        created_by: str = "",
         has_begun: bool = False,
     ) -> LedgerEntry:
         """Write `usage` down once; the same key again returns the first entry.
@@ -70,6 +72,8 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
                 task_id=task_id,
                 project_id=project_id or "",
                 runtime=runtime,
+                profile=profile,
+                created_by=created_by,
                 provider=usage.provider,
                 model=usage.model,
                 cost_microdollars=price.cost(usage)
@@ -94,6 +98,8 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
             "task_id",
             "project_id",
             "runtime",
+            "profile",
+            "created_by",
             "provider",
             "model",
             "price_source",
@@ -114,10 +120,7 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
             if not _insert.unless_there(entry):
                 return self.get(run_id=run_id, key=key)
             DailySpend.objects.add(
-                entry.sums,
-                at=entry.recorded_at,
-                runtime=entry.runtime,
-                project_id=entry.project_id,
+                entry.sums, at=entry.recorded_at, origin=entry.origin
             )
             if entry.cost_microdollars:
                 Reservation.objects.shrink(entry.task_id, by=entry.cost_microdollars)
@@ -190,6 +193,10 @@ class LedgerEntry(models.Model):
     run_id = models.UUIDField()
     project_id = models.CharField(max_length=255, blank=True)
     runtime = models.CharField(max_length=255)
+    profile = models.CharField(max_length=255, blank=True)
+    created_by = models.CharField(
+        max_length=255, blank=True, help_text="Who created the task."
+    )
     provider = models.CharField(max_length=255)
     model = models.CharField(max_length=255)
     key = models.CharField(
@@ -258,6 +265,17 @@ class LedgerEntry(models.Model):
     @property
     def prompt_tokens(self) -> int:
         return sum(getattr(self, count) for count in COUNTS if count != "output_tokens")
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(
+            task_id=self.task_id,
+            runtime=self.runtime,
+            model=self.model,
+            project_id=self.project_id,
+            profile=self.profile,
+            created_by=self.created_by,
+        )
 
     @property
     def sums(self) -> dict[str, int]:

@@ -32,6 +32,8 @@ class OpenRequest(models.Model):
     task_id = models.UUIDField()
     project_id = models.CharField(max_length=255, blank=True)
     runtime = models.CharField(max_length=255)
+    profile = models.CharField(max_length=255, blank=True)
+    created_by = models.CharField(max_length=255, blank=True)
     provider = models.CharField(max_length=255)
     model = models.CharField(max_length=255)
     input_tokens = models.BigIntegerField()

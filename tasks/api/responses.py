@@ -279,14 +279,3 @@ class Budget(Answer):
     reservedMicros = _micros()
     leftMicros = _micros()
     resetsAt = drf.DateTimeField()
-
-
-class UsageTotals(Answer):
-    requests = drf.IntegerField()
-    inputTokens = drf.IntegerField(help_text="The cache's included.")
-    cacheReadTokens = drf.IntegerField()
-    cacheWriteTokens = drf.IntegerField()
-    outputTokens = drf.IntegerField()
-    totalTokens = drf.IntegerField()
-    costMicros = _micros(allow_null=True)
-    unpricedRequests = drf.IntegerField()

@@ -3,7 +3,7 @@ from typing import Any
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from tasks.api.views.budgets import BudgetViewSet, UsageView
+from tasks.api.views.budgets import BudgetViewSet
 from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
 from tasks.api.views.documents import DocumentViewSet
 from tasks.api.views.notifications import (
@@ -15,6 +15,7 @@ from tasks.api.views.permission_rules import RuleViewSet
 from tasks.api.views.projects import ProjectViewSet
 from tasks.api.views.schedules import ScheduleViewSet
 from tasks.api.views.tasks import TaskViewSet
+from tasks.api.views.usage import UsageView
 from tasks.api.views.workflow_documents import WorkflowDocumentsView
 from tasks.api.views.workflows import WorkflowViewSet
 from tasks.api.views.workflows_from_assist import WorkflowFromAssistView

@@ -1,11 +1,12 @@
 """A day and a month are those of UTC."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import uuid4
 
 import pytest
 from django.utils.timezone import now
 
-from ledger.models import DailySpend, Period
+from ledger.models import DailySpend, Origin, Period
 from tests.ledger.factories import (
     USD,
     BudgetFactory,
@@ -61,14 +62,9 @@ def test_windows_are_those_of_utc_wherever_the_clock_is():
 )
 def test_a_cost_counts_on_the_day_it_was_recorded(recorded_at, day):
     at = datetime.fromisoformat(recorded_at)
-    DailySpend.objects.add(
-        {"spent_microdollars": 5}, at=at, runtime=RUNTIME, project_id=""
-    )
-    DailySpend.objects.add(
-        {"spent_microdollars": 2}, at=at, runtime=RUNTIME, project_id=""
-    )
-    spent = {
-        (str(row.day), row.scope_id): row.spent_microdollars
-        for row in DailySpend.objects.all()
-    }
+    origin = Origin(uuid4(), RUNTIME, model="m")
+    for amount in (5, 2):
+        DailySpend.objects.add({"spent_microdollars": amount}, at=at, origin=origin)
+    budgeted = DailySpend.objects.filter(scope__in=["overall", "runtime"])
+    spent = {(str(row.day), row.scope_id): row.spent_microdollars for row in budgeted}
     assert spent == {(day, ""): 7, (day, RUNTIME): 7}

@@ -1,21 +1,19 @@
-"""Budgets, and what was used: the ledger as the API shows it."""
+"""Budgets: limits on cost, with what is spent and reserved of them."""
 
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from ledger.models import Budget, DailySpend, LedgerEntry, Scope
+from ledger.models import Budget, Scope
 from tasks import catalog
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests import CreateBudget, ListQuery, UpdateBudget
-from tasks.api.views.tasks import parse_id
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Project
@@ -81,43 +79,6 @@ class BudgetViewSet(ViewSet):
         if not Budget.objects.filter(pk=_parse(budget_id)).delete()[0]:
             raise Http404("Budget not found")
         return Response({"success": True})
-
-
-class UsageView(APIView):
-    @extend_schema(
-        parameters=[OpenApiParameter("projectId"), OpenApiParameter("taskId")],
-        responses={200: responses.UsageTotals},
-    )
-    def get(self, request: Request) -> Response:
-        """Sum up what was used and what it cost: of everything, one project or one task."""
-        project_id = request.query_params.get("projectId", "").replace("\x00", "")
-        if task_id := request.query_params.get("taskId"):
-            entries = LedgerEntry.objects.for_task(_task_id(task_id))
-            if project_id:
-                entries = entries.filter(project_id=project_id)
-            totals = entries.totals()
-        else:
-            totals = DailySpend.objects.totals(project_id=project_id)
-        return Response(
-            {
-                "requests": totals.requests,
-                "inputTokens": totals.input_tokens,
-                "cacheReadTokens": totals.cache_read_tokens,
-                "cacheWriteTokens": totals.cache_write_tokens
-                + totals.cache_write_1h_tokens,
-                "outputTokens": totals.output_tokens,
-                "totalTokens": totals.input_tokens + totals.output_tokens,
-                "costMicros": totals.cost_microdollars,
-                "unpricedRequests": totals.unpriced_requests,
-            }
-        )
-
-
-def _task_id(text: str) -> Any:
-    try:
-        return parse_id(text)
-    except Http404:
-        raise Invalid.field("taskId", "Task not found") from None
 
 
 def _check_scope(scope: str, scope_id: str) -> None:

@@ -139,7 +139,7 @@ def test_requests_and_answers_show_their_examples(description):
 
 # They are a part of others, and are shown there.
 PARTS = {
-    *("Ancestor", "Flattened"),
+    *("Ancestor", "Flattened", "UsageGroup"),
     *("ProvenanceDocument", "ProvenanceRun", "ProvenancePermission"),
     *("WorkflowDefinition", "WorkflowStep", "LoopConfig", "SwarmConfig"),
     *("WorkflowState", "StepStatus", "StepState", "LoopState", "Iteration"),
@@ -296,6 +296,7 @@ def test_the_catalog_and_money(check):
     BudgetFactory(scope="runtime", scope_id="ollama")
     assert len(check("get", "/api/budgets")) == 2
     check("get", "/api/usage")
+    check("get", "/api/usage?groupBy=day,model,project,runtime,profile,createdBy,task")
     check("delete", path)
 
 
