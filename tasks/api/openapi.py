@@ -20,6 +20,9 @@ WRONG_TYPE = OpenApiResponse(Error, "The body's content type is not taken.")
 UNAVAILABLE = OpenApiResponse(
     Error, "The database is away or held by others; nothing was changed."
 )
+ANOTHER_REQUEST = OpenApiResponse(
+    Error, "This Idempotency-Key was used for another request."
+)
 RETRY_AFTER = {
     "429": "In how many seconds the budget's window ends, where waiting helps.",
     "503": "In how many seconds to try again.",
@@ -136,6 +139,8 @@ class Schema(AutoSchema):
             errors["404"] = NOT_FOUND
         if has_body:
             errors |= {"413": TOO_LARGE, "415": WRONG_TYPE}
+        if self.method == "POST":
+            errors["422"] = ANOTHER_REQUEST
         if has_body or self.get_override_parameters():
             errors["400"] = BAD_REQUEST
         return errors

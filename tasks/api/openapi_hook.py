@@ -23,6 +23,13 @@ TAGS = {
     "budgets": "Limits on what is spent.",
     "usage": "What was used, and what it cost.",
 }
+IDEMPOTENCY_KEY: JSON = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "For a day, the same request with the same key is done once and answered"
+    " the same; another request with it is 422.",
+}
 
 
 def complete(result: JSON, generator: Any, request: Any, public: bool) -> JSON:
@@ -36,8 +43,10 @@ def complete(result: JSON, generator: Any, request: Any, public: bool) -> JSON:
     free: list[JSON] = [{}] if request is None or is_open(request) else []
     result["security"] = [{"bearer": []}, {"cookieAuth": []}, *free]
     for operations in result["paths"].values():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _complete_operation(operation)
+            if method == "post":
+                operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():
         _complete_schema(name, schema)

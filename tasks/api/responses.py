@@ -85,6 +85,8 @@ BAD_REQUEST = OpenApiResponse(
     _EITHER, "What does not fit; validation in Zod's flattened form."
 )
 CONFLICT = OpenApiResponse(Error, "Already responded.")
+CHANGED = OpenApiResponse(Error, "It is no longer as If-Match says.")
+NOT_MODIFIED = OpenApiResponse(description="It is still as If-None-Match says.")
 BUDGET_EXCEEDED = OpenApiResponse(
     Error,
     "A budget is used up: Retry-After tells when its window ends. Without it, waiting does"

@@ -1,5 +1,6 @@
 from tasks.models.document import Document
 from tasks.models.failed_login import FailedLogins
+from tasks.models.idempotency_key import IdempotencyKey
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.permission import PermissionRequest, PermissionRule
@@ -19,6 +20,7 @@ __all__ = [
     "EventType",
     "FailedLogins",
     "Firing",
+    "IdempotencyKey",
     "Leftover",
     "LogEntry",
     "NewEntry",

@@ -6,7 +6,6 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from ledger.models import Budget, Scope
 from tasks import catalog
@@ -14,6 +13,7 @@ from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests import CreateBudget, ListQuery, UpdateBudget
+from tasks.api.views.base import ApiViewSet
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Project
@@ -26,7 +26,7 @@ validate_update = UpdateBudget.validator()
 validate_list = ListQuery.validator()
 
 
-class BudgetViewSet(ViewSet):
+class BudgetViewSet(ApiViewSet):
     serializer_class = CreateBudget
 
     @extend_schema(

@@ -5,14 +5,14 @@ from typing import Any
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tasks import catalog
 from tasks.api import responses
 from tasks.api.json import Response
+from tasks.api.views.base import ApiView
 
 
-class RuntimesView(APIView):
+class RuntimesView(ApiView):
     @extend_schema(responses={200: responses.Runtime(many=True)})
     def get(self, request: Request) -> Response:
         """List the runtimes, whether each is ready and, if not, what mends it."""
@@ -41,14 +41,14 @@ def _runtime(
     }
 
 
-class ProfilesView(APIView):
+class ProfilesView(ApiView):
     @extend_schema(responses={200: responses.Profile(many=True)})
     def get(self, request: Request) -> Response:
         """List the profiles, built-in and the site's own."""
         return Response([_profile(profile) for profile in catalog.profiles().values()])
 
 
-class ProfileView(APIView):
+class ProfileView(ApiView):
     @extend_schema(responses={200: responses.ProfileWithInstructions})
     def get(self, request: Request, profile_id: str) -> Response:
         """Get one profile with its instructions."""

@@ -9,12 +9,12 @@ from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from tasks.api import paging, responses
 from tasks.api.json import Response
 from tasks.api.requests import DocumentListQuery
 from tasks.api.uploads import UploadParser
+from tasks.api.views.base import ApiViewSet
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Document, Project
@@ -31,7 +31,7 @@ def get_document(document_id: str) -> Document:
     return document
 
 
-class DocumentViewSet(ViewSet):
+class DocumentViewSet(ApiViewSet):
     parser_classes = [UploadParser]
 
     @extend_schema(

@@ -6,7 +6,6 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tasks import catalog
 from tasks.access import rights
@@ -15,6 +14,7 @@ from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests import NotificationListQuery, Respond
+from tasks.api.views.base import ApiView
 from tasks.api.views.tasks import get_task, parse_id
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRequest
@@ -28,7 +28,7 @@ validate_respond = Respond.validator()
 validate_list = NotificationListQuery.validator()
 
 
-class RespondView(APIView):
+class RespondView(ApiView):
     @extend_schema(
         request=Respond, responses={200: responses.Success, 409: responses.CONFLICT}
     )
@@ -117,7 +117,7 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
     return pattern
 
 
-class NotificationsView(APIView):
+class NotificationsView(ApiView):
     @extend_schema(
         parameters=[NotificationListQuery, responses.LINK],
         responses={200: responses.Notification(many=True)},
@@ -136,7 +136,7 @@ class NotificationsView(APIView):
         return paging.answer(request, query, asked, paging.NEWEST, notification)
 
 
-class NotificationView(APIView):
+class NotificationView(ApiView):
     @extend_schema(responses={200: responses.Notification})
     def get(self, request: Request, notification_id: str) -> Response:
         """Get one permission request."""

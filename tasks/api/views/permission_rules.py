@@ -8,13 +8,13 @@ from django.db import IntegrityError
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests import CreateRule, RuleListQuery
+from tasks.api.views.base import ApiViewSet
 from tasks.api.views.tasks import parse_id
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project, Task
@@ -26,7 +26,7 @@ validate_create = CreateRule.validator()
 validate_list = RuleListQuery.validator()
 
 
-class RuleViewSet(ViewSet):
+class RuleViewSet(ApiViewSet):
     serializer_class = CreateRule
 
     @extend_schema(

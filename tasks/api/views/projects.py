@@ -5,13 +5,13 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from tasks.access import rights
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests import CreateProject, ListQuery, UpdateProject
+from tasks.api.views.base import ApiViewSet
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project
@@ -29,7 +29,7 @@ def get_project(project_id: str) -> Project:
     return project
 
 
-class ProjectViewSet(ViewSet):
+class ProjectViewSet(ApiViewSet):
     serializer_class = CreateProject
 
     @extend_schema(

@@ -7,7 +7,6 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from tasks.access import rights
 from tasks.access.authentication import actor
@@ -21,6 +20,7 @@ from tasks.api.schedule_requests import (
     ScheduleListQuery,
     UpdateSchedule,
 )
+from tasks.api.views.base import ApiViewSet
 from tasks.api.views.schedule_bodies import (
     check_schedule,
     check_zones,
@@ -46,7 +46,7 @@ validate_parse = ParseInterval.validator()
 validate_list = ScheduleListQuery.validator()
 
 
-class ScheduleViewSet(ViewSet):
+class ScheduleViewSet(ApiViewSet):
     serializer_class = CreateSchedule
 
     @extend_schema(

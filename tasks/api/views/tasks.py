@@ -10,18 +10,18 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from tasks import lifecycle, provenance
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import paging, representation, responses
+from tasks.api import etags, paging, representation, responses
 from tasks.api.bodies import json_body
 from tasks.api.content_type import content_type_of
 from tasks.api.json import Response
 from tasks.api.log_responses import LOG_EVENT
 from tasks.api.provenance_responses import Provenance
 from tasks.api.requests import CreateTask, TaskListQuery, UpdateTask
+from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import (
     changes_of,
     check_compatible,
@@ -41,6 +41,18 @@ validate_create = CreateTask.validator()
 validate_update = UpdateTask.validator()
 validate_list = TaskListQuery.validator()
 
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="An ETag: 304 if the task is still so.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="An ETag: 412, and no change, if the task is no longer so.",
+)
 STARTS = {
     202: responses.Started,
     400: responses.BAD_REQUEST,
@@ -66,7 +78,7 @@ def parse_id(task_id: str) -> UUID:
     return parsed
 
 
-class TaskViewSet(ViewSet):
+class TaskViewSet(ApiViewSet):
     serializer_class = CreateTask
 
     @extend_schema(
@@ -100,16 +112,32 @@ class TaskViewSet(ViewSet):
             raise
         return Response(representation.of_new(task), status=201)
 
-    @extend_schema(responses={200: responses.TaskWithUsage})
+    @extend_schema(
+        parameters=[IF_NONE_MATCH],
+        responses={200: responses.TaskWithUsage, 304: responses.NOT_MODIFIED},
+    )
     def retrieve(self, request: Request, task_id: str) -> Response:
         """Get a task with the names of what it belongs to and its usage."""
-        return Response(_shown(parse_id(task_id)))
+        return etags.answer(request, _shown(parse_id(task_id)))
 
-    @extend_schema(request=UpdateTask, responses={200: responses.TaskWithUsage})
+    @extend_schema(
+        parameters=[IF_MATCH],
+        request=UpdateTask,
+        responses={200: responses.TaskWithUsage, 412: responses.CHANGED},
+    )
     def partial_update(self, request: Request, task_id: str) -> Response:
         """Change fields; a status moves by the transition table and starts no agent."""
         pk = parse_id(task_id)
         data = validate_update(json_body(request))
+        if "HTTP_IF_MATCH" not in request.META:
+            return self._update(request, pk, data)
+        with transaction.atomic():
+            # Nobody changes the task between this look and the change.
+            Task.objects.select_for_update().filter(pk=pk).values_list("pk").first()
+            etags.check_unchanged(request, _shown(pk))
+            return self._update(request, pk, data)
+
+    def _update(self, request: Request, pk: UUID, data: JSON) -> Response:
         _check_rights(request, data)
         if {
             "status",
@@ -118,10 +146,10 @@ class TaskViewSet(ViewSet):
             "agentProfile",
             "projectId",
         } & data.keys():
-            self._update_checked(get_task(task_id), data, by=actor(request))
+            self._update_checked(get_task(str(pk)), data, by=actor(request))
         elif changes := changes_of(data):
             change(pk, **changes)
-        return Response(_shown(pk))
+        return etags.with_etag(_shown(pk))
 
     def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
         check_references(data)

@@ -11,12 +11,12 @@ from drf_spectacular.utils import (
     extend_schema,
 )
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from ledger.models import Totals
 from ledger.usage import TASK, Days, Group, TooManyGroups, Usage
 from tasks.api.json import Response
 from tasks.api.usage_responses import GROUPS, UsageGroups, UsageTotals
+from tasks.api.views.base import ApiView
 from tasks.api.views.tasks import parse_id
 from tasks.api.zod import Invalid
 
@@ -51,7 +51,7 @@ _PARAMETERS = [
 ]
 
 
-class UsageView(APIView):
+class UsageView(ApiView):
     @extend_schema(
         parameters=_PARAMETERS,
         responses={

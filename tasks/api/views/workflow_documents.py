@@ -6,12 +6,12 @@ from django.db import transaction
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tasks.access import rights
 from tasks.api import workflow_responses as answers
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.views.base import ApiView
 from tasks.api.views.workflows import get_workflow
 from tasks.api.workflow_requests import AttachDocuments, DetachDocuments
 from tasks.api.zod import Invalid
@@ -26,7 +26,7 @@ validate_attach = AttachDocuments.validator()
 validate_detach = DetachDocuments.validator()
 
 
-class WorkflowDocumentsView(APIView):
+class WorkflowDocumentsView(ApiView):
     @extend_schema(responses={200: answers.Binding(many=True)})
     def get(self, request: Request, workflow_id: str) -> Response:
         """List the documents of a workflow, each with the step that it is for."""

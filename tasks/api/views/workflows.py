@@ -8,7 +8,6 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from tasks.access import rights
 from tasks.access.authentication import actor
@@ -16,6 +15,7 @@ from tasks.api import paging, responses
 from tasks.api import workflow_responses as answers
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import check_references
 from tasks.api.whole_lists import Answer
 from tasks.api.workflow_requests import (
@@ -55,7 +55,7 @@ def get_workflow(workflow_id: str) -> Workflow:
     return found
 
 
-class WorkflowViewSet(ViewSet):
+class WorkflowViewSet(ApiViewSet):
     serializer_class = CreateWorkflow
 
     @extend_schema(

@@ -5,13 +5,13 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import workflow_responses as answers
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.views.base import ApiView
 from tasks.api.views.task_bodies import check_references
 from tasks.api.views.workflows import check_definition
 from tasks.api.workflow_requests import WorkflowFromAssist
@@ -25,7 +25,7 @@ JSON = dict[str, Any]
 validate = WorkflowFromAssist.validator()
 
 
-class WorkflowFromAssistView(APIView):
+class WorkflowFromAssistView(ApiView):
     @extend_schema(
         request=WorkflowFromAssist, responses={201: answers.WorkflowFromAssistResult}
     )
