@@ -3,6 +3,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
+from stagent.api_docs import RedocView, SwaggerView
 from tasks.api.errors import JSONRenderer
 
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
         SpectacularAPIView.as_view(renderer_classes=[JSONRenderer]),
         name="schema",
     ),
+    path("api/docs", SwaggerView.as_view(), name="api-docs"),
+    path("api/docs/redoc", RedocView.as_view(), name="api-docs-redoc"),
     path("admin/", admin.site.urls),
 ]
 

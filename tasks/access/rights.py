@@ -94,6 +94,8 @@ RIGHTS: dict[str, Rights] = {
     "schedule-execute": {"POST": "tasks.change_schedule"},
     "schedule-heartbeat-history": {"GET": "tasks.view_schedule"},
     "schema": {"GET": NONE},
+    "api-docs": {"GET": NONE},
+    "api-docs-redoc": {"GET": NONE},
 }
 
 
