@@ -58,7 +58,7 @@ class Spending:
     This one has no limit and keeps nothing.
     """
 
-    def hold(self, event: UsageSoFar | UsageReported) -> None:
+    def remember_usage(self, event: UsageSoFar | UsageReported) -> None:
         """Keep what a request used, so that it is booked even if nobody takes the event."""
 
     async def has_room(self, in_flight: Sequence[Usage]) -> bool:

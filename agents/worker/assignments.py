@@ -1,4 +1,4 @@
-"""Makes an assignment of a run: its workspace, its documents, its prompt, its limits."""
+"""Makes the assignment of a run: its workspace, documents, prompt and limits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,9 @@ from tasks.models.session import checkpoint_of
 from tasks.models.task import DEFAULT_MAX_TURNS, fetch
 from tasks.workflows.results import results_for
 
-DOCUMENTS = "documents"  # the folder in the workspace
-RESULTS = (
-    "results"  # that of what the steps before it have said, for a step of a workflow
-)
+# Folders in the workspace; results are those of a workflow's earlier steps.
+DOCUMENTS = "documents"
+RESULTS = "results"
 
 
 _attached = CompiledObjects(
@@ -35,14 +34,16 @@ _attached = CompiledObjects(
 
 
 @dataclass(frozen=True)
-class Job:
+class PreparedRun:
+    """All that a worker needs to perform a run."""
+
     assignment: Assignment
     profile: catalog.Profile
     budget_microdollars: int
 
 
-def prepare(run: Run) -> Job:
-    """Read all that the runtime needs, and lay out the workspace."""
+def prepare_run(run: Run) -> PreparedRun:
+    """Read all that the runtime needs, and write the task's documents to its workspace."""
     task = fetch(run.task_id)
     if task is None:
         raise LeaseLost(f"The task {run.task_id} is gone.")
@@ -50,9 +51,9 @@ def prepare(run: Run) -> Job:
     if profile is None:
         raise RuntimeFailed(f"The profile {run.profile} is gone; assign another one.")
     workspace = workspace_of(task.pk)
-    documents = _lay_out(_attached.all(task_id=task.pk), workspace)
+    documents = _copy_documents(_attached.all(task_id=task.pk), workspace)
     if task.workflow_run:
-        documents += _lay_out_results(task.pk, workspace)
+        documents += _write_results(task.pk, workspace)
     kept = checkpoint_of(run.session_id)
     assignment = Assignment(
         task_id=task.pk,
@@ -64,34 +65,36 @@ def prepare(run: Run) -> Job:
         tools=profile.tools,
         network=profile.network,
         checkpoint=Checkpoint(*kept) if kept else None,
-        reminder=build_reminder(_waiting_calls(run)) if kept else "",
+        reminder=build_reminder(_list_waiting_calls(run)) if kept else "",
     )
-    return Job(assignment, profile, lifecycle.budget_of(task, profile.id))
+    return PreparedRun(assignment, profile, lifecycle.budget_of(task, profile.id))
 
 
-def _waiting_calls(run: Run) -> list[str]:
+def _list_waiting_calls(run: Run) -> list[str]:
     asked = PermissionRequest.objects.filter(session_id=run.session_id)
-    unheard = asked.undelivered().order_by("created_at")
-    return [f"{one.tool_name}: {one.message}" for one in unheard]
+    undelivered = asked.undelivered().order_by("created_at")
+    return [f"{request.tool_name}: {request.message}" for request in undelivered]
 
 
-def _lay_out(documents: list[Document], workspace: Path) -> list[AttachedDocument]:
+def _copy_documents(
+    documents: list[Document], workspace: Path
+) -> list[AttachedDocument]:
     names: list[str] = []
     attached = []
     for document in documents:
         names.append(safe_name(document.name, taken=names))
-        attached.append(_copy(document, workspace, names[-1]))
+        attached.append(_copy_document(document, workspace, names[-1]))
     return attached
 
 
-def _lay_out_results(task_id: UUID, workspace: Path) -> list[AttachedDocument]:
-    """Give a step of a workflow what the steps before it have said, each as a file."""
+def _write_results(task_id: UUID, workspace: Path) -> list[AttachedDocument]:
+    """Write the results of a workflow's earlier steps to files, one each."""
     names: list[str] = []
     attached = []
     for result in results_for(task_id):
         names.append(safe_name(f"{result.name}.md", taken=names))
         content = result.text.encode()
-        _write(workspace / RESULTS, names[-1], content, workspace)
+        _write_file(workspace / RESULTS, names[-1], content, workspace)
         attached.append(
             AttachedDocument(
                 id=result.step_id,
@@ -105,11 +108,11 @@ def _lay_out_results(task_id: UUID, workspace: Path) -> list[AttachedDocument]:
     return attached
 
 
-def _copy(document: Document, workspace: Path, name: str) -> AttachedDocument:
-    """Give the agent a copy, unless it has one: what it made of that stays in a resume."""
+def _copy_document(document: Document, workspace: Path, name: str) -> AttachedDocument:
+    """Copy the document unless it is there: after a resume, the agent's changes stay."""
     with document.file.open("rb") as file:
         content: bytes = file.read()
-    _write(workspace / DOCUMENTS, name, content, workspace)
+    _write_file(workspace / DOCUMENTS, name, content, workspace)
     return AttachedDocument(
         id=document.pk,
         name=document.name,
@@ -120,9 +123,9 @@ def _copy(document: Document, workspace: Path, name: str) -> AttachedDocument:
     )
 
 
-def _write(folder: Path, name: str, content: bytes, workspace: Path) -> None:
+def _write_file(folder: Path, name: str, content: bytes, workspace: Path) -> None:
     target = folder / name
-    # An agent may have put a link in the way; then it works with what it made.
+    # If the agent has put a link there, it works with what that leads to.
     if not folder.is_symlink() and not target.exists() and not target.is_symlink():
         folder.mkdir(exist_ok=True)
         target.write_bytes(content)

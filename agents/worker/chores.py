@@ -1,4 +1,4 @@
-"""What a worker does again and again beside its runs, whatever fails meanwhile."""
+"""What a worker does again and again beside its runs, even if it fails at times."""
 
 import asyncio
 import contextvars
@@ -10,37 +10,42 @@ import redis
 from django import db
 from django.core.exceptions import ObjectDoesNotExist
 
+from agents.worker.log_fields import log_fields
 from tasks.exceptions import LeaseLost
 
 log = logging.getLogger(__name__)
 
-# A row that went or a lease that was taken between two looks is no failure either.
+# Errors that pass by themselves. A row or a lease may be gone between two queries.
 PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
 
 Chore = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Chores:
+    """The chores of one worker."""
+
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failing: set[str] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let `work` go on until `end()`."""
-        # A context of its own: it outlives whatever started the worker.
+        """Run `work` in the background until `end()`."""
+        # In a new context, for it outlives whatever started the worker.
         loop = asyncio.get_running_loop()
         self._tasks.add(loop.create_task(work, context=contextvars.Context()))
 
     def repeat(self, what: str, chore: Chore, *, every_seconds: float) -> None:
-        async def repeated() -> None:
+        """Do `chore` until `end()`, with `every_seconds` between; `what` names it in the log."""
+
+        async def run_forever() -> None:
             while True:
-                await self.forgiving(what, chore)
+                await self.try_once(what, chore)
                 await asyncio.sleep(every_seconds)
 
-        self.start(repeated())
+        self.start(run_forever())
 
-    async def forgiving(self, what: str, chore: Chore) -> None:
-        """Do a chore that will be done again: that it failed is logged once, no more."""
+    async def try_once(self, what: str, chore: Chore) -> None:
+        """Do a chore that will be done again; log its failures once until it succeeds."""
         try:
             await chore()
         except Exception as error:
@@ -51,15 +56,16 @@ class Chores:
                     what,
                     error,
                     exc_info=None if is_passing else error,
+                    extra=log_fields(what),
                 )
             self._failing.add(what)
         else:
             if what in self._failing:
-                log.info("Could %s again.", what)
+                log.info("Could %s again.", what, extra=log_fields(what))
             self._failing.discard(what)
 
     async def end(self) -> None:
-        """Cancel until all are gone: channel layers may swallow a cancel."""
+        """Cancel all chores, repeatedly: channel layers may swallow a cancellation."""
         while self._tasks:
             for task in self._tasks:
                 task.cancel()

@@ -2,13 +2,13 @@
 
 import faulthandler
 
-# Beside the grace for runs: for stopping agents, writing ends down and closing connections.
+# Added to the grace of runs: to stop agents, write outcomes and close connections.
 MARGIN_SECONDS = 20.0
 
 
 def end_by_force(*, after_seconds: float) -> None:
-    """End this process then, unless it has by itself; what each thread does goes to stderr.
+    """Exit after so many seconds, and print each thread's stack to stderr.
 
-    Its runs are taken up once their leases have run out. A later call sets another time.
+    Other workers close its runs once their leases have expired. A later call resets the time.
     """
     faulthandler.dump_traceback_later(after_seconds, exit=True)

@@ -1,4 +1,4 @@
-"""One run, from claim to outcome. Here alone a failure becomes a status and a traceback."""
+"""One run, from its claim to its outcome. Only here does a failure become a status."""
 
 import asyncio
 import enum
@@ -11,11 +11,12 @@ from django import db
 
 from agents import events, runtimes
 from agents.runtime import AgentKilled, Parked, RuntimeFailed
-from agents.worker.assignments import Job, prepare
-from agents.worker.database import in_database, until_written
+from agents.worker.assignments import PreparedRun, prepare_run
+from agents.worker.database import retry_until_written, run_in_database
+from agents.worker.log_fields import log_fields
 from agents.worker.permissions import Gate
-from agents.worker.recorder import UNBOOKABLE, Recorder, storable
-from agents.worker.silence import attended
+from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
+from agents.worker.silence import perform_watched
 from agents.worker.spending import RunSpending
 from tasks import runs
 from tasks.exceptions import LeaseLost
@@ -35,11 +36,11 @@ class Stop(enum.Enum):
     HANDED_OVER = "the worker is stopping"
 
 
-class GivenUp(Exception):
-    """The end of a run is not written: the database does not answer, and the worker must go."""
+class OutcomeNotWritten(Exception):
+    """The outcome of a run is not written: the database is away, and the worker must exit."""
 
 
-# None: it was stopped, or is no longer ours.
+# None: the run was stopped, or this worker no longer holds it.
 Ending = Outcome | Parked | AgentKilled | None
 
 
@@ -59,55 +60,56 @@ class Execution:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it only waits for a person."""
+        """Whether the run only waits for a person."""
         return self.gate is not None and bool(self.gate.waiting_for)
 
-    def _was_stopped(self) -> bool:
+    def _is_stopped(self) -> bool:
         return self._stop is not None
 
     def start(self) -> asyncio.Task[None]:
+        """Start to perform the run in a task of its own."""
         self._task = asyncio.create_task(self._perform(), name=f"run {self.run.pk}")
         return self._task
 
     def stop(self, reason: Stop) -> bool:
-        """Stop it for this reason; False if it stops already."""
+        """Stop the run for this reason; return False if it is being stopped already."""
         if self._stop is not None or self._task is None:
             return False
         self._stop = reason
         if self.gate:
             self.gate.is_stopping = True
-        # A task that is cancelled before its first step would never write its outcome, and
-        # one that is at its last has stopped all else.
+        # A task that is cancelled before its first step would never write its outcome. One
+        # that is writing it has stopped everything else already.
         if self._has_begun and not self._is_concluding:
             self._task.cancel()
         return True
 
     def give_up(self) -> None:
-        """Try no longer than once more to write its end: the worker must go."""
+        """Try only once more to write the outcome: the worker must exit."""
         self._is_given_up = True
 
     async def _perform(self) -> None:
         self._has_begun = True
         outcome: Ending = None
         try:
-            outcome = await self._outcome()
+            outcome = await self._find_outcome()
         except LeaseLost:
             self._stop = Stop.LOST
         finally:
-            # For as long as it takes: what is written now is all that there is of the run.
+            # Retried for as long as it takes: an outcome that is not written is lost.
             self._is_concluding = True
-            await until_written(self._conclude, outcome)
+            await retry_until_written(self._conclude, outcome)
 
-    async def _outcome(self) -> Ending:
+    async def _find_outcome(self) -> Ending:
         """Perform the run; None means that there is nothing to write any more."""
-        if self._was_stopped():
-            return self._stopped()
+        if self._is_stopped():
+            return self._find_stop_outcome()
         try:
             result = await self._work()
         except asyncio.CancelledError:
-            if not self._was_stopped():
+            if not self._is_stopped():
                 raise
-            return self._stopped()
+            return self._find_stop_outcome()
         except LeaseLost:
             raise
         except (Parked, AgentKilled) as ending:
@@ -115,102 +117,112 @@ class Execution:
         except RuntimeFailed as error:
             return Outcome(Status.FAILED, str(error), error=str(error))
         except Exception as error:
-            # Whatever it was, the task must not stay running: the one broad except.
-            log.exception("Run %s failed", self.run.pk)
+            # The one broad except: whatever went wrong, the task must not stay running.
+            log.exception(
+                "Run %s failed", self.run.pk, extra=log_fields("perform", run=self.run)
+            )
             message = f"The run failed unexpectedly: {type(error).__name__}: {error}"
             return Outcome(
                 Status.FAILED, message, error=message, traceback=traceback.format_exc()
             )
         return Outcome(Status.COMPLETED, "Completed.", result=result)
 
-    def _stopped(self) -> Outcome | None:
+    def _find_stop_outcome(self) -> Outcome | None:
         if self._stop is Stop.CANCELLED:
             return Outcome(Status.CANCELLED, "Cancelled.")
         return None
 
     def _conclude(self, outcome: Ending) -> None:
         try:
-            self._end(outcome)
+            self._write_end(outcome)
         except db.Error as error:
             if self._is_given_up:
-                unbooked = self.recorder.in_hand
-                raise GivenUp(f"Used and not booked: {unbooked}") from error
+                unbooked = self.recorder.unbooked
+                raise OutcomeNotWritten(f"Used and not booked: {unbooked}") from error
             raise
 
-    def _end(self, outcome: Ending) -> None:
+    def _write_end(self, outcome: Ending) -> None:
         try:
-            self.recorder.book_broken_off()
-            self._write(outcome)
+            self.recorder.book_unfinished()
+            self._write_outcome(outcome)
         except LeaseLost:
             self._stop = Stop.LOST
         finally:
             if self._stop is Stop.LOST:
-                log.info("Run %s is no longer ours: stopped.", self.run.pk)
+                log.info(
+                    "Run %s lost its lease and was stopped.",
+                    self.run.pk,
+                    extra=log_fields("stop", run=self.run),
+                )
             self.run.release_lease(self.run.worker)
 
-    def _write(self, outcome: Ending) -> None:
+    def _write_outcome(self, outcome: Ending) -> None:
         if isinstance(outcome, Parked):
-            reason = storable(outcome.reason)
+            reason = make_storable(outcome.reason)
             runs.park(self.run, reason=reason, seconds=outcome.seconds)
         elif isinstance(outcome, AgentKilled) and self.worker_is_stopping:
-            runs.hand_over(self.run)  # it was told to stop as we were
+            # It got the same signal to stop as this worker.
+            runs.hand_over(self.run)
         elif isinstance(outcome, AgentKilled):
-            runs.take_up_again(self.run, reason=storable(str(outcome)))
+            runs.take_up_again(self.run, reason=make_storable(str(outcome)))
         elif outcome is not None:
-            runs.finish(self.run, _storable(outcome))
+            runs.finish(self.run, _make_storable(outcome))
         elif self._stop is Stop.HANDED_OVER:
             runs.hand_over(self.run)
-        elif self._stop is Stop.LOST:  # unless nobody has taken it up yet
+        elif self._stop is Stop.LOST:
+            # Raises LeaseLost, unless no other worker has closed the run yet.
             runs.hand_over(self.run, reason=NOT_RENEWED)
 
     async def _work(self) -> str:
-        job, gate = await until_written(self._begin)
+        prepared, gate = await retry_until_written(self._prepare)
         self.gate = gate
-        budget = job.budget_microdollars
+        budget = prepared.budget_microdollars
         spending = RunSpending(self.recorder, budget_microdollars=budget)
-        assignment = replace(job.assignment, spending=spending)
+        assignment = replace(prepared.assignment, spending=spending)
         runtime = await runtimes.load(self.run.runtime)
-        performance = attended(runtime, assignment, gate.ask)
+        performance = perform_watched(runtime, assignment, gate.ask)
         async with aclosing(performance):
             async for event in performance:
                 if isinstance(event, events.Finished):
-                    return event.text  # it is written with the end of the run
+                    return event.text  # written with the outcome
                 if isinstance(event, events.UsageSoFar | events.UsageReported):
-                    self.recorder.hold(event)
+                    self.recorder.remember_usage(event)
                 if isinstance(event, events.UsageSoFar):
                     await self._begin_request(event)
                 elif not isinstance(event, events.Working):
-                    await until_written(self._record, event, spending)
+                    await retry_until_written(self._record, event, spending)
         raise RuntimeFailed("The agent stopped without a result.")
 
     async def _begin_request(self, event: events.UsageSoFar) -> None:
         try:
-            await in_database(self.recorder.begin, event)
-        except (
-            db.Error,
-            *UNBOOKABLE,
-        ) as error:  # the recorder holds it; the answer comes on
+            await run_in_database(self.recorder.begin_request, event)
+        except (db.Error, *UNBOOKABLE) as error:
+            # The recorder remembers it, and the reply goes on.
             log.warning(
-                "Of run %s %s is not written down: %s", self.run.pk, event, error
+                "Usage of run %s is not written down yet: %s: %s",
+                self.run.pk,
+                event,
+                error,
+                extra=log_fields("record", run=self.run),
             )
 
-    def _begin(self) -> tuple[Job, Gate]:
-        job = prepare(self.run)
-        return job, Gate(self.recorder, job.profile)
+    def _prepare(self) -> tuple[PreparedRun, Gate]:
+        prepared = prepare_run(self.run)
+        return prepared, Gate(self.recorder, prepared.profile)
 
     def _record(self, event: events.Recorded, spending: RunSpending) -> None:
         self.recorder.record(event)
-        # Between a turn that is safely written down and the request for the next one.
+        # Checked after a turn is safely written down and before the next request.
         if isinstance(event, events.CheckpointReached) and event.will_continue:
-            spending.check()
+            spending.require_budget()
 
 
-def _storable(outcome: Outcome) -> Outcome:
-    """Make what an agent wrote fit for a database, so that its run can always end."""
+def _make_storable(outcome: Outcome) -> Outcome:
+    """Make every text of the outcome fit for a database, so that its run can always end."""
     return replace(
         outcome,
-        message=storable(outcome.message),
-        result=storable(outcome.result),
-        error=storable(outcome.error),
-        traceback=storable(outcome.traceback),
+        message=make_storable(outcome.message),
+        result=make_storable(outcome.result),
+        error=make_storable(outcome.error),
+        traceback=make_storable(outcome.traceback),
     )

@@ -1,6 +1,6 @@
-"""Runs that may be what killed their workers: each gets a worker process of its own.
+"""Poison runs, which may be what killed their workers: each gets a worker of its own.
 
-There it takes no other run along, and if that one dies too, it is this run that is to blame.
+There it takes no other run with it, and if that worker dies too, this run is to blame.
 """
 
 import asyncio
@@ -12,65 +12,71 @@ from uuid import UUID
 
 from django.conf import settings
 
-from agents.worker.database import in_database
+from agents.worker.database import run_in_database
+from agents.worker.log_fields import log_fields
 from tasks.models import Run
 
-PAUSE_SECONDS = 0.9  # a worker calls at least once a second
-AT_ONCE = 4  # processes of one worker, about 100 MB each
-MOST_LOOKED_AT = 100
+POLL_SECONDS = 0.9  # a worker calls at least once a second
+MAX_PROCESSES = 4  # for one worker, about 100 MB each
+MAX_DUE = 100
 
 log = logging.getLogger(__name__)
 
 
 class PoisonRuns:
-    """The processes that a worker started for its suspects."""
+    """The processes that a worker started for poison runs."""
 
     def __init__(self) -> None:
         self._processes: dict[UUID, asyncio.subprocess.Process] = {}
         self._watching: set[asyncio.Task[None]] = set()
-        self._looked_at = float("-inf")
+        self._polled_at = float("-inf")
         self._waiting: list[UUID] = []
 
-    async def look(self) -> None:
-        """Start a process for each suspect that is due, as far as there is room.
+    async def start_due(self) -> None:
+        """Start a process for each poison run that is due, as far as there is room.
 
-        Not at every call: workers that die are rare, and calls are many.
+        Most calls do nothing: workers rarely die, and this is called at every poll.
         """
-        if time.monotonic() - self._looked_at < PAUSE_SECONDS:
+        if time.monotonic() - self._polled_at < POLL_SECONDS:
             return
-        self._looked_at = time.monotonic()
-        found = await in_database(_due, MOST_LOOKED_AT)
+        self._polled_at = time.monotonic()
+        found = await run_in_database(_find_due, MAX_DUE)
         due = [run_id for run_id in found if run_id not in self._processes]
-        room = AT_ONCE - len(self._processes)
+        room = MAX_PROCESSES - len(self._processes)
         for run_id in due[:room]:
             await self._start(run_id)
-        self._tell_of(due[room:])
+        self._log_waiting(due[room:])
 
-    def _tell_of(self, waiting: list[UUID]) -> None:
+    def _log_waiting(self, waiting: list[UUID]) -> None:
         if waiting and waiting != self._waiting:
             log.info(
-                "%d runs that workers were lost with wait for a process of their own, of"
-                " which there are %d at once.",
+                "%d runs whose workers died wait for a process of their own; %d such"
+                " processes may run at once.",
                 len(waiting),
-                AT_ONCE,
+                MAX_PROCESSES,
+                extra=log_fields("isolate"),
             )
         self._waiting = waiting
 
     def stop(self) -> None:
-        """Let each hand its run over; a second call leaves no grace."""
+        """Tell each process to hand its run over; after a second call it does so at once."""
         for process in self._processes.values():
             with suppress(ProcessLookupError):
                 process.terminate()
 
-    async def ended(self) -> None:
+    async def wait_until_ended(self) -> None:
+        """Wait until every process has ended."""
         while self._watching:
             await asyncio.wait(self._watching)
 
     async def _start(self, run_id: UUID) -> None:
         log.info(
-            "Run %s, that workers were lost with, gets a process of its own.", run_id
+            "Run %s, whose workers died, gets a process of its own.",
+            run_id,
+            extra=log_fields("isolate", run_id=run_id),
         )
-        # A session of its own: a Ctrl-C is for us, and we pass it on.
+        # In a session of its own, so that a Ctrl-C reaches this worker alone, which passes
+        # it on.
         self._processes[run_id] = process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(settings.BASE_DIR / "manage.py")),
             *("runagents", "--run", str(run_id)),
@@ -86,5 +92,5 @@ class PoisonRuns:
         del self._processes[run_id]
 
 
-def _due(limit: int) -> list[UUID]:
+def _find_due(limit: int) -> list[UUID]:
     return list(Run.objects.due().poison().values_list("pk", flat=True)[:limit])

@@ -1,8 +1,9 @@
-"""The leases of a worker's runs, and the runs that other workers let theirs run out of.
+"""Renews the leases of a worker's runs, and closes runs whose leases have expired.
 
-Nobody sees a worker die. One that was paused, or cut off from the database, lets its leases
-run out too. So each renews its own before it looks at those of others, never takes up what it
-has in hand itself, and gives others, who may have been held up with it, time to renew theirs.
+A worker that dies cannot say so: its leases expire. Those of a worker that was paused, or cut
+off from the database, expire too. So each worker renews its own leases before it looks for
+expired ones, never closes a run that it has in hand, and after a pause gives other workers,
+which may have been paused with it, time to renew theirs.
 """
 
 import logging
@@ -10,7 +11,8 @@ import time
 from collections.abc import Callable, Collection
 from uuid import UUID
 
-from agents.worker.database import for_leases
+from agents.worker.database import run_for_leases
+from agents.worker.log_fields import log_fields
 from agents.worker.unanswered import book_unanswered
 from tasks import runs
 from tasks.exceptions import LeaseLost
@@ -18,7 +20,7 @@ from tasks.models import Run
 
 log = logging.getLogger(__name__)
 
-UNWRITTEN = "The end of the run could not be written; the run is taken up again."
+NOT_WRITTEN = "The end of the run could not be written; the run is taken up again."
 
 
 class Leases:
@@ -30,18 +32,18 @@ class Leases:
         self._worker = worker
         self._seconds = seconds
         self._in_hand = in_hand
-        self._renewed_at = self._looked_at = time.monotonic()
-        self._held_up_at = float("-inf")  # when it could look again after a while
+        self._renewed_at = self._checked_at = time.monotonic()
+        self._paused_until = float("-inf")
 
     async def renew(self) -> frozenset[UUID]:
-        """Renew them all, and return those that are lost."""
+        """Renew the leases of all runs in hand, and return the runs that lost theirs."""
         began_at, run_ids = time.monotonic(), list(self._in_hand())
         lost: frozenset[UUID] = frozenset()
         if run_ids:
-            heartbeat = await for_leases(Run.objects.renew, self._worker, run_ids)
+            heartbeat = await run_for_leases(Run.objects.renew, self._worker, run_ids)
             lost = heartbeat.lost
-        else:  # all the same, so that nothing is claimed that could not be renewed
-            await for_leases(Run.objects.expired().exists)
+        else:  # a query all the same: it shows that leases could be renewed
+            await run_for_leases(Run.objects.expired().exists)
         self._renewed_at = began_at
         return lost
 
@@ -50,33 +52,39 @@ class Leases:
         """Whether other workers may have taken up what this one has in hand."""
         return time.monotonic() - self._renewed_at > self._seconds
 
-    async def take_up(self) -> None:
-        """Close the runs whose leases have run out, so that they go on elsewhere."""
+    async def close_expired(self) -> None:
+        """Close the runs whose leases have expired; each goes on in a new run."""
         await self.renew()
-        expired = await for_leases(lambda: list(Run.objects.expired()))
-        await for_leases(Run.objects.clear_expired)
-        self._note_a_pause()
-        if time.monotonic() - self._held_up_at < self._seconds / 2:
-            return  # others renew theirs three times a lease
-        await for_leases(book_unanswered)
+        expired = await run_for_leases(lambda: list(Run.objects.expired()))
+        await run_for_leases(Run.objects.clear_expired)
+        self._notice_pause()
+        # Others renew theirs three times within a lease.
+        if time.monotonic() - self._paused_until < self._seconds / 2:
+            return
+        await run_for_leases(book_unanswered)
         for run in expired:
             if run.worker == self._worker:
-                await self._return(run)
-            elif await for_leases(runs.expire, run):
-                log.warning("Run %s of %s ran out of its lease.", run.pk, run.worker)
+                await self._hand_over(run)
+            elif await run_for_leases(runs.expire, run):
+                log.warning(
+                    "The lease of run %s, held by %s, expired.",
+                    run.pk,
+                    run.worker,
+                    extra=log_fields("expire", run=run),
+                )
 
-    def _note_a_pause(self) -> None:
+    def _notice_pause(self) -> None:
         now = time.monotonic()
-        if now - self._looked_at > self._seconds / 2:
-            self._held_up_at = now
-        self._looked_at = now
+        if now - self._checked_at > self._seconds / 2:
+            self._paused_until = now
+        self._checked_at = now
 
-    async def _return(self, run: Run) -> None:
-        """Give up a run of this very worker that it has not in hand any more."""
+    async def _hand_over(self, run: Run) -> None:
+        """Hand over a run that this worker claimed and no longer has in hand."""
         if run.pk in self._in_hand():
             return
         try:
-            await for_leases(runs.hand_over, run, reason=UNWRITTEN)
+            await run_for_leases(runs.hand_over, run, reason=NOT_WRITTEN)
         except LeaseLost:
             return
-        await for_leases(run.release_lease, self._worker)
+        await run_for_leases(run.release_lease, self._worker)

@@ -1,7 +1,7 @@
-"""The worker: claims runs, performs many at once, keeps their leases, takes up lost ones.
+"""The worker: claims runs, performs many at once, renews their leases, closes expired ones.
 
-Rings come over Channels and only make it quick. All that matters it finds in the tables
-by itself, at a glance that it takes twice a second.
+Messages come over Channels and only save time. The worker polls the tables more than twice
+a second, and finds everything that matters there even if no message arrives.
 """
 
 import asyncio
@@ -19,31 +19,36 @@ from django.conf import settings
 from agents import runtimes
 from agents.worker import leftovers
 from agents.worker.chores import PASSING, Chores
-from agents.worker.database import in_database
+from agents.worker.database import run_in_database
 from agents.worker.execution import Execution, Stop
 from agents.worker.isolation import PoisonRuns
 from agents.worker.leases import Leases
+from agents.worker.log_fields import log_fields
+from agents.worker.messages import receive_messages
 from agents.worker.presence import Presence
 from agents.worker.run_updates import look_up_updates
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
-from agents.worker.workflows import SHORTEST_REST_SECONDS, WorkflowSweep
+from agents.worker.workflows import MIN_WAIT_SECONDS, WorkflowSweep
 from agents.workspaces import sandbox
 from tasks import catalog, pubsub
 from tasks.models import Run
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.4  # a cancel whose ring was lost waits for two: less than a second
+# A cancel whose message was lost waits for two polls at most: less than a second.
+POLL_SECONDS = 0.4
 GRACE_SECONDS = 5.0
-CLEANING_SECONDS = 5.0
-# Runs that are claimed in one transaction, which keeps others from writing.
-MOST_AT_ONCE = 16
-REJOIN_SECONDS = 600  # groups of channels_redis forget their members after a day
+CLEAN_UP_SECONDS = 5.0
+# In one transaction, during which nobody else can write to SQLite.
+MAX_CLAIMED_AT_ONCE = 16
 
 
-async def _no_application(*asgi: Any) -> None:
-    """Channels hands messages to an application; ours only wake the worker."""
+async def _ignore_messages(*asgi: Any) -> None:
+    """Take the place of the application that Channels would hand messages to.
+
+    Ours only wake the worker, which receives them itself.
+    """
 
 
 class Worker(ChannelsWorker):
@@ -56,16 +61,16 @@ class Worker(ChannelsWorker):
         concurrency: int | None = None,
         lease: float | None = None,
     ) -> None:
-        super().__init__(_no_application, channels=[], channel_layer=channel_layer)
-        # New for every process, so that no other is ever taken for it.
+        super().__init__(_ignore_messages, channels=[], channel_layer=channel_layer)
+        # The random part keeps a later process with the same id from being taken for this one.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.concurrency = concurrency or settings.STAGENT_WORKER_CONCURRENCY
         self.lease = lease or settings.STAGENT_LEASE_SECONDS
         self.executions: dict[UUID, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
         self._may_have_updates = False
-        self._looked_after_at = float("-inf")
+        self._updated_at = float("-inf")
         self._stopping = False
         self._leases = Leases(self.name, self.lease, lambda: self.executions)
         self._chores = Chores()
@@ -80,52 +85,57 @@ class Worker(ChannelsWorker):
         """Work until `stop()`; ends when every run is finished or handed over."""
         pubsub.use_loop(asyncio.get_running_loop())
         await asyncio.to_thread(sandbox.kill_strays)
-        self._begin_chores()
+        self._start_chores()
         log.info(
-            "Worker %s performs up to %d runs at once.", self.name, self.concurrency
+            "Worker %s performs up to %d runs at once.",
+            self.name,
+            self.concurrency,
+            extra=log_fields("start", worker=self.name),
         )
         try:
             while not self._stopping:
-                await self._chores.forgiving("look for work", self._poll)
-                await self._chores.forgiving("fire schedules", self._schedules.look)
-                await self._rest()
+                await self._chores.try_once("look for work", self._poll)
+                await self._chores.try_once("fire schedules", self._schedules.fire_due)
+                await self._wait_for_work()
             while self.tasks:
                 await asyncio.wait(self.tasks)
-            await self._poison_runs.ended()
+            await self._poison_runs.wait_until_ended()
         finally:
             await self._chores.end()
-            await self._chores.forgiving(
-                "tell that this worker is gone", self._presence.leave
+            await self._chores.try_once(
+                "record that this worker is gone", self._presence.leave
             )
             await runtimes.close()
 
-    def _begin_chores(self) -> None:
+    def _start_chores(self) -> None:
         self._keep_leases()
         self._chores.repeat(
-            "tell that this worker is here",
+            "record that this worker is here",
             self._presence.announce,
             every_seconds=self.lease / 3,
         )
         self._chores.repeat(
-            "take up lost runs", self._leases.take_up, every_seconds=self.lease / 6
+            "close expired runs",
+            self._leases.close_expired,
+            every_seconds=self.lease / 6,
         )
         self._chores.repeat(
             "remove what deleted tasks left",
             leftovers.remove_due,
-            every_seconds=CLEANING_SECONDS,
+            every_seconds=CLEAN_UP_SECONDS,
         )
         self._chores.repeat(
             "advance workflows",
             self._workflows.advance,
-            every_seconds=SHORTEST_REST_SECONDS,
+            every_seconds=MIN_WAIT_SECONDS,
         )
         self._chores.start(warm_up())
 
     def _keep_leases(self) -> None:
-        # Whatever comes over it: rings are heard again a moment later.
+        # Restarted a moment later, whatever stops it.
         self._chores.repeat(
-            "hear the rings (the table is looked at)",
-            self._hear,
+            "receive messages (the tables are polled)",
+            self._receive_messages,
             every_seconds=POLL_SECONDS,
         )
         self._chores.repeat("renew leases", self._renew, every_seconds=self.lease / 3)
@@ -136,9 +146,12 @@ class Worker(ChannelsWorker):
     async def stop(self, *, grace: float = GRACE_SECONDS) -> None:
         """Claim no more, let runs end for `grace` seconds, then hand the rest over."""
         self._stopping = True
-        self._rung.set()
+        self._woken.set()
         log.info(
-            "Stopping: %d runs have %g s to end by themselves.", len(self.tasks), grace
+            "Stopping: %d runs have %g s to end by themselves.",
+            len(self.tasks),
+            grace,
+            extra=log_fields("stop", worker=self.name),
         )
         self._poison_runs.stop()
         for execution in list(self.executions.values()):
@@ -152,40 +165,30 @@ class Worker(ChannelsWorker):
         for execution in list(self.executions.values()):
             execution.give_up()
 
-    # --- Rings -------------------------------------------------------------------------
+    # --- Messages ----------------------------------------------------------------------
 
     def wake(self) -> None:
+        """Poll at once: a run in hand may have been cancelled, or a request decided."""
         self._may_have_updates = True
-        self._rung.set()
+        self._woken.set()
 
-    async def _rest(self) -> None:
+    async def _wait_for_work(self) -> None:
         try:
             async with asyncio.timeout(
                 min(POLL_SECONDS, self._schedules.seconds_left())
             ):
-                await self._rung.wait()
+                await self._woken.wait()
         except TimeoutError:
             pass
-        self._rung.clear()
+        self._woken.clear()
 
-    async def _hear(self) -> None:
-        channel = await self.channel_layer.new_channel()
-        joined_at = float("-inf")
-        while True:
-            if time.monotonic() - joined_at > REJOIN_SECONDS:
-                await self.channel_layer.group_add(pubsub.WORKERS, channel)
-                joined_at = time.monotonic()
-            try:
-                async with asyncio.timeout(REJOIN_SECONDS):
-                    message = await self.channel_layer.receive(channel)
-            except TimeoutError:
-                continue
-            self._rang(message)
+    async def _receive_messages(self) -> None:
+        await receive_messages(self.channel_layer, self._handle_message)
 
-    def _rang(self, message: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         self._schedules.wake()
         if message["type"] != "task.cancel":
-            self._rung.set()
+            self._woken.set()
             self._workflows.wake()
             self._may_have_updates |= any(
                 e.is_waiting for e in self.executions.values()
@@ -196,21 +199,23 @@ class Worker(ChannelsWorker):
     # --- Work --------------------------------------------------------------------------
 
     async def _poll(self) -> None:
-        # Each end of a run and each new one rings: that is no reason to ask after all others.
+        # A wake-up because another run was queued or ended is no reason to read updates.
         now = time.monotonic()
-        if self._may_have_updates or now - self._looked_after_at >= POLL_SECONDS:
-            self._may_have_updates, self._looked_after_at = False, now
-            await self._look_after()
+        if self._may_have_updates or now - self._updated_at >= POLL_SECONDS:
+            self._may_have_updates, self._updated_at = False, now
+            await self._apply_updates()
         await self._claim()
 
     async def _claim(self) -> None:
         if self._leases.may_have_run_out:
-            return  # what it takes it could not keep
-        while not self._stopping and (free := self.concurrency - self._busy()) > 0:
-            places = settings.STAGENT_AGENT_PROCESSES - self._processes()
-            limit = _at_once(min(free, places) if places > 0 else free)
+            return  # it could not renew the leases of what it claims
+        while (
+            not self._stopping and (free := self.concurrency - self._count_busy()) > 0
+        ):
+            places = settings.STAGENT_AGENT_PROCESSES - self._count_processes()
+            limit = _batch_size(min(free, places) if places > 0 else free)
             without = () if places > 0 else catalog.PROCESS_RUNTIMES
-            claimed = await in_database(
+            claimed = await run_in_database(
                 Run.objects.claim_due, self.name, limit, without=without
             )
             for run in claimed:
@@ -218,14 +223,14 @@ class Worker(ChannelsWorker):
             if len(claimed) < limit:
                 break
         if not self._stopping:
-            await self._poison_runs.look()
+            await self._poison_runs.start_due()
 
-    def _busy(self) -> int:
-        # Who waits for a person, perhaps for days, takes nobody's place.
+    def _count_busy(self) -> int:
+        # A run that waits for a person, perhaps for days, takes up no place.
         return sum(not execution.is_waiting for execution in self.executions.values())
 
-    def _processes(self) -> int:
-        """Count the agents that are processes: those have their memory while they wait too."""
+    def _count_processes(self) -> int:
+        """Count the agents that are processes: they use memory even while they wait."""
         return sum(
             execution.run.runtime in catalog.PROCESS_RUNTIMES
             for execution in self.executions.values()
@@ -236,21 +241,26 @@ class Worker(ChannelsWorker):
         self.executions[run.pk] = execution
         task = execution.start()
         self.tasks.add(task)
-        if self._stopping:
-            execution.stop(Stop.HANDED_OVER)  # claimed while the signal came
-        task.add_done_callback(lambda done: self._ended(run.pk, done))
+        if self._stopping:  # the signal came while the run was being claimed
+            execution.stop(Stop.HANDED_OVER)
+        task.add_done_callback(lambda done: self._forget_execution(run.pk, done))
 
-    def _ended(self, run_id: UUID, task: asyncio.Task[None]) -> None:
+    def _forget_execution(self, run_id: UUID, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         self.executions.pop(run_id, None)
-        self._schedules.wake()  # it may have been a firing
+        self._schedules.wake()  # a schedule may have fired it, and wait for its end
         if not task.cancelled() and (error := task.exception()):
-            # Nothing could be written: the lease will expire, and the run is taken up again.
-            log.error("Run %s could not be concluded", run_id, exc_info=error)
-        self._rung.set()
+            # Nothing could be written: the lease will expire, and a new run goes on.
+            log.error(
+                "Run %s could not be concluded",
+                run_id,
+                exc_info=error,
+                extra=log_fields("conclude", run_id=run_id, worker=self.name),
+            )
+        self._woken.set()
 
-    async def _look_after(self) -> None:
-        """Hear of cancels, lost leases and answers for the runs in hand."""
+    async def _apply_updates(self) -> None:
+        """Read cancels, lost leases and decisions that concern the runs in hand."""
         if not self.executions:
             return
         waiting = {
@@ -259,14 +269,16 @@ class Worker(ChannelsWorker):
             if execution.gate
             for request_id in execution.gate.waiting_for
         }
-        news = await in_database(look_up_updates, list(self.executions), list(waiting))
+        updates = await run_in_database(
+            look_up_updates, list(self.executions), list(waiting)
+        )
         for run_id, execution in list(self.executions.items()):
-            if run_id in news.cancelled:
+            if run_id in updates.cancelled:
                 execution.stop(Stop.CANCELLED)
-            elif run_id not in news.held:
+            elif run_id not in updates.held:
                 execution.stop(Stop.LOST)
-        for gate in {waiting[request_id] for request_id in news.answered}:
-            gate.ring()
+        for gate in {waiting[request_id] for request_id in updates.decided}:
+            await gate.wake()
 
     # --- Leases ------------------------------------------------------------------------
 
@@ -279,17 +291,22 @@ class Worker(ChannelsWorker):
         """Stop all runs when their leases have run out and cannot be renewed."""
         if not self._leases.may_have_run_out:
             return
-        try:  # after a pause of this process, that is all there is to do
+        try:  # enough after a pause of this process, such as a suspended laptop
             async with asyncio.timeout(self.lease / 3):
                 await self._renew()
         except (TimeoutError, *PASSING):
             held = list(self.executions.values())
             if stopped := sum(execution.stop(Stop.LOST) for execution in held):
                 log.warning(
-                    "Leases have run out and cannot be renewed: %d runs stop.", stopped
+                    "Leases have run out and cannot be renewed: %d runs stop.",
+                    stopped,
+                    extra=log_fields("stop", worker=self.name),
                 )
 
 
-def _at_once(limit: int) -> int:
-    """Return how many runs to claim in a transaction: a power of two, and not for long."""
-    return min(MOST_AT_ONCE, 1 << limit.bit_length() - 1)
+def _batch_size(limit: int) -> int:
+    """Return how many runs to claim in one transaction.
+
+    Powers of two, since each size is a compiled statement of its own.
+    """
+    return min(MAX_CLAIMED_AT_ONCE, 1 << limit.bit_length() - 1)

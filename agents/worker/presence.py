@@ -1,11 +1,11 @@
-"""Tells the others that a worker is at work, so that nobody waits for one that is not there."""
+"""Records that a worker is running, so that people see when none is."""
 
-from agents.worker.database import for_leases
+from agents.worker.database import run_for_leases
 from tasks.models import Worker
 
 
 class Presence:
-    """The row of a worker that takes any run; renewed with its leases, removed at its end."""
+    """The row of a worker; renewed as often as its leases, deleted when it ends."""
 
     def __init__(self, name: str, *, lease_seconds: float, concurrency: int) -> None:
         self._name = name
@@ -13,7 +13,8 @@ class Presence:
         self._concurrency = concurrency
 
     async def announce(self) -> None:
-        await for_leases(
+        """Write or renew the row."""
+        await run_for_leases(
             Worker.objects.announce,
             self._name,
             for_seconds=self._seconds,
@@ -21,4 +22,5 @@ class Presence:
         )
 
     async def leave(self) -> None:
-        await for_leases(Worker.objects.filter(name=self._name).delete)
+        """Delete the row."""
+        await run_for_leases(Worker.objects.filter(name=self._name).delete)

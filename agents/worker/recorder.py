@@ -1,4 +1,4 @@
-"""The one door from a runtime to the database: every event becomes rows, in one transaction."""
+"""The only way from a runtime to the database: each event becomes rows, in one transaction."""
 
 import logging
 import re
@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import events
+from agents.worker.log_fields import log_fields
 from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import COUNTS, MAX_KEY
 from ledger.pricing import dollars
@@ -23,16 +24,16 @@ from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
 from tasks.rules.visible_text import readable
 
-# What no database takes as text: NUL, and halves of characters.
+# What no database stores as text: NUL, and unpaired surrogates.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SHOWN_OUTPUT = 2_000
-# What comes of counts and names that a provider made up, and no database takes.
+# Errors of counts and names that a provider made up and no database stores.
 UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
 
 log = logging.getLogger(__name__)
 
 
-_held = CompiledQuery(
+_live_task_lock = CompiledQuery(
     lambda task_id, run_id: (
         Task.objects.select_for_update()
         .filter(pk=task_id, live_run=run_id)
@@ -44,75 +45,78 @@ _held = CompiledQuery(
 )
 
 
-def storable(value: Any) -> Any:
-    """Return JSON with every text in it fit for a database and for those who read it."""
+def make_storable(value: Any) -> Any:
+    """Return JSON in which every text is fit for a database and shows no credentials."""
     match value:
         case str():
             return hide_credentials(_UNSTORABLE.sub("\ufffd", value))
         case dict():
-            return {storable(key): storable(item) for key, item in value.items()}
+            return {
+                make_storable(key): make_storable(item) for key, item in value.items()
+            }
         case list() | tuple():
-            return [storable(item) for item in value]
+            return [make_storable(item) for item in value]
     return value
 
 
 @dataclass(frozen=True)
 class _Try:
-    """A try to write an event down, which is to be there once however many it takes."""
+    """One try to write an event, which must be written exactly once."""
 
-    began_at: datetime  # the first one: what the event's row is recognised by
-    is_again: (
-        bool  # one before this may have been committed, and only its answer be lost
-    )
+    # Of the first try: the event's row is recognised by it.
+    began_at: datetime
+    # An earlier try may have been committed although this process saw it fail.
+    is_again: bool
 
 
 class Recorder:
-    """Writes down what one run does. Raises LeaseLost once the run is no longer live."""
+    """Writes the events of one run. Raises LeaseLost once the run is no longer live."""
 
     def __init__(self, run: Run) -> None:
+        self.run = run
         self.run_id: UUID = run.pk
         self.task_id: UUID = run.task_id
         self.session_id: UUID = run.session_id
         self.runtime, self.profile = run.runtime, run.profile
-        self._in_hand: dict[str, events.UsageReported] = {}
-        self._answered: set[str] = set()  # of those, the requests that are
-        self._begun: set[str] = set()
+        self._unbooked: dict[str, events.UsageReported] = {}
+        self._complete: set[str] = set()  # requests whose whole usage is known
+        self._begun_requests: set[str] = set()
         self._event: events.Recorded | None = None
         self._began_at = timezone.now()
 
     def record(self, event: events.Recorded) -> None:
-        """Write `event` down. After a failure the same object is given again."""
-        this_try = self._try_of(event)
+        """Write `event`. After a failure, call again with the same object."""
+        this_try = self._find_try(event)
         match event:
             case events.PartialText(text):
-                pubsub.publish_partial(self.task_id, storable(text))
+                pubsub.publish_partial(self.task_id, make_storable(text))
             case events.UsageReported():
                 self._book(event, this_try)
             case events.CheckpointReached():
-                self._keep(event, this_try)
+                self._save_checkpoint(event, this_try)
             case _:
-                self._append_once(_entry(event), this_try)
+                self._append_once(_make_entry(event), this_try)
 
-    def hold(self, event: events.UsageSoFar | events.UsageReported) -> None:
-        """Remember it until it is booked, without the database: mostly the whole follows."""
+    def remember_usage(self, event: events.UsageSoFar | events.UsageReported) -> None:
+        """Remember it in memory until it is booked: mostly the whole follows soon."""
         if isinstance(event, events.UsageReported):
-            self._answered.add(event.key)
-        elif event.key in self._answered:  # which others have told before
+            self._complete.add(event.key)
+        elif event.key in self._complete:
             return
-        self._in_hand[event.key] = events.UsageReported(event.key, event.usage)
+        self._unbooked[event.key] = events.UsageReported(event.key, event.usage)
 
-    def begin(self, event: events.UsageSoFar) -> None:
-        """Write down what a request has used that is being answered, lest this process dies."""
-        if event.key in self._begun | self._answered:
+    def begin_request(self, event: events.UsageSoFar) -> None:
+        """Write what a request has used so far, in case this process dies before its end."""
+        if event.key in self._begun_requests | self._complete:
             return
-        self._begun.add(event.key)
+        self._begun_requests.add(event.key)
         request = OpenRequest(
             run_id=self.run_id,
-            key=_fit(event.key),
+            key=_fit_key(event.key),
             task_id=self.task_id,
             runtime=self.runtime,
             profile=self.profile,
-            **self._task_facts(),
+            **self._find_task_facts(),
             provider=event.usage.provider,
             model=event.usage.model,
             **{count: getattr(event.usage, count) for count in COUNTS},
@@ -120,36 +124,44 @@ class Recorder:
         OpenRequest.objects.begin(request)
 
     @property
-    def in_hand(self) -> list[events.UsageReported]:
-        """What was used and is not booked yet."""
-        return list(self._in_hand.values())
+    def unbooked(self) -> list[events.UsageReported]:
+        """The usage that is remembered and not booked yet."""
+        return list(self._unbooked.values())
 
-    def book_broken_off(self) -> None:
-        """Book what was used by requests that were not answered to their end."""
-        for event in self.in_hand:
+    def book_unfinished(self) -> None:
+        """Book the usage of requests that broke off before their end."""
+        for event in self.unbooked:
             try:
-                self._book(event, self._try_of(event))
-            except LeaseLost:  # it is booked, and only not told in the log
-                self._in_hand.pop(event.key, None)
-            except UNBOOKABLE:  # the run must come to its end all the same
-                self._in_hand.pop(event.key, None)
-                log.exception("Of run %s %s is not booked", self.run_id, event)
+                self._book(event, self._find_try(event))
+            except LeaseLost:
+                # It is booked; only the log entry is missing.
+                self._unbooked.pop(event.key, None)
+            except UNBOOKABLE:
+                # The run must come to its end all the same.
+                self._unbooked.pop(event.key, None)
+                log.exception(
+                    "Usage of run %s is not booked: %s",
+                    self.run_id,
+                    event,
+                    extra=log_fields("book", run=self.run),
+                )
 
     def append(self, *entries: NewEntry) -> None:
-        fit = map(_storable_entry, entries)
-        LogEntry.objects.append(self.task_id, *fit, lease=self.run_id)
+        """Append `entries` to the task's log, or raise LeaseLost."""
+        storable = map(_make_entry_storable, entries)
+        LogEntry.objects.append(self.task_id, *storable, lease=self.run_id)
 
-    def _try_of(self, event: events.Recorded) -> _Try:
+    def _find_try(self, event: events.Recorded) -> _Try:
         is_again = self._event is event
         if not is_again:
             self._event, self._began_at = event, timezone.now()
         return _Try(self._began_at, is_again)
 
     def _append_once(self, entry: NewEntry, this_try: _Try) -> None:
-        entry = _storable_entry(entry)
+        entry = _make_entry_storable(entry)
         with transaction.atomic(savepoint=False):
             if this_try.is_again:
-                self.hold_task()  # whose lock an earlier try may still have
+                self.lock_task()  # an earlier try may still hold the lock: wait for it
                 entries = LogEntry.objects.filter(task_id=self.task_id)
                 if entries.like(entry, at=this_try.began_at).exists():
                     return
@@ -158,57 +170,54 @@ class Recorder:
             )
 
     def _book(self, event: events.UsageReported, this_try: _Try) -> None:
-        # Booked even when the lease is lost: what was spent was spent. So the log entry,
-        # which may not be written then, comes in a transaction of its own.
+        # Booked even if the lease is lost, for the provider bills it. The log entry may then
+        # not be written, so it gets a transaction of its own.
         entry = LedgerEntry.objects.record(
             task_id=self.task_id,
             run_id=self.run_id,
-            key=_fit(event.key),
+            key=_fit_key(event.key),
             usage=event.usage,
             runtime=self.runtime,
             profile=self.profile,
-            **self._task_facts(),
-            has_begun=event.key in self._begun,
+            **self._find_task_facts(),
+            has_begun=event.key in self._begun_requests,
         )
-        self._append_once(_usage_entry(event, entry.cost_microdollars), this_try)
-        self._in_hand.pop(event.key, None)
+        self._append_once(_make_usage_entry(event, entry.cost_microdollars), this_try)
+        self._unbooked.pop(event.key, None)
 
-    def _task_facts(self) -> dict[str, str]:
-        """Return what the book keeps of the task, which it outlives."""
+    def _find_task_facts(self) -> dict[str, str]:
+        """Return what a ledger entry keeps of its task, which it outlives."""
         if (task := fetch(self.task_id)) is None:
             return {}
         return {"project_id": task.project_id or "", "created_by": task.created_by}
 
-    def hold_task(self) -> None:
+    def lock_task(self) -> None:
         """Lock the task's row in the caller's transaction, or raise LeaseLost."""
-        if _held.first(task_id=self.task_id, run_id=self.run_id) is None:
+        if _live_task_lock.first(task_id=self.task_id, run_id=self.run_id) is None:
             raise LeaseLost(f"Run {self.run_id} is no longer live.")
 
-    def _keep(self, event: events.CheckpointReached, this_try: _Try) -> None:
+    def _save_checkpoint(self, event: events.CheckpointReached, this_try: _Try) -> None:
         with transaction.atomic():
-            self.hold_task()  # under which items get their positions
+            self.lock_task()  # the items get their positions under this lock
             kept = (self.session_id, event.state, event.items)
             if not (this_try.is_again and session.has_kept(*kept)):
                 session.keep(*kept)
 
 
-def _fit(key: str) -> str:
-    fit: str = storable(key)
-    return fit[:MAX_KEY]
+def _fit_key(key: str) -> str:
+    storable: str = make_storable(key)
+    return storable[:MAX_KEY]
 
 
-def _storable_entry(entry: NewEntry) -> NewEntry:
-    return NewEntry(entry.event_type, storable(entry.message), storable(entry.data))
-
-
-def _usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:
-    usage = event.usage
-    prompt = (
-        usage.input_tokens
-        + usage.cache_read_tokens
-        + usage.cache_write_tokens
-        + usage.cache_write_1h_tokens
+def _make_entry_storable(entry: NewEntry) -> NewEntry:
+    return NewEntry(
+        entry.event_type, make_storable(entry.message), make_storable(entry.data)
     )
+
+
+def _make_usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:
+    usage = event.usage
+    prompt = usage.prompt_tokens
     price = "price unknown" if cost is None else f"${dollars(cost)}"
     message = (
         f"{usage.model}: {prompt:,} tokens in, {usage.output_tokens:,} out, {price}"
@@ -222,7 +231,7 @@ def _usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:
     return NewEntry(EventType.USAGE, message, data)
 
 
-def _entry(
+def _make_entry(
     event: events.AssistantText
     | events.Thinking
     | events.ToolUse
@@ -238,15 +247,17 @@ def _entry(
             return NewEntry(EventType.THINKING, text)
         case events.ToolUse():
             return NewEntry(
-                EventType.TOOL_USE, readable(event.message), _tool_use(event)
+                EventType.TOOL_USE, readable(event.message), _describe_tool_use(event)
             )
         case events.ToolNotRun():
             message = f"Not run: {readable(event.message)}"
-            data = {**_tool_use(event), "isRun": False}
+            data = {**_describe_tool_use(event), "isRun": False}
             return NewEntry(EventType.TOOL_USE, message, data)
         case events.ToolResult():
             return NewEntry(
-                EventType.TOOL_RESULT, _shortened(event.output), _tool_result(event)
+                EventType.TOOL_RESULT,
+                _shorten(event.output),
+                _describe_tool_result(event),
             )
         case events.Retrying(reason, delay):
             return NewEntry(EventType.RETRY, reason, {"delaySeconds": delay})
@@ -256,7 +267,7 @@ def _entry(
             assert_never(event)
 
 
-def _tool_use(event: events.ToolUse | events.ToolNotRun) -> dict[str, Any]:
+def _describe_tool_use(event: events.ToolUse | events.ToolNotRun) -> dict[str, Any]:
     return {
         "toolName": event.tool_name,
         "toolInput": event.tool_input,
@@ -264,7 +275,7 @@ def _tool_use(event: events.ToolUse | events.ToolNotRun) -> dict[str, Any]:
     }
 
 
-def _tool_result(event: events.ToolResult) -> dict[str, Any]:
+def _describe_tool_result(event: events.ToolResult) -> dict[str, Any]:
     return {
         "toolName": event.tool_name,
         "callId": event.call_id,
@@ -272,7 +283,7 @@ def _tool_result(event: events.ToolResult) -> dict[str, Any]:
     }
 
 
-def _shortened(output: str) -> str:
+def _shorten(output: str) -> str:
     if len(output) <= SHOWN_OUTPUT:
         return output
     return f"{output[:SHOWN_OUTPUT]}\n… {len(output) - SHOWN_OUTPUT:,} more characters"

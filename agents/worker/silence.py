@@ -1,9 +1,9 @@
-"""Gives silence a voice: what every runtime does is heard through here, by one clock.
+"""Watches every runtime for silence, the time in which it yields no event.
 
-When nothing has come from an agent for a while, the log says so, and again when it goes on;
-when nothing comes for too long, its provider is dead and the run ends. What counts is
-content: a provider's pings are none, so that runtimes make no events of them. Waiting for a
-person is no silence.
+After STAGENT_SILENCE_SECONDS without an event the log says so, and says again when the agent
+goes on; after STAGENT_PROVIDER_TIMEOUT_SECONDS the provider counts as dead and the run fails.
+Only content counts: a provider's pings do not, so runtimes make no events of them. The time
+in which a person is asked does not count either.
 """
 
 import asyncio
@@ -19,33 +19,33 @@ from agents.providers.failures import failed
 from agents.runtime import AskPermission, Assignment, Decision, Runtime, ToolCall
 from agents.tools.base import to_the_end
 
-END = None  # the last thing in the queue
+END = None  # the last item in the queue
 
 
-async def attended(
+async def perform_watched(
     runtime: Runtime, assignment: Assignment, ask: AskPermission
 ) -> AsyncGenerator[Event, None]:
-    """Perform, and yield the events with what there is to say of the silences between them."""
-    attendant = _Attendant(runtime, assignment, ask)
-    performing = asyncio.create_task(attendant.perform())
+    """Perform the assignment; yield its events, with notices of long silences among them."""
+    watcher = _SilenceWatcher(runtime, assignment, ask)
+    performing = asyncio.create_task(watcher.perform())
     try:
-        heard = attendant.events()
-        async with aclosing(heard):
-            async for event in heard:
+        watched = watcher.events()
+        async with aclosing(watched):
+            async for event in watched:
                 yield event
-        await performing  # which has failed, if anything has
+        await performing  # raises what the runtime raised
     finally:
         performing.cancel()
-        await to_the_end(_ended(performing))
+        await to_the_end(_wait_for_end(performing))
 
 
-async def _ended(performing: asyncio.Task[None]) -> None:
+async def _wait_for_end(performing: asyncio.Task[None]) -> None:
     await asyncio.wait({performing})
     if not performing.cancelled():
-        performing.exception()  # or asyncio complains that nobody heard of it
+        performing.exception()  # else asyncio warns that it was never retrieved
 
 
-class _Attendant:
+class _SilenceWatcher:
     def __init__(
         self, runtime: Runtime, assignment: Assignment, ask: AskPermission
     ) -> None:
@@ -57,18 +57,19 @@ class _Attendant:
         self._clock = _Clock()
 
     async def perform(self) -> None:
-        """Perform in one task from start to end, an event at a time."""
-        performance = self._runtime.perform(self._assignment, self._asked)
+        """Perform the assignment in one task, and queue its events one at a time."""
+        performance = self._runtime.perform(self._assignment, self._ask_and_reset)
         try:
             async with aclosing(performance):
                 async for event in performance:
                     self._queue.put_nowait(event)
-                    # Not a step further before it is written down.
+                    # The runtime goes on only after the event is written.
                     await self._queue.join()
         finally:
             self._queue.put_nowait(END)
 
     async def events(self) -> AsyncGenerator[Event, None]:
+        """Yield the queued events and the notices, or raise RuntimeFailed after the timeout."""
         while True:
             try:
                 async with asyncio.timeout_at(self._clock.due_at):
@@ -76,19 +77,19 @@ class _Attendant:
             except TimeoutError:
                 if self._asking:
                     self._clock.reset()
-                elif notice := self._clock.silence():
+                elif notice := self._clock.check_silence():
                     yield notice
                 continue
             if event is END:
                 return
-            if notice := self._clock.heard(event):
+            if notice := self._clock.note_event(event):
                 yield notice
             if not isinstance(event, events.Working):
                 yield event
             self._queue.task_done()
 
-    async def _asked(self, call: ToolCall) -> Decision:
-        self._queue.put_nowait(events.Working())  # to ask is to be heard
+    async def _ask_and_reset(self, call: ToolCall) -> Decision:
+        self._queue.put_nowait(events.Working())  # a question ends a silence
         self._asking += 1
         try:
             return await self._ask(call)
@@ -98,33 +99,33 @@ class _Attendant:
 
 
 class _Clock:
-    """Since when nothing has come, and what has been said of that."""
+    """Knows since when no event has come, and whether a notice of that was given."""
 
     def __init__(self) -> None:
         self._notice = float(settings.STAGENT_SILENCE_SECONDS)
         self._end = float(settings.STAGENT_PROVIDER_TIMEOUT_SECONDS)
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
-        self._is_told = False
+        self._is_noted = False
         self._running: dict[str, str] = {}  # calls without a result, by id
 
     @property
     def due_at(self) -> float:
-        """When there is something to say if nothing comes until then, by the loop's time."""
-        is_next = not self._is_told and self._notice < self._end
+        """The loop's time of the next notice, or of the timeout, if no event comes before."""
+        is_next = not self._is_noted and self._notice < self._end
         return self._heard_at + (self._notice if is_next else self._end)
 
     def reset(self) -> None:
         self._heard_at = max(self._heard_at, self._loop.time())
 
-    def silence(self) -> Event | None:
-        """Say that nothing comes, once, or raise RuntimeFailed when it is too long."""
+    def check_silence(self) -> Event | None:
+        """Return a notice, once for each silence; raise RuntimeFailed after the timeout."""
         silent = self._loop.time() - self._heard_at
         if silent >= self._end:
-            raise failed(causes.SILENT, None, f"for {_words(self._end)}")
-        if self._is_told or silent < self._notice:
+            raise failed(causes.SILENT, None, f"for {_describe_seconds(self._end)}")
+        if self._is_noted or silent < self._notice:
             return None
-        self._is_told = True
+        self._is_noted = True
         place = (
             f", which is at: {next(iter(self._running.values()))}"
             if self._running
@@ -132,14 +133,14 @@ class _Clock:
         )
         who = "the agent" if self._running else "the provider"
         return events.Notice(
-            f"Nothing has come from {who} for {_words(self._notice)}{place}. Still waiting."
+            f"Nothing has come from {who} for {_describe_seconds(self._notice)}{place}. Still waiting."
         )
 
-    def heard(self, event: Event) -> Event | None:
-        """Start anew, and say that it goes on where its silence was told."""
+    def note_event(self, event: Event) -> Event | None:
+        """Restart the clock; return a notice that the agent goes on, if one said it was silent."""
         now = self._loop.time()
-        silent, is_told = now - self._heard_at, self._is_told
-        self._heard_at, self._is_told = max(now, self._heard_at), False
+        silent, is_told = now - self._heard_at, self._is_noted
+        self._heard_at, self._is_noted = max(now, self._heard_at), False
         match event:
             case events.ToolUse():
                 self._running[event.call_id] = event.message
@@ -147,10 +148,14 @@ class _Clock:
                 self._running.pop(event.call_id, None)
             case events.Retrying():
                 self._heard_at = now + event.delay
-        return events.Notice(f"It goes on after {_words(silent)}.") if is_told else None
+        return (
+            events.Notice(f"It goes on after {_describe_seconds(silent)}.")
+            if is_told
+            else None
+        )
 
 
-def _words(seconds: float) -> str:
+def _describe_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if not minutes:
         return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"

@@ -1,9 +1,9 @@
-"""The worker of a suspect run's own process: see `agents.worker.isolation`."""
+"""The worker of a poison run's own process: see `agents.worker.isolation`."""
 
 from typing import Any
 from uuid import UUID
 
-from agents.worker.database import in_database
+from agents.worker.database import run_in_database
 from agents.worker.loop import Worker
 from tasks.models import Run
 
@@ -15,14 +15,14 @@ class SingleRunWorker(Worker):
         super().__init__(channel_layer=channel_layer, concurrency=1)
         self._run_id: UUID | None = run_id
 
-    def _begin_chores(self) -> None:
-        # The worker that started this one does the others, such as saying that it is there.
+    def _start_chores(self) -> None:
+        # The worker that started this one does all other chores.
         self._keep_leases()
 
     async def _claim(self) -> None:
         if self._run_id:
             run_id, self._run_id = self._run_id, None
-            if run := await in_database(Run.objects.claim_one, self.name, run_id):
+            if run := await run_in_database(Run.objects.claim_one, self.name, run_id):
                 self._perform(run)
         if not self.executions:
             self._stopping = True

@@ -1,42 +1,42 @@
-"""What a run may spend: asked between its steps, and before each request that others run beside."""
+"""What a run may still spend, checked between its steps and before parallel requests."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from agents.events import UsageReported, UsageSoFar
 from agents.runtime import RuntimeFailed, Spending
-from agents.worker.database import until_written
+from agents.worker.database import retry_until_written
 from agents.worker.recorder import Recorder
 from ledger import budgets
 from ledger.pricing import Usage, price_of
 
 
 class BudgetUsedUp(RuntimeFailed):
-    pass
+    """A budget of the run is used up; the message says which, and how to go on."""
 
 
 class RunSpending(Spending):
-    """What one run may still spend, of its task's budget and of those that it shares."""
+    """What one run may still spend of its task's budget and of the budgets that it shares."""
 
     def __init__(self, recorder: Recorder, *, budget_microdollars: int) -> None:
         self._recorder = recorder
         self._limit = budget_microdollars
 
-    def hold(self, event: UsageSoFar | UsageReported) -> None:
-        self._recorder.hold(event)
+    def remember_usage(self, event: UsageSoFar | UsageReported) -> None:
+        self._recorder.remember_usage(event)
 
     async def has_room(self, in_flight: Sequence[Usage]) -> bool:
-        return await until_written(self._has_room, in_flight)
+        return await retry_until_written(self._has_room, in_flight)
 
-    def check(self) -> None:
-        """Raise BudgetUsedUp where the run must stop; ask after each booking."""
+    def require_budget(self) -> None:
+        """Raise BudgetUsedUp if the run must stop; call it after each booking."""
         if exceeded := budgets.exceeded_by(
             self._task_id, run_id=self._run_id, task_limit_microdollars=self._limit
         ):
             raise BudgetUsedUp(f"{exceeded} Then resume.")
 
     def _has_room(self, in_flight: Sequence[Usage]) -> bool:
-        self.check()
+        self.require_budget()
         reserved = budgets.reserved_by(self._task_id, run_id=self._run_id)
         return not in_flight or sum(map(_cost, in_flight)) < reserved
 
@@ -51,4 +51,4 @@ class RunSpending(Spending):
 
 def _cost(usage: Usage) -> int:
     price = price_of(usage)
-    return price.cost(usage) if price else 0  # no budget holds what has no price
+    return price.cost(usage) if price else 0  # without a price, no budget counts it

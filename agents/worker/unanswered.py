@@ -1,4 +1,4 @@
-"""Requests that were being answered when their worker went: what they used is booked."""
+"""Books the usage of requests whose worker died before the reply was complete."""
 
 from contextlib import suppress
 
@@ -12,9 +12,9 @@ from tasks.models import EventType, LogEntry, NewEntry, Run
 
 
 def book_unanswered() -> None:
-    """Book the beginnings of requests whose runs no worker holds any more.
+    """Book what unfinished requests have used whose runs no worker holds any more.
 
-    Should one be answered all the same, the whole takes the place of its beginning.
+    Should the whole usage be booked later after all, it replaces this entry.
     """
     run_ids = set(OpenRequest.objects.values_list("run_id", flat=True).distinct())
     if not run_ids:
@@ -22,15 +22,14 @@ def book_unanswered() -> None:
     held = Run.objects.filter(pk__in=run_ids, lease_expires_at__gt=Now())
     left = run_ids - set(held.values_list("pk", flat=True))
     for entry in record_unanswered(left):
-        with suppress(
-            LeaseLost
-        ):  # only the log of a run that is not closed yet tells of it
+        # The log of a run that is closed already gets no entry.
+        with suppress(LeaseLost):
             LogEntry.objects.append(
-                entry.task_id, _usage_entry(entry), lease=entry.run_id
+                entry.task_id, _make_usage_entry(entry), lease=entry.run_id
             )
 
 
-def _usage_entry(entry: LedgerEntry) -> NewEntry:
+def _make_usage_entry(entry: LedgerEntry) -> NewEntry:
     cost = entry.cost_microdollars
     price = "price unknown" if cost is None else f"${dollars(cost)}"
     message = (

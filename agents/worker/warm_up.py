@@ -1,20 +1,21 @@
-"""What a worker does beside its first runs, so that they need not wait for it."""
+"""What a worker prepares in the background, so that its first runs need not wait."""
 
 import asyncio
 import logging
 
 from agents import checks, runtimes
-from agents.worker.database import in_database
+from agents.worker.database import run_in_database
+from agents.worker.log_fields import log_fields
 from tasks import catalog
 
 log = logging.getLogger(__name__)
 
 
 async def warm_up() -> None:
-    """Find out what this machine lacks, and import the default runtime, which takes a second."""
+    """Log what this machine lacks, and import the default runtime, which takes a second."""
     for problem in await asyncio.to_thread(checks.check_machine, None):
-        log.warning("%s %s", problem.msg, problem.hint)
-    default = await in_database(catalog.default_runtime)
+        log.warning("%s %s", problem.msg, problem.hint, extra=log_fields("warm up"))
+    default = await run_in_database(catalog.default_runtime)
     if default:
         await asyncio.to_thread(_load, default)
 

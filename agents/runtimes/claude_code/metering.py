@@ -134,7 +134,9 @@ class Meter:
         if request.key:  # of an answer; without one it cost nothing
             self._answers += 1
             used = events.UsageReported(request.key, self._used(request))
-            self._spending.hold(used)  # the run may be ended by another request
+            self._spending.remember_usage(
+                used
+            )  # the run may be ended by another request
             self._report(used)
         if request.calls_tools:  # where the agent's next step asks the provider again
             self._report(self._checkpoint())

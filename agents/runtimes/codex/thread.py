@@ -84,7 +84,7 @@ class Thread:
     def _hold_what_is_not_reported(self) -> None:
         if self.rollout.has_begun:
             for used in self.rollout.grow().used:
-                self._assignment.spending.hold(used)
+                self._assignment.spending.remember_usage(used)
 
     def _lay_down(self) -> bool:
         """Put what was kept where Codex will look for it, if it is fit for that."""

@@ -37,5 +37,5 @@ async def asked_and_answered(gate, call, **fields):
     """Ask; once a person is asked, let them answer."""
     asking = await asked(gate, call)
     await answer(**fields)
-    gate.ring()
+    await gate.wake()
     return await asking

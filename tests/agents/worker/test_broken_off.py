@@ -33,7 +33,7 @@ async def answering(request, monkeypatch):
         await sync_to_async(lifecycle.start_run)(task, by="a test")
         execution = await until(lambda: next(iter(worker.executions.values()), None))
         async with asyncio.timeout(60):
-            while not execution.recorder._in_hand:
+            while not execution.recorder._unbooked:
                 await asyncio.sleep(0.02)
         yield task, worker
 
@@ -79,7 +79,7 @@ async def test_a_count_that_no_database_takes_keeps_no_run_from_its_end(caplog):
     execution = Execution(run)
     for key, count in (("bad", "many"), ("good\ud800", 7)):
         usage = Usage(provider="anthropic", model="m", input_tokens=count)
-        execution.recorder.hold(UsageReported(key, usage))
+        execution.recorder.remember_usage(UsageReported(key, usage))
     outcome = Outcome(Status.FAILED, "It failed.")
     await sync_to_async(execution._conclude)(outcome)
     await run.task.arefresh_from_db()

@@ -14,7 +14,7 @@ from agents.worker import loop as worker_module
 from agents.worker.chores import Chores
 from agents.worker.loop import Worker
 from agents.worker.permissions import Gate
-from agents.worker.recorder import Recorder, storable
+from agents.worker.recorder import Recorder, make_storable
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks import lifecycle, models, pubsub
 from tasks.catalog import Profile
@@ -192,13 +192,13 @@ async def test_an_agent_may_ask_for_several_things_at_once(tmp_path):
         while len(gate.waiting_for) < 2:
             await asyncio.sleep(0.01)
     await answer(asked, Answer(True, by="a person"))
-    gate.ring()
+    await gate.wake()
     assert (await second).is_allowed
     assert gate.waiting_for != []
     await answer(
         await PermissionRequest.objects.aget(call_id="a"), Answer(False, by="a person")
     )
-    gate.ring()
+    await gate.wake()
     assert not (await first).is_allowed
     assert gate.waiting_for == []
 
@@ -332,7 +332,7 @@ async def test_a_deleted_task_stops_its_run_and_keeps_its_cost():
 
 
 def test_text_that_no_database_stores_is_made_storable():
-    assert storable({"a\x00": ["\ud800", 1]}) == {"a\ufffd": ["\ufffd", 1]}
+    assert make_storable({"a\x00": ["\ud800", 1]}) == {"a\ufffd": ["\ufffd", 1]}
 
 
 async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs_and_takes_no_more(
@@ -345,7 +345,7 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs_and_takes_no
         async def fail(*arguments):
             raise OperationalError("the database is gone")
 
-        monkeypatch.setattr(leases, "for_leases", fail)
+        monkeypatch.setattr(leases, "run_for_leases", fail)
         async with asyncio.timeout(60):
             while worker.executions:
                 await asyncio.sleep(0.02)
@@ -368,11 +368,11 @@ async def test_a_malformed_ring_does_not_deafen_the_worker(message):
     layer = get_channel_layer()
     worker = Worker(channel_layer=layer)
     chores = Chores()
-    chores.repeat("hear the rings", worker._hear, every_seconds=0.01)
+    chores.repeat("receive messages", worker._receive_messages, every_seconds=0.01)
     try:
         async with asyncio.timeout(20):
             await layer.group_send(pubsub.WORKERS, message)
-            while not worker._rung.is_set():  # until it has joined again, too
+            while not worker._woken.is_set():  # until it has joined again, too
                 await layer.group_send(pubsub.WORKERS, {"type": "task.wake"})
                 await asyncio.sleep(0.02)
     finally:

@@ -104,7 +104,7 @@ async def test_a_deny_rule_made_while_a_person_thinks_holds(gate, toolbox):
             await asyncio.sleep(0.01)
     await sync_to_async(PermissionRuleFactory)(pattern="run:rm *", effect="deny")
     await answer()
-    gate.ring()
+    await gate.wake()
     assert not (await asking).is_allowed
 
 
@@ -170,7 +170,7 @@ async def test_each_of_several_calls_with_one_id_is_a_question_of_its_own(
             await asyncio.sleep(0.01)
     first = await PermissionRequest.objects.order_by("created_at").afirst()
     await sync_to_async(first.answer)(Answer(is_allowed=True, by="ada"))
-    gate.ring()
+    await gate.wake()
     done, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
     assert (len(done), len(waiting)) == (1, 4)
     for one in waiting:

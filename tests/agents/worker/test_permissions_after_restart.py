@@ -68,7 +68,7 @@ async def test_a_question_that_still_waits_is_taken_over(gate, successor):
     later = gate_of(await successor())
     asking = await asked(later, call_of(2))
     await answer()  # the only one
-    later.ring()
+    await later.wake()
     assert (await asking).is_allowed
 
 
@@ -134,10 +134,10 @@ async def test_a_late_worker_hears_no_answer_to_what_another_run_took_over(
     later = gate_of(await successor())
     asking = await asked(later, call_of(1))
     await answer()
-    gate.ring()
+    await gate.wake()
     with pytest.raises(LeaseLost):
         await late
-    later.ring()
+    await later.wake()
     assert (await asking).is_allowed
 
 
@@ -148,7 +148,7 @@ async def test_a_late_worker_withdraws_nothing_of_another_run(gate, successor):
     late.cancel()
     await asyncio.gather(late, return_exceptions=True)
     await answer()
-    later.ring()
+    await later.wake()
     assert (await asking).is_allowed
 
 

@@ -4,7 +4,7 @@ import pytest
 from django import db
 
 from agents import events
-from agents.worker.database import is_the_databases_fault
+from agents.worker.database import is_passing
 from agents.worker.recorder import Recorder
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage
@@ -46,12 +46,12 @@ def test_items_of_a_checkpoint_are_kept_once(run, recorder):
 
 def test_usage_is_booked_and_told_once(run, recorder):
     reported = events.UsageReported("msg_1", USAGE)
-    recorder.hold(reported)
+    recorder.remember_usage(reported)
     for _ in range(2):
         recorder.record(reported)
     assert LedgerEntry.objects.get().input_tokens == 1_000
     assert run.task.log.filter(event_type="usage").count() == 1
-    assert recorder.in_hand == []
+    assert recorder.unbooked == []
 
 
 def test_a_late_worker_writes_nothing_again(run, recorder):
@@ -76,4 +76,4 @@ def test_a_late_worker_writes_nothing_again(run, recorder):
     ],
 )
 def test_what_is_tried_again(error, is_its_fault):
-    assert is_the_databases_fault(error) == is_its_fault
+    assert is_passing(error) == is_its_fault

@@ -23,7 +23,7 @@ def ended(number=1):
 @pytest.fixture
 def no_looks(monkeypatch):
     """Let the worker look at the schedules only where it knows that it has to."""
-    monkeypatch.setattr(schedules, "LOOK_SECONDS", 3600)
+    monkeypatch.setattr(schedules, "SWEEP_SECONDS", 3600)
 
 
 async def test_a_due_schedule_fires_and_the_end_of_its_task_is_seen(no_looks):

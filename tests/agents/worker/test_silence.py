@@ -6,7 +6,7 @@ import pytest
 
 from agents import events
 from agents.runtime import Decision
-from agents.worker.silence import attended
+from agents.worker.silence import perform_watched
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers import DRIVERS
 from tests.agents.runtimes.drivers.base import Turn, Use
@@ -61,7 +61,7 @@ async def test_that_it_goes_on_is_told_once(driver, monkeypatch, settings, tmp_p
     ):
         serve(driver, monkeypatch, server)
         seen, ask = [], None
-        async for event in attended(runtime, assignment(tmp_path), ask):
+        async for event in perform_watched(runtime, assignment(tmp_path), ask):
             seen.append(event)
             if isinstance(event, events.Notice) and event.text.startswith(SILENT):
                 server.goes_on.set()
@@ -101,7 +101,7 @@ async def test_waiting_for_a_person_is_no_silence(settings, tmp_path):
         yield events.Finished("Done.")
 
     runtime = Scripted(script)
-    seen = [e async for e in attended(runtime, assignment(tmp_path), person)]
+    seen = [e async for e in perform_watched(runtime, assignment(tmp_path), person)]
     assert seen == [events.Finished("Done.")]
 
 
@@ -118,7 +118,7 @@ async def test_work_that_shows_nothing_is_no_silence(settings, tmp_path):
         yield events.Finished("Done.")
 
     runtime = Scripted(script)
-    seen = [e async for e in attended(runtime, assignment(tmp_path), None)]
+    seen = [e async for e in perform_watched(runtime, assignment(tmp_path), None)]
     assert seen == [events.Finished("Done.")]
 
 
@@ -132,7 +132,7 @@ async def test_a_tool_that_says_nothing_is_named(settings, tmp_path):
         yield events.Finished("Done.")
 
     seen = []
-    async for event in attended(Scripted(script), assignment(tmp_path), None):
+    async for event in perform_watched(Scripted(script), assignment(tmp_path), None):
         seen.append(event)
         if isinstance(event, events.Notice):
             told.set()
@@ -152,7 +152,9 @@ async def test_what_the_runtime_fails_of_comes_through_and_it_is_closed(tmp_path
         finally:
             closed.append(True)
 
-    async for _ in (heard := attended(Scripted(script), assignment(tmp_path), None)):
+    async for _ in (
+        heard := perform_watched(Scripted(script), assignment(tmp_path), None)
+    ):
         break
     await heard.aclose()
     assert closed == [True]
@@ -162,5 +164,5 @@ async def test_what_the_runtime_fails_of_comes_through_and_it_is_closed(tmp_path
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        async for _ in attended(Scripted(failing), assignment(tmp_path), None):
+        async for _ in perform_watched(Scripted(failing), assignment(tmp_path), None):
             pass

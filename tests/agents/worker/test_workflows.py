@@ -3,7 +3,7 @@
 import pytest
 from asgiref.sync import sync_to_async
 
-from agents.worker.assignments import prepare, workspace_of
+from agents.worker.assignments import prepare_run, workspace_of
 from tasks.models import PermissionRequest, Status, StepRun, Task, WorkflowRun
 from tasks.models.permission import Answer
 from tasks.workflows import control
@@ -110,7 +110,7 @@ async def test_a_hundred_workflows_of_ten_steps_all_complete():
 
 @sync_to_async
 def prepared(run, step_id):
-    return prepare(task_of(run, step_id).runs.get()).assignment
+    return prepare_run(task_of(run, step_id).runs.get()).assignment
 
 
 async def test_a_result_stands_framed_in_the_next_prompt_and_whole_in_its_workspace():

@@ -29,7 +29,7 @@ async def test_five_turns_with_one_id_are_five_questions(runtime, serving, tmp_p
         async with asyncio.timeout(20):
             while not await answering(is_allowed=len(decisions) in (1, 4)):
                 await asyncio.sleep(0.01)
-        gate.ring()
+        await gate.wake()
         return await asking
 
     async with serving(*[AGAIN] * 5, Reply("Done.")):

@@ -32,7 +32,7 @@ class Kept(Spending):
     def __init__(self):
         self.used = {}
 
-    def hold(self, event):
+    def remember_usage(self, event):
         self.used[event.key] = event.usage
 
 

@@ -22,7 +22,7 @@ from agents.runtime import (
 )
 from agents.runtimes.direct.anthropic import AnthropicDirect
 from agents.tools import ALL
-from agents.worker.silence import attended
+from agents.worker.silence import perform_watched
 from tests.servers.anthropic import MessagesServer, Reply
 
 NO_DELAY = RetryPolicy(first_delay=0.0)
@@ -134,7 +134,9 @@ class Performance:
         """
         seen: list[Event] = []
         try:
-            async with aclosing(attended(self.runtime, given, self.ask)) as performance:
+            async with aclosing(
+                perform_watched(self.runtime, given, self.ask)
+            ) as performance:
                 async for event in performance:
                     self._keep(event)
                     seen.append(event)
