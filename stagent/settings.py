@@ -7,7 +7,6 @@ from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from redis.connection import parse_url
 
 from stagent import home
 from stagent.admin_theme import UNFOLD as UNFOLD
@@ -119,7 +118,6 @@ CSRF_TRUSTED_ORIGINS = [
 ]
 
 INSTALLED_APPS = [
-    "daphne",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -254,6 +252,8 @@ STAGENT_HAS_EMBEDDED_MODEL = not DATABASE_URL or bool(
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
 if REDIS_URL:
+    from redis.connection import parse_url  # slow to load
+
     EVENTSTREAM_REDIS = parse_url(REDIS_URL)  # type: ignore[no-untyped-call]
     CHANNEL_LAYERS = {
         "default": {

@@ -13,11 +13,17 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import redis
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django_eventstream.event import Event
 from django_eventstream.views import get_listener_manager
+
+if settings.REDIS_URL:  # it is slow to load, for every command too
+    import redis
+
+    FAILURES: tuple[type[Exception], ...] = (OSError, redis.RedisError)
+else:
+    FAILURES = (OSError,)
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +57,7 @@ async def _group_send(message: dict[str, Any]) -> None:
         return
     try:
         await layer.group_send(WORKERS, message)
-    except (OSError, redis.RedisError) as error:
+    except FAILURES as error:
         log.warning("Could not ring the workers (they look by themselves): %s", error)
 
 
@@ -62,7 +68,7 @@ async def reach_layer() -> bool:
         return False
     try:
         await layer.group_send("health", {"type": "health.check"})
-    except (OSError, redis.RedisError):
+    except FAILURES:
         return False
     return True
 
@@ -99,7 +105,7 @@ def _publish(task_id: UUID, data: dict[str, Any]) -> None:
     }
     try:
         _redis().publish("events_channel", orjson.dumps(message))
-    except redis.RedisError as error:
+    except FAILURES as error:
         log.warning(
             "Could not ring the readers of %s (they look by themselves): %s",
             task_id,

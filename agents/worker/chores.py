@@ -6,17 +6,22 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import redis
 from django import db
 from django.core.exceptions import ObjectDoesNotExist
 
 from agents.worker.log_fields import log_fields
+from tasks import pubsub
 from tasks.exceptions import LeaseLost
 
 log = logging.getLogger(__name__)
 
 # Errors that pass by themselves. A row or a lease may be gone between two queries.
-PASSING = (db.Error, OSError, redis.RedisError, ObjectDoesNotExist, LeaseLost)
+PASSING: tuple[type[Exception], ...] = (
+    db.Error,
+    *pubsub.FAILURES,
+    ObjectDoesNotExist,
+    LeaseLost,
+)
 
 Chore = Callable[[], Coroutine[Any, Any, None]]
 

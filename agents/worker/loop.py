@@ -294,7 +294,7 @@ class Worker(ChannelsWorker):
         try:  # enough after a pause of this process, such as a suspended laptop
             async with asyncio.timeout(self.lease / 3):
                 await self._renew()
-        except (TimeoutError, *PASSING):
+        except PASSING:  # a TimeoutError is an OSError
             held = list(self.executions.values())
             if stopped := sum(execution.stop(Stop.LOST) for execution in held):
                 log.warning(

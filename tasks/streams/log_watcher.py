@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-import redis.asyncio
 from django.conf import settings
 from django_eventstream.event import Event
 from django_eventstream.views import get_listener_manager
@@ -18,6 +17,9 @@ from stagent.database.threads import database_threads
 from tasks.models import Task
 from tasks.pubsub import log_channel
 from tasks.streams.loops import is_cancelled, repeat
+
+if settings.REDIS_URL:
+    import redis.asyncio
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,9 +5,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-import redis
-
 from stagent.database.failures import is_unavailable
+from tasks import pubsub
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def say_failed(what: str, error: Exception) -> None:
     said once in a while, though hundreds may wait for it.
     """
     text = f"Could not {what}; trying again: {type(error).__name__}: {error}"
-    if not (is_unavailable(error) or isinstance(error, OSError | redis.RedisError)):
+    if not (is_unavailable(error) or isinstance(error, pubsub.FAILURES)):
         log.error(text, exc_info=error)
     elif is_due(what):
         log.warning(text)
