@@ -1,5 +1,6 @@
 import pytest
 from django.db import connection
+from django.test import override_settings
 from rest_framework.test import APIClient
 
 from tasks.access import authentication
@@ -24,15 +25,25 @@ def django_db_setup(django_db_setup, django_db_blocker):
             )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def common_settings():
+    """Give every test the scripted runtime, and leave out what is slow and tests nothing."""
+    with override_settings(
+        STAGENT_ENABLE_ECHO=True,
+        STAGENT_HAS_EMBEDDED_MODEL=True,
+        STAGENT_DEFAULT_RUNTIME="echo",
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        # Else each test client reads all static files.
+        WHITENOISE_AUTOREFRESH=True,
+    ):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path, settings):
-    """Every test has a home of its own, and the scripted runtime."""
+    """Every test has a home of its own."""
     settings.STAGENT_HOME = tmp_path
     settings.MEDIA_ROOT = tmp_path / "documents"
-    settings.STAGENT_ENABLE_ECHO = True
-    settings.STAGENT_HAS_EMBEDDED_MODEL = True
-    settings.STAGENT_DEFAULT_RUNTIME = "echo"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     authentication.forget_open()
     return tmp_path
 

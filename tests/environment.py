@@ -6,6 +6,7 @@ import functools
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -19,6 +20,9 @@ for name in (
     "OPENAI_BASE_URL",
 ):
     os.environ.pop(name, None)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before 3.11.8 Python counts the depth of a syntax tree for the whole process: where another
 # thread, or what the garbage collector calls, parses meanwhile, it raises SystemError (gh-106905).
