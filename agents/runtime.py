@@ -83,6 +83,9 @@ class Assignment:
     checkpoint: Checkpoint | None = None
     spending: Spending = field(default_factory=Spending, compare=False)
     network: bool = False  # the profile's: commands reach more than the provider
+    # What the result is to satisfy, as a JSON Schema: see `agents.structured_output`.
+    output_schema: JSON | None = None
+    is_question: bool = False  # one answer is wanted, and no tool is to be used
     # For agents that take their turn again where they are taken up: see `build_reminder`.
     reminder: str = ""
 

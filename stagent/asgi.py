@@ -45,6 +45,7 @@ from stagent.server.request_reader import (
 )
 from stagent.server.schema_check import refuse_another_schema
 from stagent.server.streaming import send_body
+from stagent.server.waiting import wait_for
 from tasks import pubsub
 from tasks.api.unavailable import unavailable
 
@@ -115,8 +116,10 @@ class Application:
         with body:
             threads = self.readers if scope["method"] in SAFE else self.writers
             response = await threads.run(self.handler, scope, body, time.monotonic())
-            if wait := getattr(response, "wait", None):
-                await wait()
+            if hasattr(response, "wait") and not await wait_for(
+                response, receive, self.writers
+            ):
+                return
             await self._answer(response, receive, send)
 
     async def _check_head(self, scope: Message) -> HttpResponse | None:

@@ -75,6 +75,10 @@ STAGENT_COMMAND_FREE_DISK_MB = _whole_number("STAGENT_COMMAND_FREE_DISK_MB", 1_0
 STAGENT_MIN_FREE_DISK_MB = _whole_number("STAGENT_MIN_FREE_DISK_MB", 256)
 # The longest that a run is parked because its provider's rate limit opens only then.
 STAGENT_MAX_PARK_SECONDS = _whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
+# How many days what came of a schedule's firings is kept, but for the last of each.
+STAGENT_FIRING_DAYS = _whole_number("STAGENT_FIRING_DAYS", 90)
+# How long who asks `POST /api/tasks/assist` is kept waiting for a model's answer.
+STAGENT_ASSIST_SECONDS = _whole_number("STAGENT_ASSIST_SECONDS", 300)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.
 STAGENT_LEASE_SECONDS = _whole_number("STAGENT_LEASE_SECONDS", 30)
 # Seconds without content from a provider after which the log says so.

@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from ledger.models import LedgerEntry
-from tasks.models import PermissionRequest, Run, Schedule, Task
+from tasks.models import PermissionRequest, Run, Schedule, Task, Workflow
 from tasks.models.log import to_text
 
 JSON = dict[str, Any]
@@ -15,17 +15,17 @@ MOST_TOLD = 500  # of the runs and of the permission requests: the last ones
 
 
 def of(task: Task) -> JSON:
-    """Return the graph. `sourceType` is manual, workflow or schedule; `parentId` names it."""
+    """Return the graph. `sourceType` is manual, assist, workflow or schedule; `parentId` names it."""
     source, parent = _source(task)
     totals = LedgerEntry.objects.for_task(task.pk).totals()
     return {
         "taskId": str(task.pk),
         "sourceType": source,
         "parentId": str(parent.pk) if parent else None,
-        "parentName": parent.name if parent else None,
+        "parentName": (getattr(parent, "name", "") or parent.title) if parent else None,
         "createdBy": task.created_by or None,
         "createdAt": to_text(task.created_at),
-        "lineage": _lineage(task, source, parent),
+        "lineage": _lineage(task, source, parent, totals.cost_microdollars),
         "documents": [
             {"id": pk, "name": name}
             for pk, name in task.documents.values_list("pk", "name")
@@ -51,18 +51,45 @@ def _source(task: Task) -> tuple[str, Any]:
         return "workflow", task.workflow
     if task.schedule_id:
         return "schedule", task.schedule
+    if task.assist_id:
+        return "assist", task.assist
     return "manual", None
 
 
-def _lineage(task: Task, source: str, parent: Any) -> list[JSON]:
-    chain = [_ancestor(source, parent, parent.name)] if parent else []
-    if task.workflow_run and (schedule := _schedule_of_run(task.workflow_run)):
-        chain.insert(0, _ancestor("schedule", schedule, schedule.name))
-    return [*chain, _ancestor("task", task, task.title)]
+def _lineage(task: Task, source: str, parent: Any, cost: int | None) -> list[JSON]:
+    """Return what led to a task, the first cause first, each with what it cost."""
+    chain = [_ancestor("assist" if task.is_assist else "task", task, cost)]
+    if source == "assist":
+        chain.insert(0, _ancestor("assist", parent, _cost_of([parent.pk])))
+    elif source == "schedule":
+        chain.insert(0, _ancestor("schedule", parent, None))
+    elif source == "workflow":
+        chain = [*_lineage_of_workflow(parent, task.workflow_run), *chain]
+    return chain
 
 
-def _ancestor(kind: str, row: Model, name: str) -> JSON:
-    return {"type": kind, "id": str(row.pk), "name": name}
+def _lineage_of_workflow(workflow: Workflow, run: UUID | None) -> list[JSON]:
+    steps = Task.objects.filter(workflow_run=run).order_by()
+    chain = [_ancestor("workflow", workflow, _cost_of(steps.values("pk")))]
+    if run and (schedule := _schedule_of_run(run)):
+        chain.insert(0, _ancestor("schedule", schedule, None))
+    if assist := workflow.assist:
+        chain.insert(0, _ancestor("assist", assist, _cost_of([assist.pk])))
+    return chain
+
+
+def _cost_of(tasks: Any) -> int | None:
+    entries = LedgerEntry.objects.filter(task_id__in=tasks)
+    return entries.totals().cost_microdollars
+
+
+def _ancestor(kind: str, row: Any, cost: int | None) -> JSON:
+    return {
+        "type": kind,
+        "id": str(row.pk),
+        "name": getattr(row, "name", "") or row.title,
+        "costMicros": cost,
+    }
 
 
 def _schedule_of_run(workflow_run: UUID) -> Schedule | None:

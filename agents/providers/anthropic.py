@@ -6,16 +6,17 @@ from typing import ClassVar
 from agents.providers import embedded
 from agents.providers.endpoint import Endpoint, http_url, variable
 from agents.runtime import RuntimeFailed
+from tasks.catalog.runtimes import ANTHROPIC_MODEL
 
 VENDOR_URL = "https://api.anthropic.com"
-DEFAULT_MODEL = "claude-sonnet-5-5"
+DEFAULT_MODEL = ANTHROPIC_MODEL[1]
 
 
 @dataclass(frozen=True)
 class AnthropicEndpoint(Endpoint):
     api: ClassVar[str] = "Messages API"
     url_name: ClassVar[str] = "ANTHROPIC_BASE_URL"
-    model_name: ClassVar[str] = "ANTHROPIC_MODEL"
+    model_name: ClassVar[str] = ANTHROPIC_MODEL[0]
 
     api_key: str | None = None
     auth_token: str | None = None

@@ -15,10 +15,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tasks.catalog.runtimes import EMBEDDED_MODEL
+
 URL_NAME = "STAGENT_EMBEDDED_URL"
-MODEL = "smollm2-135m"
+MODEL = EMBEDDED_MODEL
 CONTEXT_TOKENS = 8_192  # what the model was trained on
 MAX_OUTPUT_TOKENS = 256
+MAX_RESULT_TOKENS = 1_024  # of one that is JSON
+NOTICE = (
+    "This run uses the embedded model, which is tiny and free, and talks nonsense. Its"
+    " first words may take half a minute. Set ANTHROPIC_API_KEY for a real one."
+)
 
 START_SECONDS = 60  # one is usual; a cold disk has 98 MB of weights to read
 STOP_SECONDS = 5

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from agents.providers.endpoint import Endpoint, http_url, variable
 from agents.runtime import RuntimeFailed
+from tasks.catalog.runtimes import OLLAMA_MODEL
 
-DEFAULT_MODEL = "qwen3"
+DEFAULT_MODEL = OLLAMA_MODEL[1]
 DEFAULT_PORT = 11_434
 # Tokens of the model's memory: the server's own default of 4,096 holds no agent's work.
 DEFAULT_CONTEXT = 32_768
@@ -17,7 +18,7 @@ DEFAULT_CONTEXT = 32_768
 class OllamaEndpoint(Endpoint):
     api: ClassVar[str] = "Ollama server"
     url_name: ClassVar[str] = "OLLAMA_HOST"
-    model_name: ClassVar[str] = "OLLAMA_MODEL"
+    model_name: ClassVar[str] = OLLAMA_MODEL[0]
 
     context_tokens: int
 

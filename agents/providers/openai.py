@@ -5,16 +5,17 @@ from typing import ClassVar
 
 from agents.providers.endpoint import Endpoint, http_url, variable
 from agents.runtime import RuntimeFailed
+from tasks.catalog.runtimes import OPENAI_MODEL
 
 VENDOR_URL = "https://api.openai.com/v1"
-DEFAULT_MODEL = "gpt-5.5"
+DEFAULT_MODEL = OPENAI_MODEL[1]
 
 
 @dataclass(frozen=True)
 class OpenAIEndpoint(Endpoint):
     api: ClassVar[str] = "Responses API"
     url_name: ClassVar[str] = "OPENAI_BASE_URL"
-    model_name: ClassVar[str] = "OPENAI_MODEL"
+    model_name: ClassVar[str] = OPENAI_MODEL[0]
 
     api_key: str
 

@@ -68,13 +68,15 @@ class Wire(Protocol):
     notice: str  # what a person should know before the first request; mostly nothing
 
     def stream_turn(
-        self, history: list[JSON]
+        self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | events.UsageSoFar | Turn, None]:
         """Yield text as it comes ("" for other content), and at the end the turn.
 
         Nothing for what is no content, such as a ping: that is silence.
 
         And what it has used so far, where the provider tells that at the start.
+
+        `is_repair`: only the result is wanted, as its schema says, and no call of a tool.
 
         Raise TurnFailed where another try may help, RuntimeFailed where none will.
         """

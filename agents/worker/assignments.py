@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import orjson
+
 from agents.prompt import (
     AttachedDocument,
     build_prompt,
@@ -14,10 +16,10 @@ from agents.prompt import (
 from agents.runtime import Assignment, Checkpoint, RuntimeFailed
 from agents.workspaces.folders import workspace_of
 from stagent.database.compiled import CompiledObjects
-from tasks import catalog, lifecycle
+from tasks import assist, catalog, lifecycle
 from tasks.access import agent_user
 from tasks.exceptions import LeaseLost
-from tasks.models import Document, PermissionRequest, Run
+from tasks.models import Document, PermissionRequest, Run, Task
 from tasks.models.session import checkpoint_of
 from tasks.models.task import DEFAULT_MAX_TURNS, fetch
 from tasks.workflows.results import results_for
@@ -47,9 +49,7 @@ def prepare_run(run: Run) -> PreparedRun:
     task = fetch(run.task_id)
     if task is None:
         raise LeaseLost(f"The task {run.task_id} is gone.")
-    profile = catalog.profile(run.profile)
-    if profile is None:
-        raise RuntimeFailed(f"The profile {run.profile} is gone; assign another one.")
+    profile = _profile_of(task, run)
     workspace = workspace_of(task.pk)
     documents = _copy_documents(_attached.all(task_id=task.pk), workspace)
     if task.workflow_run:
@@ -64,10 +64,20 @@ def prepare_run(run: Run) -> PreparedRun:
         max_turns=task.max_turns or profile.max_turns or DEFAULT_MAX_TURNS,
         tools=profile.tools,
         network=profile.network,
+        output_schema=orjson.loads(task.output_schema) if task.output_schema else None,
+        is_question=task.is_assist,
         checkpoint=Checkpoint(*kept) if kept else None,
         reminder=build_reminder(_list_waiting_calls(run)) if kept else "",
     )
     return PreparedRun(assignment, profile, lifecycle.budget_of(task, profile.id))
+
+
+def _profile_of(task: Task, run: Run) -> catalog.Profile:
+    if task.is_assist:
+        return assist.PROFILE
+    if profile := catalog.profile(run.profile):
+        return profile
+    raise RuntimeFailed(f"The profile {run.profile} is gone; assign another one.")
 
 
 def _list_waiting_calls(run: Run) -> list[str]:

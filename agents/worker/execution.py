@@ -11,10 +11,11 @@ from django import db
 
 from agents import events, runtimes
 from agents.runtime import AgentKilled, Parked, RuntimeFailed
+from agents.structured_output import OutputMismatched, StructuredOutput
 from agents.worker.assignments import PreparedRun, prepare_run
 from agents.worker.database import retry_until_written, run_in_database
 from agents.worker.log_fields import log_fields
-from agents.worker.permissions import Gate
+from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
 from agents.worker.silence import perform_watched
 from agents.worker.spending import RunSpending
@@ -115,7 +116,8 @@ class Execution:
         except (Parked, AgentKilled) as ending:
             return ending
         except RuntimeFailed as error:
-            return Outcome(Status.FAILED, str(error), error=str(error))
+            said = error.text if isinstance(error, OutputMismatched) else None
+            return Outcome(Status.FAILED, str(error), said, error=str(error))
         except Exception as error:
             # The one broad except: whatever went wrong, the task must not stay running.
             log.exception(
@@ -184,7 +186,7 @@ class Execution:
         async with aclosing(performance):
             async for event in performance:
                 if isinstance(event, events.Finished):
-                    return event.text  # written with the outcome
+                    return _result(event.text, assignment.output_schema)
                 if isinstance(event, events.UsageSoFar | events.UsageReported):
                     self.recorder.remember_usage(event)
                 if isinstance(event, events.UsageSoFar):
@@ -208,13 +210,19 @@ class Execution:
 
     def _prepare(self) -> tuple[PreparedRun, Gate]:
         prepared = prepare_run(self.run)
-        return prepared, Gate(self.recorder, prepared.profile)
+        kind = ClosedGate if prepared.assignment.is_question else Gate
+        return prepared, kind(self.recorder, prepared.profile)
 
     def _record(self, event: events.Recorded, spending: RunSpending) -> None:
         self.recorder.record(event)
         # Checked after a turn is safely written down and before the next request.
         if isinstance(event, events.CheckpointReached) and event.will_continue:
             spending.require_budget()
+
+
+def _result(text: str, schema: events.JSON | None) -> str:
+    """Return what is written with the end of the run, or raise OutputMismatched."""
+    return text if schema is None else StructuredOutput(schema).result_of(text)
 
 
 def _make_storable(outcome: Outcome) -> Outcome:

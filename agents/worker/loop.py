@@ -17,7 +17,7 @@ from channels.worker import Worker as ChannelsWorker
 from django.conf import settings
 
 from agents import runtimes
-from agents.worker import leftovers
+from agents.worker import leftovers, schedules
 from agents.worker.chores import PASSING, Chores
 from agents.worker.database import run_in_database
 from agents.worker.execution import Execution, Stop
@@ -123,6 +123,11 @@ class Worker(ChannelsWorker):
             "remove what deleted tasks left",
             leftovers.remove_due,
             every_seconds=CLEAN_UP_SECONDS,
+        )
+        self._chores.repeat(
+            "remove old firings of schedules",
+            schedules.remove_old,
+            every_seconds=schedules.REMOVING_SECONDS,
         )
         self._chores.repeat(
             "advance workflows",

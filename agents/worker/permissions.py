@@ -66,3 +66,12 @@ class Gate:
     async def _wait_for_wake_up(self, seen: int) -> None:
         async with self._woken:
             await self._woken.wait_for(lambda: self._wake_ups != seen)
+
+
+class ClosedGate(Gate):
+    """Denies everything, and asks nobody: only an answer is wanted."""
+
+    async def ask(self, call: ToolCall) -> Decision:
+        return Decision(
+            False, call.tool_input, "No tool can be used here: answer only."
+        )

@@ -3,14 +3,18 @@
 import math
 import time
 
+from django.utils import timezone
+
 from agents.worker.database import run_in_database
 from tasks.schedules.firing import sweep
+from tasks.schedules.retention import remove_old_firings
 
 # At most between two sweeps, for a message may be lost.
 SWEEP_SECONDS = 5.0
 # At least between two sweeps, for each run that is queued or ends wakes this.
 MIN_SECONDS = 0.4
 RETRY_SECONDS = 0.02
+REMOVING_SECONDS = 3600
 
 
 class ScheduleSweep:
@@ -39,3 +43,9 @@ class ScheduleSweep:
             # Not at once: another worker may be firing what is due.
             wait = max(seconds, RETRY_SECONDS)
             self._due_at = min(self._due_at, time.monotonic() + wait)
+
+
+async def remove_old() -> None:
+    """Remove the firings that are kept no longer, some at a time."""
+    while await run_in_database(remove_old_firings, timezone.now()):
+        pass  # with room for others in between

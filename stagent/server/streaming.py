@@ -77,7 +77,7 @@ async def _until_disconnect(
     shut_out: Coroutine[Any, Any, None] | None,
 ) -> bool:
     """Send until all is sent, the reader is shut out or gone; tell whether it is still there."""
-    disconnected = asyncio.ensure_future(_disconnected(receive))
+    disconnected = asyncio.ensure_future(until_disconnected(receive))
     tasks = [asyncio.ensure_future(sending), disconnected]
     if shut_out is not None:
         tasks.append(asyncio.ensure_future(shut_out))
@@ -101,6 +101,7 @@ def _until_shut_out(
     return until() if until else None
 
 
-async def _disconnected(receive: Receive) -> None:
+async def until_disconnected(receive: Receive) -> None:
+    """Wait until the client is gone. Its body is read by then."""
     while (await receive())["type"] != "http.disconnect":
         pass

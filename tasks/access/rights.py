@@ -45,6 +45,8 @@ def _one(model: str) -> Rights:
 RIGHTS: dict[str, Rights] = {
     "tasks": _list("tasks.task"),
     "task": _one("tasks.task"),
+    # It starts an agent, and so needs CHANGE_TASK, too.
+    "task-assist": {"POST": ADD_TASK},
     "task-execute": {"POST": CHANGE_TASK},
     "task-resume": {"POST": CHANGE_TASK},
     "task-cancel": {"POST": CHANGE_TASK},

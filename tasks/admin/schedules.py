@@ -20,11 +20,11 @@ from tasks.admin import display
 from tasks.admin.material import HasTasksAdmin
 from tasks.admin.schedule_form import ScheduleForm
 from tasks.api.schedule_representation import next_times
-from tasks.exceptions import Refused
+from tasks.exceptions import Conflict, Refused
 from tasks.models import Firing, Schedule, Worker
 from tasks.schedules import changes
 from tasks.schedules.clock import describe, zone_names
-from tasks.schedules.exceptions import NeverFires, ScheduleConflict
+from tasks.schedules.exceptions import NeverFires
 from tasks.schedules.firing import fire_now
 
 SHOWN_FIRINGS = 50
@@ -188,7 +188,7 @@ class ScheduleAdmin(HasTasksAdmin):
             verb(schedule, by=request.user.get_username())
         except Refused as error:
             self.message_user(request, error.in_admin(), messages.ERROR)
-        except (BudgetExceeded, ScheduleConflict, NeverFires) as error:
+        except (BudgetExceeded, Conflict, NeverFires) as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, f"{done}: {schedule}.", messages.SUCCESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from unfold.widgets import (
 from ledger.pricing import dollars
 from tasks import catalog
 from tasks.admin.agent_choices import offer_agents
+from tasks.json_schemas import problems_of
 from tasks.models import Status, Task
 from tasks.models.task import DEFAULT_MAX_TURNS
 
@@ -78,8 +80,19 @@ class TaskForm(BaseForm):
             "agent_profile",
             "documents",
             "max_turns",
+            "output_schema",
         )
-        widgets = {"description": UnfoldAdminTextareaWidget({"rows": 5})}
+        widgets = {
+            "description": UnfoldAdminTextareaWidget({"rows": 5}),
+            "output_schema": UnfoldAdminTextareaWidget(
+                {"rows": 4, "spellcheck": "false", "class": "st-code"}
+            ),
+        }
+        labels = {"output_schema": "Result as JSON"}
+        help_texts = {
+            "output_schema": "A JSON Schema of an object, which the result is to satisfy."
+            " Empty: the result is text."
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,6 +115,16 @@ class TaskForm(BaseForm):
             None if usd is None else int(usd.scaleb(6))
         )
         return usd
+
+    def clean_output_schema(self) -> str:
+        text: str = self.cleaned_data["output_schema"].strip()
+        try:
+            problems = problems_of(json.loads(text)) if text else []
+        except (ValueError, RecursionError) as error:
+            problems = [f"This is no JSON: {error}"]
+        if problems:
+            raise forms.ValidationError(problems)
+        return text
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -100,6 +100,7 @@ class TaskAdmin(LongListAdmin):
                     "agent_profile",
                     "documents",
                     "max_turns",
+                    "output_schema",
                     "max_budget_usd",
                 )
             },

@@ -21,6 +21,8 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from tasks import assist
+from tasks.access import rights
 from tasks.admin import display, workflow_page
 from tasks.admin.base import ProjectFilter
 from tasks.admin.material import HasTasksAdmin
@@ -117,6 +119,11 @@ class WorkflowAdmin(HasTasksAdmin):
         if workflow is not None:
             may_change = self.has_change_permission(request, workflow)
             context |= workflow_page.sections(workflow, may_change=may_change)
+        else:
+            context["may_suggest"] = all(
+                rights.may(request.user, right)
+                for right in (rights.ADD_TASK, rights.CHANGE_TASK)
+            )
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(
@@ -124,6 +131,7 @@ class WorkflowAdmin(HasTasksAdmin):
     ) -> None:
         if not change:
             obj.created_by = request.user.get_username()
+            obj.assist = assist.find(request.POST.get("assist", ""))
             obj.save(force_insert=True)
         elif form.changed_data:
             obj.status = Workflow.Status.DRAFT

@@ -21,7 +21,6 @@ from stagent.database.failures import is_unavailable
 from tasks.api.unavailable import unavailable
 from tasks.api.zod import Invalid
 from tasks.exceptions import AlreadyAnswered, Conflict, Refused
-from tasks.schedules.exceptions import ScheduleConflict
 
 
 class JSONRenderer(BaseRenderer):
@@ -91,7 +90,6 @@ class OneRenderer(BaseContentNegotiation):
 STATUSES: dict[type[Exception], tuple[int, str]] = {
     Refused: (status.HTTP_400_BAD_REQUEST, ""),
     AlreadyAnswered: (status.HTTP_409_CONFLICT, ""),
-    ScheduleConflict: (status.HTTP_409_CONFLICT, ""),
     RequestDataTooBig: (
         status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
         "The body is too large.",

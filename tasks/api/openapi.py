@@ -32,6 +32,7 @@ RETRY_AFTER = {
 OPERATIONS = {
     "GET /api/tasks": "listTasks",
     "POST /api/tasks": "createTask",
+    "POST /api/tasks/assist": "assistTask",
     "GET /api/tasks/{task_id}": "getTask",
     "PATCH /api/tasks/{task_id}": "updateTask",
     "DELETE /api/tasks/{task_id}": "deleteTask",

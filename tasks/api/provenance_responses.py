@@ -15,9 +15,13 @@ _LAST = f"The last {MOST_TOLD}, oldest first."
 
 
 class Ancestor(drf.Serializer[Any]):
-    type = drf.ChoiceField(choices=["workflow", "schedule", "task"])
+    type = drf.ChoiceField(choices=["assist", "schedule", "workflow", "task"])
     id = drf.UUIDField()
     name = drf.CharField()
+    costMicros = drf.IntegerField(
+        allow_null=True,
+        help_text="Microdollars: of a workflow, those of this run. Null: unknown, or a schedule.",
+    )
 
 
 class ProvenanceDocument(drf.Serializer[Any]):
@@ -51,7 +55,7 @@ class ProvenancePermission(drf.Serializer[Any]):
 
 class Provenance(drf.Serializer[Any]):
     taskId = drf.UUIDField()
-    sourceType = drf.ChoiceField(choices=["manual", "workflow", "schedule"])
+    sourceType = drf.ChoiceField(choices=["manual", "assist", "workflow", "schedule"])
     parentId = drf.UUIDField(allow_null=True)
     parentName = drf.CharField(allow_null=True)
     createdBy = drf.CharField(allow_null=True)

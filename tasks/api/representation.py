@@ -92,6 +92,7 @@ _DETAILS = {
     "resumeCount": "resume_count",
     "maxTurns": "max_turns",
     "maxBudgetUsd": "max_budget_microdollars",
+    "outputSchema": NullIf("output_schema", Value("")),
     "projectName": "project__name",
     "workflowName": "workflow__name",
     "scheduleName": "schedule__name",
@@ -109,6 +110,7 @@ _PARTS = {
     "beyond_priority": lambda value: Q(priority__gt=value),
     "project_id": lambda value: Q(project_id=value),
     "status": lambda value: Q(status=value),
+    "schedule_id": lambda value: Q(schedule_id=value),
 }
 _TYPES = {
     "priority": int,
@@ -116,6 +118,7 @@ _TYPES = {
     "beyond_priority": int,
     "project_id": str,
     "status": str,
+    "schedule_id": UUID,
 }
 
 
@@ -125,7 +128,7 @@ def _list_query(filters: frozenset[str], limit: int) -> CompiledQuery:
 
     def build(**values: Any) -> QuerySet[Any, Any]:
         conditions = [_PARTS[name](value) for name, value in values.items()]
-        tasks = Task.objects.filter(*conditions)
+        tasks = Task.objects.listed().filter(*conditions)
         return tasks.values_list(JsonText(**_LISTED), "priority", "id")[:limit]
 
     return CompiledQuery(build, **{name: _TYPES[name] for name in sorted(filters)})
@@ -154,7 +157,7 @@ def _rows_query(filters: frozenset[str]) -> CompiledQuery:
 
     def build(keys: str, **values: Any) -> QuerySet[Any, Any]:
         conditions = [_PARTS[name](value) for name, value in values.items()]
-        some = Task.objects.filter(*conditions, pk__among=keys).order_by()
+        some = Task.objects.listed().filter(*conditions, pk__among=keys).order_by()
         return some.values_list(_KEY, JsonText(**_LISTED))
 
     types = {name: _TYPES[name] for name in sorted(filters)}
@@ -162,13 +165,17 @@ def _rows_query(filters: frozenset[str]) -> CompiledQuery:
 
 
 def whole_list(**filters: Any) -> WholeList:
-    """Return the list of all tasks that the filters project_id and status let through."""
+    """Return the list of all tasks that the filters project_id, status and schedule_id let through."""
 
     def first() -> list[str]:
         return [text for text, *_ in list_rows(FIRST + 1, **filters)]
 
     def keys() -> Iterable[str]:
-        ordered = Task.objects.filter(**filters).order_by(*paging.MOST_URGENT.columns)
+        ordered = (
+            Task.objects.listed()
+            .filter(**filters)
+            .order_by(*paging.MOST_URGENT.columns)
+        )
         return ordered.values_list(_KEY, flat=True).iterator(KEYS_AT_ONCE)
 
     def rows(some: list[str]) -> dict[str, str]:
@@ -218,6 +225,8 @@ def of(task_id: UUID) -> JSON | None:
     task: JSON = orjson.loads(row[0])
     if task["maxBudgetUsd"] is not None:
         task["maxBudgetUsd"] /= 1_000_000
+    if task["outputSchema"] is not None:
+        task["outputSchema"] = orjson.loads(task["outputSchema"])
     # A step of a workflow waits for its approval as a planned task.
     may_wait = (
         {Status.RUNNING, Status.PLANNED} if task.pop("isStep") else {Status.RUNNING}

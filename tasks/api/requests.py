@@ -3,6 +3,7 @@
 from typing import Any
 
 from ledger.models import Period, Scope
+from tasks import json_schemas
 from tasks.api import zod
 from tasks.catalog import RUNTIME_NAMES
 from tasks.models.permission import PermissionRequest, PermissionRule
@@ -54,6 +55,32 @@ def _documents(**kwargs: Any) -> zod.ArrayOf:
     return zod.ArrayOf(zod.String(), required=False, max_length=MAX_DOCUMENTS, **kwargs)
 
 
+class SchemaField(zod.Record):
+    """A JSON Schema that a result is to satisfy."""
+
+    def check(self, value: Any, issues: list[str]) -> Any:
+        schema = super().check(value, issues)
+        if not issues:
+            issues += json_schemas.problems_of(schema)
+        return schema
+
+
+def _output_schema() -> SchemaField:
+    return SchemaField(
+        required=False,
+        allow_null=True,
+        help_text="A JSON Schema (2020-12) of an object, which the result is to satisfy; the"
+        " output has it as `data`. Null: the result is text.",
+    )
+
+
+def _assist_id() -> zod.String:
+    return zod.String(
+        required=False,
+        help_text="The assist that suggested it: its provenance names it.",
+    )
+
+
 class CreateTask(zod.Serializer):
     title = _title()
     description = _description()
@@ -64,6 +91,8 @@ class CreateTask(zod.Serializer):
     documentIds = _documents()
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
+    outputSchema = _output_schema()
+    assistId = _assist_id()
 
 
 class UpdateTask(zod.Serializer):
@@ -80,6 +109,7 @@ class UpdateTask(zod.Serializer):
     projectId = zod.String(
         required=False, allow_null=True, help_text="Null: of no project."
     )
+    outputSchema = _output_schema()
 
 
 def _page_limit() -> zod.IntegerText:
@@ -100,6 +130,9 @@ class ListQuery(zod.Serializer):
 class TaskListQuery(zod.Serializer):
     projectId = zod.String(required=False)
     status = zod.Enum(Status.values, required=False)
+    scheduleId = zod.String(
+        required=False, help_text="Tasks that this schedule has started."
+    )
     # Last, and so not inherited: errors are told in this order.
     limit = _page_limit()
     cursor = _cursor()

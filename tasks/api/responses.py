@@ -154,6 +154,7 @@ class TaskWithUsage(Task):
     resumeCount = drf.IntegerField()
     maxTurns = drf.IntegerField(allow_null=True)
     maxBudgetUsd = drf.FloatField(allow_null=True)
+    outputSchema = drf.DictField(allow_null=True)
     projectName = _maybe_text()
     workflowName = _maybe_text()
     scheduleName = _maybe_text()
@@ -166,6 +167,11 @@ class Output(Answer):
     status = _enum(*Status.values)
     result = _text()
     contentType = _enum(*CONTENT_TYPES)
+    data = drf.DictField(  # type: ignore[assignment]  # of Serializer, too
+        required=False,
+        allow_null=True,
+        help_text="Only with an outputSchema: the result, once there is one that satisfies it.",
+    )
     error = _error()
     runtime = _runtime()
     profile = _profile()

@@ -5,7 +5,6 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as drf
 
-from tasks.api import responses
 from tasks.api.schedule_requests import PRIORITIES
 from tasks.models import Firing as FiringRow
 from tasks.models import Schedule as ScheduleRow
@@ -21,8 +20,16 @@ HEARTBEAT_EVENTS = ["heartbeat_action", "heartbeat_suppressed"]
 REPORT_STATUSES = ["action_needed", "ok", "skipped"]
 CHECKLIST_PRIORITIES = list(PRIORITIES)
 
+
+class ScheduleConflict(Answer):
+    error = drf.CharField()
+    status = drf.ChoiceField(
+        choices=SCHEDULE_STATUSES, help_text="The schedule's own, or its workflow's."
+    )
+
+
 CONFLICT = OpenApiResponse(
-    responses.Error,
+    ScheduleConflict,
     "The schedule's status, or a task of its that runs, does not allow it.",
 )
 

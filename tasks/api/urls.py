@@ -3,6 +3,7 @@ from typing import Any
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from tasks.api.views.assist import AssistView
 from tasks.api.views.budgets import BudgetViewSet
 from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
 from tasks.api.views.documents import DocumentViewSet
@@ -38,6 +39,7 @@ WORKFLOW = "workflows/<id:workflow_id>"
 
 urlpatterns = [
     path("tasks", TaskViewSet.as_view(_LIST), name="tasks"),
+    path("tasks/assist", AssistView.as_view(), name="task-assist"),
     path(TASK, TaskViewSet.as_view(_ONE), name="task"),
     path(
         f"{TASK}/execute", TaskViewSet.as_view({"post": "execute"}), name="task-execute"

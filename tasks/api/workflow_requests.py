@@ -131,6 +131,17 @@ class CreateWorkflow(zod.Serializer):
     definition = DefinitionField()
 
 
+@extend_schema_field(drf.CharField(help_text="The same as `assistId`, or the answer."))
+class ParentTask(zod.Record):
+    """The id of an assist, or an object that has it as `assistId`; it becomes the id, or ""."""
+
+    def check(self, value: Any, issues: list[str]) -> Any:
+        if isinstance(value, str):
+            return value
+        parent = super().check(value, issues)
+        return str(parent.get("assistId", "")) if isinstance(parent, dict) else parent
+
+
 class WorkflowFromAssist(zod.Serializer):
     name = _name()
     projectId = zod.String(required=False, allow_null=True)
@@ -141,6 +152,11 @@ class WorkflowFromAssist(zod.Serializer):
     assignedAgent = zod.Enum(
         RUNTIME_NAMES, required=False, help_text="Of the steps that name none."
     )
+    assistId = zod.String(
+        required=False,
+        help_text="The assist that suggested it: the provenance of its tasks names it.",
+    )
+    parentTask = ParentTask(required=False)
     executeImmediately = zod.Boolean(required=False)
 
 

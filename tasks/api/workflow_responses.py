@@ -49,7 +49,9 @@ class WorkflowFromAssistResult(Answer):
     taskIds = drf.ListField(
         child=drf.UUIDField(), help_text="Of the steps that were started."
     )
-    parentTaskId = _maybe_text()
+    parentTaskId = _maybe_text(
+        help_text="The assist that suggested it, if it was named."
+    )
     status = drf.ChoiceField(choices=["created", "started"])
 
 

@@ -52,6 +52,8 @@ class RuntimeFacts:
     can_resume: bool = True
     is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
+    model_variable: str = ""  # the environment variable that names the model
+    default_model: str = ""  # where nothing names it
 
     def readiness(self) -> Readiness:
         reason, fix = self._obstacle()
@@ -64,6 +66,13 @@ class RuntimeFacts:
         return not self.credentials or any(
             os.environ.get(name) for name in self.credentials
         )
+
+    def model(self) -> str:
+        """Return the model that a run would ask for; empty where it has none."""
+        if self.can_use_embedded_model and not self.has_credential():
+            return EMBEDDED_MODEL
+        named = os.environ.get(self.model_variable, "").strip()
+        return named or self.default_model
 
     def obstacle_here(self) -> tuple[str, str]:
         """Return why the machine cannot run it and what mends that; nothing where it can."""
@@ -113,6 +122,10 @@ def _version(distribution: str) -> str | None:
         return None
 
 
+EMBEDDED_MODEL = "smollm2-135m"
+ANTHROPIC_MODEL = ("ANTHROPIC_MODEL", "claude-sonnet-5-5")
+OPENAI_MODEL = ("OPENAI_MODEL", "gpt-5.5")
+OLLAMA_MODEL = ("OLLAMA_MODEL", "qwen3")
 _ANTHROPIC = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL")
 _OPENAI = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 
@@ -121,6 +134,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
     for facts in (
         RuntimeFacts(
             name="claude-code",
+            model_variable=ANTHROPIC_MODEL[0],
+            default_model=ANTHROPIC_MODEL[1],
             title="Claude Code",
             provider="Anthropic",
             description="Anthropic's coding agent with its own tools, driven by its SDK.",
@@ -133,6 +148,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="openai-codex-app-server",
+            model_variable=OPENAI_MODEL[0],
+            default_model=OPENAI_MODEL[1],
             title="OpenAI Codex",
             provider="OpenAI",
             description="OpenAI's coding agent with its own tools, driven by its app server.",
@@ -145,6 +162,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="anthropic-direct",
+            model_variable=ANTHROPIC_MODEL[0],
+            default_model=ANTHROPIC_MODEL[1],
             title="Anthropic API",
             provider="Anthropic",
             description="Claude over the Messages API, with this server's own tools.",
@@ -155,6 +174,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="openai-direct",
+            model_variable=OPENAI_MODEL[0],
+            default_model=OPENAI_MODEL[1],
             title="OpenAI API",
             provider="OpenAI",
             description="GPT over the Responses API, with this server's own tools.",
@@ -164,6 +185,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="ollama",
+            model_variable=OLLAMA_MODEL[0],
+            default_model=OLLAMA_MODEL[1],
             title="Ollama",
             provider="Ollama",
             description="A model on a machine of yours, with this server's own tools.",

@@ -164,6 +164,11 @@ class FiringQuerySet(models.QuerySet["Firing"]):
         run_ended = Q(workflow_run__isnull=False) & ~Exists(live_run)
         return self.going_on().filter(ended | gone | run_ended)
 
+    def over(self) -> Self:
+        """Those of which nothing more comes."""
+        is_live = Q(status=Firing.Status.STARTED, ended_at__isnull=True)
+        return self.exclude(is_live | Q(status=Firing.Status.WAITING))
+
     def waiting(self) -> Self:
         return self.filter(status=Firing.Status.WAITING)
 

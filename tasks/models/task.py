@@ -29,6 +29,10 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
+    def listed(self) -> Self:
+        """Those that people have made, or schedules and workflows for them."""
+        return self.filter(is_assist=False)
+
     def waiting_for_decision(self) -> Self:
         """Those whose agent waits for a person."""
         return self.filter(permission_requests__status="pending").distinct()
@@ -81,6 +85,22 @@ class Task(models.Model):
         help_text=f"Requests to the model a run. Empty: {DEFAULT_MAX_TURNS}.",
     )
     max_budget_microdollars = models.PositiveBigIntegerField(null=True, blank=True)
+    # Text, not JSONField: PostgreSQL would reorder keys, in whose order a model answers.
+    output_schema = models.TextField(
+        blank=True, help_text="A JSON Schema that the result is to satisfy."
+    )
+    # One question to a model: it is no task of anybody's, and only lists of its own show it.
+    is_assist = models.BooleanField(default=False, editable=False)
+    assist = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="suggested_tasks",
+        db_index=False,
+        help_text="The assist that suggested it.",
+    )
 
     workflow = models.ForeignKey(
         "tasks.Workflow",
@@ -137,7 +157,12 @@ class Task(models.Model):
                     name=f"task_{field}",
                     condition=models.Q(**{f"{field}__isnull": False}),
                 )
-                for field in ("workflow", "workflow_run", "schedule")
+                for field in ("workflow", "workflow_run", "assist")
+            ),
+            models.Index(
+                fields=["schedule", "priority", "-id"],
+                name="task_order_by_schedule",
+                condition=models.Q(schedule__isnull=False),
             ),
         ]
         constraints = [

@@ -43,6 +43,15 @@ class Workflow(models.Model):
     run_number = models.PositiveIntegerField(
         default=0, editable=False, help_text="Of the last run; 0 before the first."
     )
+    assist = models.ForeignKey(
+        "tasks.Task",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="suggested_workflows",
+        help_text="The assist that suggested it.",
+    )
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -13,9 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks import pubsub
+from tasks.exceptions import Conflict
 from tasks.models import Document, Schedule
 from tasks.schedules import plan
-from tasks.schedules.exceptions import NeverFires, ScheduleConflict
+from tasks.schedules.exceptions import NeverFires
 from tasks.schedules.firing import pause as pause_locked
 
 # Columns on which the next time depends.
@@ -53,7 +54,7 @@ def change(
 ) -> Schedule:
     """Write columns, attach documents, pause or resume: all of it or nothing.
 
-    Raises Schedule.DoesNotExist, ScheduleConflict (status) or NeverFires.
+    Raises Schedule.DoesNotExist, Conflict (status) or NeverFires.
     """
     with transaction.atomic():
         schedule = Schedule.objects.select_for_update(of=("self",)).get(pk=schedule_id)
@@ -73,12 +74,12 @@ def change(
 
 
 def pause(schedule: Schedule, *, by: str) -> None:
-    """Stop firing until `resume()`; what runs goes on. Raises ScheduleConflict."""
+    """Stop firing until `resume()`; what runs goes on. Raises Conflict."""
     change(schedule.pk, {}, status=Schedule.Status.PAUSED, by=by)
 
 
 def resume(schedule: Schedule, *, by: str) -> None:
-    """Fire again from now on; what came due meanwhile is not made up for. Raises ScheduleConflict."""
+    """Fire again from now on; what came due meanwhile is not made up for. Raises Conflict."""
     change(schedule.pk, {}, status=Schedule.Status.ACTIVE, by=by)
 
 
@@ -98,13 +99,13 @@ def _is_active(schedule: Schedule) -> bool:
 
 def _pause(schedule: Schedule, by: str) -> None:
     if not _is_active(schedule):
-        raise ScheduleConflict("Can only pause an active schedule")
+        raise Conflict("Can only pause an active schedule", status=schedule.status)
     pause_locked(schedule, PAUSED_BY_HAND.format(by))
 
 
 def _resume(schedule: Schedule) -> None:
     if schedule.status != Schedule.Status.PAUSED:
-        raise ScheduleConflict("Can only resume a paused schedule")
+        raise Conflict("Can only resume a paused schedule", status=schedule.status)
     schedule.status, schedule.pause_reason = Schedule.Status.ACTIVE, ""
     schedule.failure_streak = 0
     _plan(schedule, timezone.now())

@@ -1,17 +1,15 @@
 """What a schedule may refuse. `tasks.api.errors` shows it in HTTP, as 409."""
 
+from tasks.exceptions import Conflict
 from tasks.models import Firing
 
 
-class ScheduleConflict(Exception):
-    """The schedule is not in a state for this. The message is for people."""
-
-
-class StillRunning(ScheduleConflict):
+class StillRunning(Conflict):
     def __init__(self, before: Firing) -> None:
         super().__init__(
             f"Firing {before} of this schedule is still running. Wait for its end, or use"
-            " force to start another one beside it."
+            " force to start another one beside it.",
+            status=before.schedule.status,
         )
 
 

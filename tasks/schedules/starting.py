@@ -12,11 +12,10 @@ from tasks.exceptions import Conflict, Refused
 from tasks.models import Firing, Schedule, Task, Workflow
 from tasks.models.task import insert
 from tasks.schedules import heartbeat
-from tasks.schedules.exceptions import ScheduleConflict
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.start import start as start_workflow
 
-Refusal = Refused | BudgetExceeded | ScheduleConflict
+Refusal = Refused | BudgetExceeded | Conflict
 TITLE_LENGTH = 200
 
 
@@ -37,7 +36,7 @@ def start(
     except (Refused, BudgetExceeded) as refusal:
         return _note(firing, Firing.Status.REFUSED, refusal)
     except Conflict as overlap:  # somebody else has the workflow in hand
-        return _note(firing, Firing.Status.SKIPPED, ScheduleConflict(str(overlap)))
+        return _note(firing, Firing.Status.SKIPPED, overlap)
     firing.status = Firing.Status.STARTED
     schedule.firing_count, schedule.last_fired_at = firing.number, now
     return None

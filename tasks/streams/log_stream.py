@@ -102,11 +102,11 @@ async def _reading(task_id: UUID, after: int) -> AsyncIterator[Page | None]:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def until_finished(task_id: UUID) -> None:
-    """Wait for the task's end, but not for long."""
+async def until_finished(task_id: UUID, *, seconds: float = WAIT_SECONDS) -> None:
+    """Wait for the task's end, so long at most."""
     with suppress(TimeoutError):
         async with (
-            asyncio.timeout(WAIT_SECONDS),
+            asyncio.timeout(seconds),
             aclosing(follow_log(task_id, 2**31)) as log,
         ):
             async for _ in log:

@@ -1,13 +1,12 @@
 """A dry run: what each step would get, and what would refuse it. It starts nothing."""
 
-import os
 from typing import Any
 
 from django.db import transaction
 
 from ledger import budgets
 from ledger.budgets import BudgetExceeded
-from tasks import lifecycle
+from tasks import catalog, lifecycle
 from tasks.exceptions import Refused
 from tasks.models import Task, Workflow
 from tasks.models.ids import new_id
@@ -15,13 +14,6 @@ from tasks.workflows.definition import Step, parse
 from tasks.workflows.step_tasks import describe
 
 JSON = dict[str, Any]
-
-# Where a runtime's model is set; the others choose their own.
-MODEL_VARIABLES = {
-    "anthropic-direct": "ANTHROPIC_MODEL",
-    "openai-direct": "OPENAI_MODEL",
-    "ollama": "OLLAMA_MODEL",
-}
 
 
 def target_of(workflow: Workflow) -> JSON:
@@ -66,10 +58,15 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
         **shown,
         "runtime": runtime,
         "profile": profile,
-        "model": os.environ.get(MODEL_VARIABLES.get(runtime, ""), "") or None,
+        "model": _model_of(runtime),
         "budgetUsd": budget / 1_000_000,
         "refusal": _budget_refusal(task, runtime, budget),
     }
+
+
+def _model_of(runtime: str) -> str | None:
+    facts = catalog.runtime(runtime)
+    return (facts.model() or None) if facts else None
 
 
 def _budget_refusal(task: Task, runtime: str, budget: int) -> str | None:

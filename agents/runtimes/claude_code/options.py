@@ -6,8 +6,10 @@ from typing import Any
 import httpx2
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
+from agents.events import JSON
 from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.embedded_grammar import bounded
 from agents.runtime import Assignment
 from agents.runtimes.claude_code.calls import TOOLS, TOOLS_WITHOUT_NETWORK
 from agents.runtimes.claude_code.session import KeptSession
@@ -51,15 +53,24 @@ Your working folder is {folder}. A path that begins with / in the task or above 
 there: /documents/a.csv is {folder}/documents/a.csv."""
 # The embedded model calls the first tool that it is offered, again and again.
 EMBEDDED_TOOLS: tuple[str, ...] = ()
+# The CLI's own tool by which the model gives a result that satisfies a schema. It checks it.
+RESULT_TOOL = "StructuredOutput"
 
 
 def environment(
-    confinement: sandbox.Confinement, endpoint: AnthropicEndpoint, *, retries: int
+    confinement: sandbox.Confinement,
+    endpoint: AnthropicEndpoint,
+    *,
+    retries: int,
+    has_schema: bool = False,
 ) -> dict[str, str]:
     """List all that the CLI and its commands see of an environment."""
+    most_tokens = embedded.MAX_OUTPUT_TOKENS
+    if has_schema:
+        most_tokens = embedded.MAX_RESULT_TOKENS
     given = {name: os.environ[name] for name in NETWORK if os.environ.get(name)}
     if endpoint.is_embedded:
-        given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(embedded.MAX_OUTPUT_TOKENS)
+        given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(most_tokens)
     return {
         **confinement.environment(),
         **SETTINGS,
@@ -87,7 +98,9 @@ def options(
     variables: dict[str, str],
 ) -> ClaudeAgentOptions:
     offered = TOOLS if assignment.network else TOOLS_WITHOUT_NETWORK
-    tools = EMBEDDED_TOOLS if endpoint.is_embedded else offered
+    if endpoint.is_embedded:
+        offered = EMBEDDED_TOOLS
+    tools = () if assignment.is_question else offered
     goes_on = bool(session.lines)
     return ClaudeAgentOptions(
         resume=session.id if goes_on else None,
@@ -106,6 +119,7 @@ def options(
             + WHERE.format(folder=assignment.workspace),
             "snapshot": False,
         },
+        output_format=_output_format(assignment.output_schema, endpoint),
         setting_sources=[],
         strict_mcp_config=True,
         skills=[],
@@ -117,6 +131,15 @@ def options(
         session_store=session,  # type: ignore[arg-type]  # the optional methods are left out
         session_store_flush="eager",
     )
+
+
+def _output_format(schema: JSON | None, endpoint: AnthropicEndpoint) -> JSON | None:
+    if schema is None:
+        return None
+    # The CLI does not start with one that names the version of the language.
+    plain = {name: value for name, value in schema.items() if name != "$schema"}
+    form = bounded(plain) if endpoint.is_embedded else plain
+    return {"type": "json_schema", "schema": form}
 
 
 def for_every_tool(hook: Any) -> HookMatcher:

@@ -12,7 +12,7 @@ from agents.events import JSON, Event
 from agents.runtime import AskPermission, ToolCall
 from agents.runtimes.claude_code import calls
 from agents.runtimes.claude_code.metering import Meter
-from agents.runtimes.claude_code.options import for_every_tool
+from agents.runtimes.claude_code.options import RESULT_TOOL, for_every_tool
 from agents.runtimes.claude_code.reading import Reader
 from agents.workspaces.workspace import Workspace
 
@@ -55,6 +55,8 @@ class PermissionHooks:
     async def may_use(self, tool_name: str, tool_input: JSON, context: Any) -> Any:
         # The CLI asks before the answer is whole, and it is known what that cost.
         await self._meter.answered(context.agent_id or "")
+        if tool_name == RESULT_TOOL:  # with which it says its result, and does nothing
+            return PermissionResultAllow()
         call_id = context.tool_use_id or ""
         call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
         self._asking += 1

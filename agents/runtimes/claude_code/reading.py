@@ -19,6 +19,7 @@ from claude_agent_sdk import (
 from agents import events
 from agents.events import JSON, Event
 from agents.runtimes.broken_sandbox import CommandTally
+from agents.runtimes.claude_code.options import RESULT_TOOL
 from agents.runtimes.direct.loop import PARTIAL_TEXT_SECONDS
 from agents.tools.base import clipped
 from tasks.rules.visible_text import readable
@@ -39,6 +40,7 @@ class Reader:
         self._partial = ""
         self._shown_at = self._worked_at = float("-inf")
         self.text = ""  # what the agent said last
+        self.result: JSON | None = None  # what it gave last as one that fits a schema
         self.thought = ""  # what it thought last, if it said nothing after that
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
@@ -97,6 +99,8 @@ class Reader:
             match block:
                 case ToolUseBlock():
                     self._calls[block.id] = block
+                    if block.name == RESULT_TOOL and not message.parent_tool_use_id:
+                        self.result = block.input
                 case TextBlock() if message.model != SYNTHETIC and block.text.strip():
                     if message.parent_tool_use_id is None:
                         self.text = block.text
@@ -109,6 +113,8 @@ class Reader:
         for block in blocks:
             if isinstance(block, ToolResultBlock):
                 call = self._calls.get(block.tool_use_id)
+                if call and call.name == RESULT_TOOL and not block.is_error:
+                    continue  # it is the run's result
                 if call and call.id not in self._told:  # refused before we were asked
                     message = f"Using {readable(call.name)}"
                     yield events.ToolNotRun(call.id, call.name, call.input, message)

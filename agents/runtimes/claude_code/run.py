@@ -1,6 +1,7 @@
 """One run of the CLI, from its start to the end of all it started."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -17,6 +18,7 @@ from claude_agent_sdk import (
 
 from agents import events
 from agents.events import Event
+from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.causes import cause_of_silence, is_blank
 from agents.providers.connections import read_seconds
@@ -37,7 +39,7 @@ from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
-from agents.runtimes.direct.anthropic import EMBEDDED_NOTICE
+from agents.structured_output import StructuredOutput
 from agents.tools.base import in_thread, to_the_end
 from agents.workspaces import sandbox
 from agents.workspaces.workspace import Workspace
@@ -62,6 +64,8 @@ class AgentRun:
         self._policy = policy
         self._workspace = Workspace(assignment.workspace)
         self._reader = Reader(model=endpoint.model)
+        schema = assignment.output_schema
+        self._output = None if schema is None else StructuredOutput(schema)
         # Read by us alone, and never full: the SDK stops reading when nobody takes what
         # it has read, and then neither answers nor interrupts get through.
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -87,7 +91,7 @@ class AgentRun:
 
     async def perform(self, starting: asyncio.Semaphore) -> AsyncGenerator[Event, None]:
         if self._endpoint.is_embedded:
-            yield events.Notice(EMBEDDED_NOTICE)
+            yield events.Notice(embedded.NOTICE)
         # Before the process is there, so that its session can always be looked for.
         yield self._session.checkpoint()
         await in_thread(sandbox.find_bubblewrap)
@@ -103,8 +107,10 @@ class AgentRun:
                     yield event
         finally:
             await to_the_end(asyncio.to_thread(confinement.end, None))
-        self._session.result = text = self._outcome()
-        yield self._session.checkpoint()
+        text = self._outcome()
+        if not (self._output and self._output.repair(text)):
+            self._session.result = text
+            yield self._session.checkpoint()
         yield events.Finished(text)
 
     async def _in(
@@ -169,7 +175,10 @@ class AgentRun:
     def _options(self, confinement: sandbox.Confinement) -> Any:
         # The CLI tries again itself, so often less one as we would.
         variables = cli.environment(
-            confinement, self._endpoint, retries=self._policy.tries - 1
+            confinement,
+            self._endpoint,
+            retries=self._policy.tries - 1,
+            has_schema=self._assignment.output_schema is not None,
         )
         if self._session.lines:
             self._session.lay_down(_config(confinement), self._workspace.root)
@@ -261,6 +270,8 @@ class AgentRun:
     def _outcome(self) -> str:
         if self._result is None:
             raise AgentKilled("Claude Code ended without a result.")
+        if (given := self._reader.result) and self._output:
+            return json.dumps(given, ensure_ascii=False)
         if self._endpoint.is_embedded and self._reader.text:
             return self._reader.text  # cut or not, it is what this model has to say
         failure = outcome.failure_of(

@@ -33,8 +33,10 @@ from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
+from agents.structured_output import StructuredOutput
 from agents.tools.base import to_the_end
 from agents.workspaces.workspace import Workspace
+from tasks.json_schemas import is_strict
 
 # Codex drops what it cannot read of an answer, so that nobody can tell which it was.
 NOTHING_READABLE = "Codex does not pass on what else may be in it, such as a refusal"
@@ -61,6 +63,8 @@ class Conversation:
         self._thread = Thread(assignment, endpoint, homes)
         self._inbox = self._thread.server.inbox
         self._items = Items()
+        schema = assignment.output_schema
+        self._output = None if schema is None else StructuredOutput(schema)
         self._desk = PendingApprovals(
             ask,
             Workspace(assignment.workspace),
@@ -94,7 +98,7 @@ class Conversation:
         given = await self._thread.open()
         if self._thread.notice:
             yield events.Notice(self._thread.notice)
-        turns = self._turns(given)
+        turns = self._all_turns(given)
         async with aclosing(turns):
             async for event in turns:
                 yield event
@@ -108,10 +112,23 @@ class Conversation:
         if not result:
             cause = cause_of_silence(self._items.thought)
             raise failed(cause, self._endpoint, NOTHING_READABLE)
-        yield events.CheckpointReached(self._thread.rollout.state(result=result))
+        if not (self._output and self._output.repair(result)):
+            yield events.CheckpointReached(self._thread.rollout.state(result=result))
         yield events.Finished(result)
 
     # --- Turns ---
+
+    async def _all_turns(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
+        """Let it work to its end, and then mend its result, once a run."""
+        turns = self._turns(given)
+        async with aclosing(turns):
+            async for event in turns:
+                yield event
+        if self._output and (problems := self._output.repair(self._items.text)):
+            mending = self._turns([text(problems)])
+            async with aclosing(mending):
+                async for event in mending:
+                    yield event
 
     async def _turns(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
         while True:
@@ -138,7 +155,9 @@ class Conversation:
         return self._policy.delay(failure, self._failures), failure.reason
 
     async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
-        started = await self._thread.call("turn/start", input=given)
+        started = await self._thread.call(
+            "turn/start", input=given, **self._output_schema()
+        )
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":
             heard = self._hear()
@@ -150,6 +169,12 @@ class Conversation:
         async with aclosing(late):
             async for event in late:
                 yield event
+
+    def _output_schema(self) -> JSON:
+        # Of each turn anew. It is the Responses API's, which takes a part of the language and
+        # refuses all else; what it cannot be held to it is told of in words.
+        schema = self._assignment.output_schema
+        return {"outputSchema": schema} if schema and is_strict(schema) else {}
 
     async def _hear(self) -> AsyncGenerator[Event, None]:
         """Take in one thing that Codex says, and what is in the rollout by then."""

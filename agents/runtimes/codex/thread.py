@@ -11,6 +11,7 @@ from agents.runtimes.codex.app_server import AppServer, CallRefused, Gone
 from agents.runtimes.codex.approvals import ASK_HUMAN_TOOL
 from agents.runtimes.codex.home import PERMISSIONS, PROVIDER, new_home
 from agents.runtimes.codex.rollout import Rollout
+from agents.structured_output import StructuredOutput
 from agents.workspaces import processes
 
 POLICY = "untrusted"  # by which it asks before every command and every patch
@@ -56,7 +57,11 @@ class Thread:
             return [text(note)] if note else []
         started = await self._open("start", dynamicTools=[ASK_HUMAN_TOOL])
         self.rollout.begin(self._home.folder, started["thread"])
-        return [text(self._assignment.prompt)]
+        return [text(self._assignment.prompt + self._instruction())]
+
+    def _instruction(self) -> str:
+        schema = self._assignment.output_schema
+        return "" if schema is None else StructuredOutput(schema).instruction
 
     async def call(self, method: str, **params: object) -> JSON:
         return await self.server.call(

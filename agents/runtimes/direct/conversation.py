@@ -113,6 +113,11 @@ class Conversation:
         elif turn.stop is not StopReason.PAUSED:
             self.phase = "done"
 
+    def ask_again(self, item: JSON) -> None:
+        """Go on after the model's last word: something is to be said to that."""
+        self.history.append(item)
+        self.phase = "model"
+
     def add_results(self, items: list[JSON]) -> None:
         self.history += items
         self.pending, self.phase = [], "model"

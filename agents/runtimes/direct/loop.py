@@ -18,7 +18,7 @@ from itertools import count
 import httpx2
 
 from agents import events
-from agents.events import Event
+from agents.events import JSON, Event
 from agents.providers import causes
 from agents.providers.causes import Cause
 from agents.providers.connections import Connections
@@ -35,6 +35,7 @@ from agents.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.direct.conversation import Conversation
 from agents.runtimes.direct.tool_calls import ToolCalls, not_run
+from agents.structured_output import StructuredOutput
 from agents.tools import Toolbox, ToolSchema
 
 PARTIAL_TEXT_SECONDS = 0.1
@@ -59,7 +60,10 @@ class DirectRuntime(ABC):
             assignment.workspace, names=assignment.tools, network=assignment.network
         )
         wire = self.wire(
-            self._connections.client(), assignment.instructions, toolbox.schemas
+            self._connections.client(),
+            assignment.instructions,
+            toolbox.schemas,
+            assignment.output_schema,
         )
         loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
         async with aclosing(loop.run()) as performance:
@@ -76,6 +80,7 @@ class DirectRuntime(ABC):
         client: httpx2.AsyncClient,
         instructions: str,
         schemas: Sequence[ToolSchema],
+        output_schema: JSON | None,
     ) -> Wire:
         """Return what speaks with the provider in one run, as the environment says."""
 
@@ -96,6 +101,9 @@ class AgentLoop:
         self._assignment = assignment
         self._policy = policy
         self._requests = 0
+        schema = assignment.output_schema
+        self._output = None if schema is None else StructuredOutput(schema)
+        self._is_repair = False  # the model mends its result
         self._conversation, self._notice = self._take_up()
         self._calls = ToolCalls(toolbox, ask, self._conversation)
 
@@ -103,7 +111,7 @@ class AgentLoop:
         for notice in filter(None, (self._wire.notice, self._notice)):
             yield events.Notice(notice)
         try:
-            while self._conversation.phase != "done":
+            while not self._is_done():
                 in_tools = self._conversation.phase == "tools"
                 steps = self._use_tools() if in_tools else self._take_turn()
                 async with aclosing(steps):
@@ -119,6 +127,8 @@ class AgentLoop:
 
     def _take_up(self) -> tuple[Conversation, str]:
         kept, prompt = self._assignment.checkpoint, self._assignment.prompt
+        if self._output:
+            prompt += self._output.instruction
         if kept and (restored := Conversation.restored(self._wire.name, kept)):
             return restored, ""
         history = [self._wire.user_item(prompt)]
@@ -126,6 +136,18 @@ class AgentLoop:
             return Conversation(self._wire.name, history), ""
         afresh = Conversation(self._wire.name, history, skipped=len(kept.items))
         return afresh, "The kept conversation cannot be read: starting afresh."
+
+    def _is_done(self) -> bool:
+        """Tell if there is no more to do; let the model mend its result, once a run."""
+        if self._conversation.phase != "done":
+            return False
+        if self._output is None or self._is_repair:
+            return True
+        if not (problems := self._output.repair(self._conversation.text)):
+            return True
+        self._is_repair = True
+        self._conversation.ask_again(self._wire.user_item(problems))
+        return False
 
     # --- The model's turn ---
 
@@ -165,7 +187,9 @@ class AgentLoop:
     async def _stream(self) -> AsyncGenerator[Event | Turn, None]:
         text = shown = ""
         shown_at = worked_at = float("-inf")
-        stream = self._wire.stream_turn(self._conversation.history)
+        stream = self._wire.stream_turn(
+            self._conversation.history, is_repair=self._is_repair
+        )
         async with aclosing(stream):
             async for step in stream:
                 if not isinstance(step, str):

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
+
+import orjson
 
 from stagent.database.compiled import CompiledQuery
-from tasks import catalog
+from tasks import assist, catalog
 from tasks.api.zod import Invalid
 from tasks.models import Document, Project
 
@@ -36,17 +39,28 @@ def changes_of(data: JSON) -> JSON:
         changes["max_budget_microdollars"] = (
             None if budget is None else max(1, round(budget * 1_000_000))
         )
+    if "outputSchema" in data:
+        schema = data["outputSchema"]
+        changes["output_schema"] = "" if schema is None else to_json(schema)
+    if "assistId" in data:
+        changes["assist_id"] = UUID(data["assistId"])
     return changes
 
 
+def to_json(value: JSON) -> str:
+    return orjson.dumps(value).decode()
+
+
 def check_references(data: JSON) -> None:
-    """Raise Invalid if the project or the profile that a body names is not there."""
+    """Raise Invalid if the project, the profile or the assist that a body names is not there."""
     project_id = data.get("projectId")
     if project_id is not None and _project_query.first(project_id=project_id) is None:
         raise Invalid.field("projectId", "Project not found")
     profile = data.get("agentProfile")
     if profile and catalog.profile(profile) is None:
         raise Invalid.field("agentProfile", f"Profile not found: {profile[:128]}")
+    if "assistId" in data and assist.find(data["assistId"]) is None:
+        raise Invalid.field("assistId", f"Assist not found: {data['assistId'][:128]}")
 
 
 def check_compatible(runtime: str | None, profile: str | None) -> None:

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -210,6 +211,7 @@ class TaskViewSet(ApiViewSet):
                 "status": task.status,
                 "result": task.result,
                 "contentType": content_type_of(task.result),
+                **_data_of(task),
                 **representation.last_run_of(task),
             }
         )
@@ -272,6 +274,18 @@ class TaskViewSet(ApiViewSet):
         return Response(provenance.siblings(get_task(task_id)))
 
 
+def _data_of(task: Task) -> JSON:
+    """Return the result as JSON, of a task that is to have one."""
+    if not task.output_schema:
+        return {}
+    has_data = task.status == Status.COMPLETED
+    try:
+        data = orjson.loads(task.result) if has_data else None
+    except ValueError:  # somebody else has written it
+        data = None
+    return {"data": data, **({} if data is None else {"contentType": "json"})}
+
+
 def _started(message: str) -> Response:
     absence = Worker.objects.absence()
     warning = {"warning": absence} if absence else {}
@@ -304,7 +318,18 @@ def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
 def _filters(query: JSON) -> JSON:
     """Return what `representation.whole_list()` and `page_rows()` take of a query."""
     names = {"projectId": "project_id", "status": "status"}
-    return {column: query[name] for name, column in names.items() if name in query}
+    filters = {column: query[name] for name, column in names.items() if name in query}
+    if "scheduleId" in query:
+        filters["schedule_id"] = _uuid_or_none(query["scheduleId"])
+    return filters
+
+
+def _uuid_or_none(text: str) -> UUID:
+    """Return what an id says; what is none becomes one that nothing has."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
 
 
 def _place(query: JSON) -> paging.Place | None:

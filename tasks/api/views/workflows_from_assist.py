@@ -38,6 +38,8 @@ class WorkflowFromAssistView(ApiView):
         is_started = bool(data.get("executeImmediately"))
         if is_started:
             rights.require(request, rights.CHANGE_WORKFLOW)
+        if parent := data.get("parentTask"):
+            data.setdefault("assistId", parent)
         check_references(data)
         definition = _with_defaults(data)
         check_definition(request, definition)
@@ -45,6 +47,7 @@ class WorkflowFromAssistView(ApiView):
             name=data["name"],
             project_id=data.get("projectId"),
             definition=definition,
+            assist_id=data.get("assistId"),
             created_by=actor(request),
         )
         task_ids = _start(workflow, by=actor(request)) if is_started else []
@@ -53,7 +56,7 @@ class WorkflowFromAssistView(ApiView):
                 with_counts(Workflow.objects.filter(pk=workflow.pk)).get()
             ),
             "taskIds": task_ids,
-            "parentTaskId": None,
+            "parentTaskId": str(workflow.assist_id) if workflow.assist_id else None,
             "status": "started" if is_started else "created",
         }
         return Response(body, status=201)

@@ -7,12 +7,13 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tasks.api import schedule_representation
+from tasks.exceptions import Conflict
 from tasks.management.command import AdministratorCommand, actor, explained
 from tasks.management.finding import find_schedule
 from tasks.management.output import Error, ExitCode, fit, one_line, width_of
 from tasks.models import Firing, Schedule
 from tasks.schedules import changes
-from tasks.schedules.exceptions import NeverFires, ScheduleConflict
+from tasks.schedules.exceptions import NeverFires
 from tasks.schedules.firing import fire_now
 
 HEADINGS = ("ID", "STATUS", "NAME", "INTERVAL", "ZONE", "NEXT (UTC)", "FIRINGS")
@@ -73,7 +74,7 @@ class Command(AdministratorCommand):
         with explained(given):
             try:
                 verb(schedule, by=actor())
-            except (ScheduleConflict, NeverFires) as error:
+            except (Conflict, NeverFires) as error:
                 raise Error(f"{given}: {error}", ExitCode.REFUSED) from error
 
     def _list(self, status: str | None, *, json: bool) -> None:

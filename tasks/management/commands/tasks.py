@@ -82,7 +82,7 @@ class Command(AdministratorCommand):
         if json and not waiting:
             self._write_list(limit, filters)
             return
-        tasks = Task.objects.filter(**filters)
+        tasks = Task.objects.listed().filter(**filters)
         if waiting:
             tasks = tasks.waiting_for_decision()
         if json:

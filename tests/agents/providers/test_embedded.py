@@ -11,7 +11,6 @@ import pytest
 
 from agents.events import Finished, Notice, ToolResult, UsageReported
 from agents.providers import embedded
-from agents.runtimes.direct.anthropic import EMBEDDED_NOTICE
 from ledger.pricing import price_of
 from tests.agents.runtimes.direct.performing import (
     Performance,
@@ -77,7 +76,7 @@ async def test_the_whole_road(model, tmp_path):
         performance = Performance(runtime)
         given = assignment(tmp_path, PROMPT, instructions=INSTRUCTIONS)
         events = await performance.run(given)
-    assert events[0] == Notice(EMBEDDED_NOTICE)
+    assert events[0] == Notice(embedded.NOTICE)
     assert [call.action for call in performance.ask.asked] == ["read:/"]
     assert "revenue.csv" in performance.of(ToolResult)[0].output
     assert isinstance(events[-1], Finished)

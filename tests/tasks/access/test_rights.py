@@ -37,6 +37,7 @@ MATRIX = [
     ("task-respond", "POST", "tasks.change_permissionrequest", "Operator"),
     ("task-output", "GET", "tasks.view_task", "Viewer"),
     ("task-logs", "GET", "tasks.view_task", "Viewer"),
+    ("task-assist", "POST", "tasks.add_task", "Operator"),
     ("task-provenance", "GET", "tasks.view_task", "Viewer"),
     ("task-siblings", "GET", "tasks.view_task", "Viewer"),
     ("projects", "GET", "tasks.view_project", "Viewer"),

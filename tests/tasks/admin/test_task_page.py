@@ -208,3 +208,18 @@ def test_the_sections_are_served_alone_for_the_script(admin_client, client):
     assert client.get(url).status_code == 403
     client.logout()
     assert client.get(url).status_code == 302
+
+
+def test_a_schema_that_is_none_is_told_and_what_was_written_stays(admin_client):
+    url = reverse("admin:tasks_task_add")
+    for text, told in (
+        ("{", "no JSON"),
+        ("[]", "an object"),
+        ('{"type": "x"}', "type"),
+    ):
+        data = {"title": "Count", "priority": "2", "output_schema": text}
+        page = admin_client.post(url, data).content.decode()
+        assert told in page
+        assert not Task.objects.exists()
+    admin_client.post(url, {**data, "output_schema": ' {"type": "object"} '})
+    assert Task.objects.get().output_schema == '{"type": "object"}'

@@ -7,6 +7,7 @@ import pytest
 from tests import live
 from tests.chromium import PROGRAM, chromium
 from tests.tasks.admin.accessibility.pages import log_in
+from tests.tasks.assist.answers import answer
 from tests.tasks.workflows.running import step
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs chromium")
@@ -83,3 +84,16 @@ def test_the_graph_follows_a_run_until_a_person_has_allowed_its_end(site, browse
     assert browser.evaluate("location.pathname") == (
         f"/admin/tasks/workflow/{workflow_id}/change/"
     )
+
+
+def test_a_suggestion_is_written_into_the_form(site, browser):
+    said = json.dumps(answer({"title": "Read"}, {"title": "Write"}))
+    browser.open(f"{site.url}/admin/tasks/workflow/add/")
+    live.wait_for(lambda: shows(browser, ".st-check", "Nothing is wrong with it."))
+    browser.evaluate(
+        f"document.getElementById('workflow-notes').value = {json.dumps('finish: ' + said)}"
+    )
+    browser.evaluate("document.querySelector('#workflow-suggest button').click()")
+    live.wait_for(lambda: shows(browser, "#workflow-suggest", "It is in the form"))
+    live.wait_for(lambda: shows(browser, ".st-check-graph svg", "Write"))
+    assert browser.evaluate("document.querySelector('input[name=assist]').value")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from tasks.models import Status, Workflow
 from tasks.workflows import control
 from tasks.workflows.advance import sweep
-from tests.factories import WorkflowFactory
+from tests.factories import TaskFactory, WorkflowFactory
 from tests.ledger.factories import LedgerEntryFactory
 from tests.tasks.admin.pages import login_operator, page, press
 from tests.tasks.workflows.running import begin, end, reread, step, task_of
@@ -202,3 +202,23 @@ def test_a_workflow_of_old_has_a_page(admin_client):
     workflow = WorkflowFactory(definition="")
 
     assert "cannot be read" in page(admin_client, "tasks_workflow_change", workflow.pk)
+
+
+# --- Suggested by a model ---------------------------------------------------------------------------
+
+
+def test_who_may_start_tasks_can_have_one_suggested(client, admin_client):
+    url = reverse("admin:tasks_workflow_add")
+    assert b'data-url="/api/tasks/assist"' in admin_client.get(url).content
+    login_operator(client, "add_workflow", "view_workflow")
+    assert b"workflow-suggest" not in client.get(url).content
+
+
+@pytest.mark.parametrize("is_assist", [True, False])
+def test_a_suggested_workflow_names_the_assist_that_it_came_from(
+    admin_client, is_assist
+):
+    task = TaskFactory(is_assist=is_assist)
+    data = form(WorkflowFactory.build(), assist=str(task.pk))
+    admin_client.post(reverse("admin:tasks_workflow_add"), data)
+    assert Workflow.objects.get().assist == (task if is_assist else None)

@@ -144,6 +144,7 @@ PARTS = {
     *("WorkflowDefinition", "WorkflowStep", "LoopConfig", "SwarmConfig"),
     *("WorkflowState", "StepStatus", "StepState", "LoopState", "Iteration"),
     *("PastRun", "StepDocument", "StepTarget"),
+    *("AssistStep", "AssistLoopConfig", "AssistSwarmConfig"),
 }
 
 

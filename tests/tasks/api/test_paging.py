@@ -15,6 +15,7 @@ from tests.factories import (
     PermissionRequestFactory,
     ProjectFactory,
     RunFactory,
+    ScheduleFactory,
     TaskFactory,
 )
 from tests.ledger.factories import BudgetFactory
@@ -183,6 +184,7 @@ def test_a_page_takes_two_statements_at_most_and_counts_nothing(api, fill):
         "/api/tasks?",
         "/api/tasks?status=planned",
         "/api/tasks?projectId=p",
+        "/api/tasks?scheduleId={schedule}",
         "/api/documents?",
         "/api/documents?projectId=p",
         "/api/notifications?",
@@ -194,13 +196,13 @@ def test_a_page_takes_two_statements_at_most_and_counts_nothing(api, fill):
 def test_an_index_gives_every_order(api, url, is_next):
     run = RunFactory(status="running")
     common = {"run": run, "task": run.task, "session": run.session}
-    project = ProjectFactory(id="p")
+    project, schedule = ProjectFactory(id="p"), ScheduleFactory()
     ProjectFactory()
     for _ in range(2):
-        TaskFactory(project=project)
+        TaskFactory(project=project, schedule=schedule)
         DocumentFactory(project=project)
         PermissionRequestFactory(**common)
-    url = f"{url.format(task=run.task_id)}&limit=1"
+    url = f"{url.format(task=run.task_id, schedule=schedule.pk)}&limit=1"
     if is_next:
         url = re.search("<([^>]*)>", api.get(url)["Link"])[1]
     with CaptureQueriesContext(connection) as queries:

@@ -262,7 +262,8 @@ def test_pause_and_resume(api):
     assert "Paused by" in paused["pauseReason"]
     again = api.patch(url(schedule), {"status": "paused"})
     assert again.status_code == 409
-    assert again.json() == {"error": "Can only pause an active schedule"}
+    message = "Can only pause an active schedule"
+    assert again.json() == {"error": message, "status": "paused"}
     active = api.patch(url(schedule), {"status": "active"}).json()
     assert active["status"] == "active"
     assert active["nextFireAt"] is not None

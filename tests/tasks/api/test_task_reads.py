@@ -183,7 +183,8 @@ def test_a_task_of_a_person_is_manual(api):
     graph = api.get(f"/api/tasks/{task_id}/provenance").json()
     assert (graph["sourceType"], graph["parentId"]) == ("manual", None)
     assert graph["createdBy"] == "api"
-    assert graph["lineage"] == [{"type": "task", "id": task_id, "name": "x"}]
+    task = {"type": "task", "id": task_id, "name": "x", "costMicros": 0}
+    assert graph["lineage"] == [task]
 
 
 @pytest.mark.parametrize(
@@ -236,3 +237,14 @@ def test_what_was_not_used_cost_nothing(api):
     LedgerEntryFactory(task_id=task.pk, usage=UnknownUsageFactory())
     assert read(api, task, "/provenance")["costMicros"] is None
     assert api.get("/api/usage").json()["costMicros"] is None
+
+
+def test_a_list_can_be_of_the_tasks_of_one_schedule(api):
+    schedule = ScheduleFactory()
+    mine = [TaskFactory(schedule=schedule) for _ in range(3)]
+    TaskFactory(), TaskFactory(schedule=ScheduleFactory())
+    path = f"/api/tasks?scheduleId={schedule.pk}"
+    for listed in (api.get(path).json(), api.get(f"{path}&limit=10").json()):
+        assert {task["id"] for task in listed} == {str(task.pk) for task in mine}
+    assert api.get(f"{path}&status=running").json() == []
+    assert api.get("/api/tasks?scheduleId=nonsense").json() == []

@@ -38,6 +38,7 @@ DETAILED = LISTED | {
     "resumeCount",
     "maxTurns",
     "maxBudgetUsd",
+    "outputSchema",
     "waitingFor",
     "projectName",
     "workflowName",

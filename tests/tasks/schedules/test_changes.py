@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from tasks.exceptions import Conflict
 from tasks.models import Schedule, Task
 from tasks.schedules import changes
-from tasks.schedules.exceptions import NeverFires, ScheduleConflict
+from tasks.schedules.exceptions import NeverFires
 from tests.factories import DocumentFactory, ScheduleFactory
 from tests.tasks.schedules.due import HOUR, NOON, due_schedule, fire
 
@@ -119,7 +120,7 @@ def test_only_active_ones_are_paused_and_only_paused_ones_resumed(
     status, verb, message
 ):
     schedule = ScheduleFactory(status=status)
-    with pytest.raises(ScheduleConflict, match=message):
+    with pytest.raises(Conflict, match=message):
         verb(schedule, by="ada")
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tasks.exceptions import Conflict
 from tasks.models import Schedule, Status, Task, WorkflowRun
 from tasks.schedules import firing
-from tasks.schedules.exceptions import ScheduleConflict
 from tasks.workflows.start import start
 from tests.factories import WorkflowFactory
 from tests.tasks.schedules.due import HOUR, NOON, due_schedule, fire
@@ -71,7 +71,7 @@ def test_a_run_that_somebody_else_started_is_an_overlap_too():
         None,
     )
     assert "already running" in skipped.reason
-    with pytest.raises(ScheduleConflict, match="already running"):
+    with pytest.raises(Conflict, match="already running"):
         firing.fire_now(schedule, by="ada", force=True)
 
 
@@ -141,7 +141,7 @@ def test_a_schedule_of_a_workflow_needs_no_prompt(api):
     shown = api.get(path).json()["firings"][0]
     assert shown["workflowRunId"] == started["workflowRunId"]
     again = api.post(f"{path}/execute?force=true")
-    assert (again.status_code, list(again.json())) == (409, ["error"])
+    assert (again.status_code, list(again.json())) == (409, ["error", "status"])
     without = api.patch(path, {"workflowId": None})
     assert errors_of(without) == ["prompt"]
 

@@ -36,12 +36,14 @@ class Ollama(DirectRuntime):
         client: httpx2.AsyncClient,
         instructions: str,
         schemas: Sequence[ToolSchema],
+        output_schema: JSON | None,
     ) -> Wire:
         return ChatWire(
             client,
             OllamaEndpoint.from_environment(),
             instructions,
             schemas,
+            output_schema,
             timeout=httpx2.Timeout(self._read_seconds or read_seconds(), connect=10),
         )
 
@@ -58,12 +60,14 @@ class ChatWire:
         endpoint: OllamaEndpoint,
         instructions: str,
         schemas: Sequence[ToolSchema],
+        output_schema: JSON | None = None,
         *,
         timeout: httpx2.Timeout,
     ) -> None:
         self._client = client
         self._endpoint = endpoint
         self._instructions = instructions
+        self._output_schema = output_schema
         self._timeout = timeout
         self._tools = [
             {
@@ -84,9 +88,9 @@ class ChatWire:
         return [_result_item(result) for result in results]
 
     async def stream_turn(
-        self, history: list[JSON]
+        self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | Turn, None]:
-        body = json.dumps(self._request(history)).encode()
+        body = json.dumps(self._request(history, is_repair)).encode()
         answer = Answer(self._endpoint.provider, self._endpoint.model)
         try:
             async with self._client.stream(
@@ -122,7 +126,7 @@ class ChatWire:
                 if text is not None:
                     yield text
 
-    def _request(self, history: list[JSON]) -> JSON:
+    def _request(self, history: list[JSON], is_repair: bool) -> JSON:
         system = [{"role": "system", "content": self._instructions}]
         request: JSON = {
             "model": self._endpoint.model,
@@ -134,7 +138,11 @@ class ChatWire:
             "truncate": False,
             "shift": False,
         }
-        if self._tools:
+        # A server that holds a model to a format lets it call no tools: so first it works,
+        # and then it answers.
+        if self._output_schema and (is_repair or not self._tools):
+            request["format"] = self._output_schema
+        elif self._tools:
             request["tools"] = self._tools
         return request
 

@@ -22,6 +22,7 @@ from agents.runtime import RuntimeFailed
 from agents.runtimes.direct.loop import DirectRuntime
 from agents.runtimes.direct.openai.answer import Answer
 from agents.tools import ToolSchema
+from tasks.json_schemas import is_strict
 
 MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
 
@@ -38,10 +39,11 @@ class OpenAIDirect(DirectRuntime):
         client: httpx2.AsyncClient,
         instructions: str,
         schemas: Sequence[ToolSchema],
+        output_schema: JSON | None,
     ) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
         talking = _client(endpoint, client, self._read_seconds or read_seconds())
-        return ResponsesWire(talking, endpoint, instructions, schemas)
+        return ResponsesWire(talking, endpoint, instructions, schemas, output_schema)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)
@@ -74,10 +76,12 @@ class ResponsesWire:
         endpoint: OpenAIEndpoint,
         instructions: str,
         schemas: Sequence[ToolSchema],
+        output_schema: JSON | None = None,
     ) -> None:
         self._client = client
         self._endpoint = endpoint
         self._instructions = instructions
+        self._output_schema = output_schema
         self._tools = [
             {
                 "type": "function",
@@ -103,7 +107,7 @@ class ResponsesWire:
         ]
 
     async def stream_turn(
-        self, history: list[JSON]
+        self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | Turn, None]:
         answer = Answer(self._endpoint.provider, self._endpoint.model)
         try:
@@ -144,6 +148,8 @@ class ResponsesWire:
         }
         if self._instructions:
             request["instructions"] = self._instructions
+        if self._output_schema:
+            request["text"] = {"format": _format(self._output_schema)}
         return request
 
     def _failure(self, error: Exception) -> TurnFailed | RuntimeFailed:
@@ -160,6 +166,16 @@ class ResponsesWire:
             case openai.APIConnectionError() if isinstance(error.__cause__, Exception):
                 return failures.unreachable(error.__cause__, self._endpoint)
         return failures.unreachable(error, self._endpoint)
+
+
+def _format(schema: JSON) -> JSON:
+    return {
+        "type": "json_schema",
+        "name": "result",
+        "schema": schema,
+        # Which takes a part of what can be said in a schema, and refuses the others.
+        "strict": is_strict(schema),
+    }
 
 
 def _said(error: openai.APIStatusError) -> str:

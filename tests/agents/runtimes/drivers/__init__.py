@@ -10,3 +10,5 @@ from tests.agents.runtimes.drivers.codex import CODEX
 from tests.agents.runtimes.drivers.direct import ANTHROPIC, OLLAMA, OPENAI
 
 DRIVERS = (ANTHROPIC, OPENAI, OLLAMA, CLAUDE_CODE, CODEX)
+
+__all__ = ["CLAUDE_CODE", "CODEX", "DRIVERS"]

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from agents.runtime import Runtime
 from tests.servers.scripted import ScriptedServer
@@ -54,6 +54,7 @@ class Tokens:
 @dataclass(frozen=True)
 class Turn:
     text: str = ""
+    result: dict[str, Any] | None = None  # what it gives where a schema was given
     uses: tuple[Use, ...] = ()
     thinking: str = ""
     tokens: Tokens | None = None

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.providers.wire import RetryPolicy
 from agents.runtimes.claude_code import ClaudeCode
-from tests.agents.runtimes.drivers.base import Use
+from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.runtimes.drivers.direct import ANTHROPIC, DirectDriver
-from tests.servers.scripted import Call
+from tests.servers.scripted import Call, Reply
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,12 @@ class ClaudeCodeDriver(DirectDriver):
     @asynccontextmanager
     async def runtime(self, *, tries: int = 5) -> AsyncIterator[ClaudeCode]:
         yield ClaudeCode(policy=RetryPolicy(tries=tries))
+
+    def _reply(self, turn: Turn) -> Reply:
+        if turn.result is None:
+            return super()._reply(turn)
+        given = Call("StructuredOutput", turn.result)
+        return replace(super()._reply(replace(turn, result=None)), calls=[given])
 
     def _call(self, use: Use) -> Call:
         match use.tool:

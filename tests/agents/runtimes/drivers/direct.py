@@ -1,5 +1,6 @@
 """The runtimes over a provider's API with our own loop and tools."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class DirectDriver:
 
     def _reply(self, turn: Turn) -> Reply:
         return Reply(
-            turn.text,
+            turn.text if turn.result is None else json.dumps(turn.result),
             calls=[self._call(use) for use in turn.uses],
             thinking=turn.thinking,
             usage=self.usage(turn.tokens) if turn.tokens else {},

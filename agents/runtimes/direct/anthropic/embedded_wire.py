@@ -1,0 +1,56 @@
+"""The embedded model over the Messages API: what it needs that real models do not."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from agents.events import JSON
+from agents.providers import embedded
+from agents.providers.embedded_grammar import bounded
+from agents.providers.wire import StopReason, Turn
+from agents.runtimes.direct.anthropic.wire import MessagesWire
+
+# Its server holds a model to a schema only where that is what a tool is given.
+RESULT = "give_result"
+
+
+class EmbeddedWire(MessagesWire):
+    notice = embedded.NOTICE
+
+    def request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
+        request = super().request(history, is_repair=is_repair)
+        # What its server does not know, or what it would do wrong by.
+        for name in ("cache_control", "output_config", "tools"):
+            request.pop(name, None)
+        request["max_tokens"] = embedded.MAX_OUTPUT_TOKENS
+        if self._tools and not (is_repair or _has_called_enough(history)):
+            request["tools"] = self._tools
+        elif self._output_schema:
+            request["max_tokens"] = embedded.MAX_RESULT_TOKENS
+            request["tools"] = [
+                {
+                    "name": RESULT,
+                    "description": "Gives the result.",
+                    "input_schema": bounded(self._output_schema),
+                }
+            ]
+        return request
+
+    def taken(self, turn: Turn) -> Turn:
+        """Take what it says, cut or not: it is what it has to say."""
+        if given := [call for call in turn.calls if call.tool_name == RESULT]:
+            # Cut at its limit, it is no JSON.
+            said = orjson.dumps(given[0].tool_input).decode()
+            text = said if given[0].tool_input is not None else "(cut)"
+            items = [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
+            return replace(
+                turn, items=items, calls=[], text=text, stop=StopReason.FINISHED
+            )
+        is_cut = turn.stop is StopReason.MAX_TOKENS
+        return replace(turn, stop=StopReason.FINISHED) if is_cut and turn.text else turn
+
+
+def _has_called_enough(history: list[JSON]) -> bool:
+    """It calls a tool whenever it is offered one, so it gets one go."""
+    return not isinstance(history[-1]["content"], str)

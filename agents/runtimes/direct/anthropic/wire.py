@@ -1,0 +1,118 @@
+"""The Messages API as the loop sees it: what is asked, and what comes of the answer."""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import anthropic
+import httpx2
+
+from agents.events import JSON, UsageSoFar
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.anthropic_failures import as_failure
+from agents.providers.wire import Result, Turn, TurnFailed
+from agents.runtimes.direct.anthropic.answer import Answer
+from agents.tools import ToolSchema
+
+MAX_OUTPUT_TOKENS = 16_384  # of one answer
+
+
+class MessagesWire:
+    """An item of its history is a message."""
+
+    name = "anthropic-messages"
+    notice = ""
+
+    def __init__(
+        self,
+        client: anthropic.AsyncAnthropic,
+        endpoint: AnthropicEndpoint,
+        instructions: str,
+        schemas: Sequence[ToolSchema],
+        output_schema: JSON | None = None,
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._instructions = instructions
+        self._output_schema = output_schema
+        self._tools = [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "input_schema": tool.parameters,
+            }
+            for tool in schemas
+        ]
+
+    def user_item(self, text: str) -> JSON:
+        return {"role": "user", "content": text}
+
+    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+        blocks = [
+            {
+                "type": "tool_result",
+                "tool_use_id": result.call_id,
+                "content": result.output or "(no output)",
+                "is_error": result.is_error,
+            }
+            for result in results
+        ]
+        return [{"role": "user", "content": blocks}]
+
+    async def stream_turn(
+        self, history: list[JSON], *, is_repair: bool = False
+    ) -> AsyncGenerator[str | UsageSoFar | Turn, None]:
+        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        try:
+            async with await self._client.messages.create(
+                **self.request(history, is_repair=is_repair)
+            ) as stream:
+                async for event in stream:
+                    if (text := answer.take(event)) is not None:
+                        yield text
+                    if event.type == "message_start":
+                        yield answer.so_far()
+        except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
+            # What happens to the connection after the end of the answer is no matter.
+            if not answer.is_complete:
+                failure = as_failure(error, self._endpoint)
+                if isinstance(failure, TurnFailed):
+                    failure.spent = answer.spent()
+                raise failure from error
+        if (
+            not answer.is_complete
+        ):  # the SDK takes a body that just ends for a whole one
+            raise TurnFailed("The provider's answer broke off", spent=answer.spent())
+        yield self.taken(answer.turn())
+
+    def taken(self, turn: Turn) -> Turn:
+        """Return a turn as the loop is to see it."""
+        return turn
+
+    def request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
+        """Return what to ask the API for."""
+        request: dict[str, Any] = {
+            "model": self._endpoint.model,
+            "max_tokens": MAX_OUTPUT_TOKENS,
+            "messages": history,
+            "stream": True,
+            "cache_control": {"type": "ephemeral"},
+        }
+        if self._instructions:
+            request["system"] = self._instructions
+        if self._tools:
+            request["tools"] = self._tools
+        if self._output_schema and (form := _form(self._output_schema)):
+            request["output_config"] = {
+                "format": {"type": "json_schema", "schema": form}
+            }
+        return request
+
+
+def _form(schema: JSON) -> JSON | None:
+    """Return a schema in the part of the language that the API takes; None if it has no such form."""
+    plain = {name: value for name, value in schema.items() if name != "$schema"}
+    try:
+        return anthropic.transform_schema(plain)
+    except (ValueError, TypeError, AssertionError):  # as it meets what it does not know
+        return None
