@@ -149,3 +149,14 @@ def test_those_who_wait_keep_nobody_else_waiting(site):
 def _asked(site):
     query = "SELECT count(*) FROM tasks_run WHERE status IN ('queued', 'running')"
     return site.rows(query)[0][0]
+
+
+def test_asked_twice_with_one_key_it_is_done_once_and_answered_twice(site):
+    def send():
+        headers = {"Idempotency-Key": "the-same"}
+        body = {"title": "Report", "description": f"say: x\n{says(ANSWER)}"}
+        return site.client.post("/api/tasks/assist", json=body, headers=headers)
+
+    first, second = send(), send()
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json() == second.json()

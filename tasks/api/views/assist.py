@@ -6,9 +6,9 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tasks import assist
 from tasks.access import rights
@@ -16,11 +16,13 @@ from tasks.access.authentication import actor
 from tasks.api import responses
 from tasks.api.assist_bodies import Assist, AssistAnswer
 from tasks.api.bodies import json_body
+from tasks.api.idempotency import REPLAYED
 from tasks.api.json import Response
+from tasks.api.views.base import ApiView
 from tasks.api.zod import Invalid
 from tasks.assist.answer import NotAnswered, TooLate, answer_of, give_up
 from tasks.lifecycle import cancel
-from tasks.models import Task, Worker
+from tasks.models import Worker
 from tasks.models.task import fetch
 from tasks.streams.log_stream import until_finished
 
@@ -31,7 +33,7 @@ RETRY_SECONDS = 5  # for a worker to start
 validate = Assist.validator()
 
 
-class AssistView(APIView):
+class AssistView(ApiView):
     @extend_schema(
         request=Assist,
         responses={
@@ -64,20 +66,25 @@ class AssistView(APIView):
             runtime=data.get("assignedAgent", ""),
             by=actor(request),
         )
-        return _awaited(task, by=actor(request))
+        return Response({"assistId": str(task.pk)}, status=202)
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Have the answer written into the response when it is there; into a repeated one, too."""
+        final: Any = super().finalize_response(request, response, *args, **kwargs)
+        if final.status_code != 202:
+            return final
+        task_id = UUID(orjson.loads(final.content)["assistId"])
+        seconds = settings.STAGENT_ASSIST_SECONDS
+        final.wait = partial(until_finished, task_id, seconds=seconds)
+        final.settle = partial(_settle, final, task_id, seconds)
+        if REPLAYED not in final:  # else another request waits for it, too
+            final.abandon = partial(_abandon, task_id, actor(request))
+        return final
 
 
-def _awaited(task: Task, *, by: str) -> Response:
-    """Return the response that the answer is written into when it is there."""
-    response = Response({"assistId": str(task.pk)}, status=202)
-    seconds = settings.STAGENT_ASSIST_SECONDS
-    response.wait = partial(until_finished, task.pk, seconds=seconds)  # type: ignore[attr-defined]
-    response.settle = partial(_settle, response, task.pk, seconds)  # type: ignore[attr-defined]
-    response.abandon = partial(_abandon, task.pk, by)  # type: ignore[attr-defined]
-    return response
-
-
-def _settle(response: Response, task_id: UUID, seconds: float) -> None:
+def _settle(response: HttpResponse, task_id: UUID, seconds: float) -> None:
     status, body = _told(task_id, seconds)
     response.status_code = status
     response.content = orjson.dumps(body)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0018_firings_by_workflow_run'),
+        ('tasks', '0020_idempotency_keys'),
     ]
 
     operations = [
