@@ -1,6 +1,7 @@
 """The embedded model: a real server, a real model, the whole road."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,11 @@ import pytest
 
 from agents.events import Finished, Notice, ToolResult, UsageReported
 from agents.providers import embedded
+from agents.structured_output import StructuredOutput
 from ledger.pricing import price_of
+from tasks.assist.answer import readable
+from tasks.assist.definition import definition_of
+from tasks.assist.question import PROFILE, answer_schema
 from tests.agents.runtimes.direct.performing import (
     Performance,
     anthropic_runtime,
@@ -185,3 +190,24 @@ def _model_processes():
         for child in psutil.Process().children()
         if "agents.providers.embedded" in child.cmdline()
     ]
+
+
+async def test_its_grammar_makes_an_answer_to_an_assist_of_the_right_form(
+    model, tmp_path
+):
+    async with anthropic_runtime() as runtime:
+        given = assignment(
+            tmp_path,
+            "Report on revenue",
+            instructions=PROFILE.instructions,
+            tools=(),
+            output_schema=answer_schema(),
+            is_question=True,
+        )
+        performance = Performance(runtime)
+        seen = await performance.run(given)
+    assert not performance.failure
+    assert isinstance(seen[-1], Finished)
+    text = StructuredOutput(answer_schema()).result_of(seen[-1].text)
+    definition_of(readable(json.loads(text)))  # whatever it is, it is read
+    assert len([e for e in seen if isinstance(e, UsageReported)]) == 1
