@@ -7,6 +7,7 @@ import pytest
 from agents.providers.connections import Connections
 from tests.servers.anthropic import MessagesServer
 from tests.servers.scripted import Reply
+from tests.waiting import until
 
 MANY = 120  # more than aiohttp opens unless it is told
 
@@ -35,9 +36,7 @@ async def test_nobody_waits_for_a_connection(connections):
             asyncio.create_task(connections.client().post(server.url, json={}))
             for _ in range(MANY)
         ]
-        async with asyncio.timeout(60):
-            while len(server.requests) < MANY:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(server.requests) == MANY)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -10,6 +10,7 @@ from agents.runtime import Checkpoint
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment
 from tests.agents.runtimes.drivers import DRIVERS
 from tests.agents.runtimes.drivers.base import PASSING, PERMANENT, Tokens, Turn, Use
+from tests.waiting import until
 
 WRITE = Use("write", path="a.txt", content="hello")
 LIST = Use("list")
@@ -61,10 +62,8 @@ def of(events_seen, kind):
 async def cancelled(performance, given, *, once):
     """Perform until `once()` is true, cancel, and wait until nothing is left of it."""
     task = asyncio.create_task(performance.run(given))
-    async with asyncio.timeout(60):
-        while not once():
-            await asyncio.sleep(0.01)
-            assert not task.done(), performance.failure
+    await until(lambda: once() or task.done())
+    assert not task.done(), performance.failure
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -437,7 +436,7 @@ async def test_a_failure_that_no_try_mends_ends_the_run_and_says_what_does(
 ):
     async with serving(Turn(fault=fault)) as server:
         performance = Performance(runtime)
-        await asyncio.wait_for(performance.run(assignment(tmp_path)), 20)
+        await asyncio.wait_for(performance.run(assignment(tmp_path)), 100)
     assert any(words in performance.failure for words in MEND[fault].split("|")), (
         performance.failure
     )

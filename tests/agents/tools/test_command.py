@@ -15,6 +15,7 @@ import pytest
 from agents.tools import Toolbox, ToolFailed, ToolRefused
 from agents.tools.base import MAX_OUTPUT_CHARACTERS
 from agents.workspaces import sandbox
+from tests.waiting import until
 
 # Every way to leave the shell that started it.
 SLEEPERS = """
@@ -300,8 +301,6 @@ async def test_strays_of_a_killed_worker_are_ended_at_the_next_start(
 async def test_commands_of_a_live_worker_are_no_strays(worker, tag, ready):
     worker(f"echo > ready; exec sleep {tag}")
     await asyncio.to_thread(ready.read_text)
-    async with asyncio.timeout(60):
-        while not sleepers(tag):  # the shell is about to become the sleeper
-            await asyncio.sleep(0.01)
+    await until(lambda: sleepers(tag))  # the shell is about to become the sleeper
     sandbox.kill_strays()
     assert sleepers(tag)

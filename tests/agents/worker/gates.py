@@ -9,6 +9,7 @@ from agents.worker.recorder import Recorder
 from tasks.catalog import Profile
 from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
+from tests.waiting import until
 
 
 def gate_of(run, **profile):
@@ -26,10 +27,8 @@ def answer(*, is_allowed=True, **fields):
 async def asked(gate, call):
     """Ask, and return the question once a person is asked."""
     asking = asyncio.create_task(gate.ask(call))
-    async with asyncio.timeout(60):
-        while not gate.waiting_for:
-            await asyncio.sleep(0.01)
-            assert not asking.done(), await asking
+    await until(lambda: gate.waiting_for or asking.done())
+    assert not asking.done(), await asking
     return asking
 
 

@@ -1,7 +1,5 @@
 """What a request has used is booked, whoever breaks it off in the middle of its answer."""
 
-import asyncio
-
 import pytest
 from asgiref.sync import sync_to_async
 
@@ -32,17 +30,13 @@ async def answering(request, monkeypatch):
         )
         await sync_to_async(lifecycle.start_run)(task, by="a test")
         execution = await until(lambda: next(iter(worker.executions.values()), None))
-        async with asyncio.timeout(60):
-            while not execution.recorder._unbooked:
-                await asyncio.sleep(0.02)
+        await until(lambda: execution.recorder._unbooked)
         yield task, worker
 
 
 async def booked(worker):
     """Return what is booked once nothing runs any more."""
-    async with asyncio.timeout(60):
-        while worker.executions:
-            await asyncio.sleep(0.02)
+    await until(lambda: not worker.executions)
     return await LedgerEntry.objects.aget()
 
 

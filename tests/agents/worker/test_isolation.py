@@ -14,6 +14,7 @@ from tasks import pubsub
 from tasks.models import Run
 from tasks.models.run import POISON_LOSSES
 from tests.factories import RunFactory
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,9 +40,7 @@ def suspects():
 async def test_a_worker_performs_no_suspect_itself(started, suspects):
     worker = Worker(channel_layer=get_channel_layer())
     handling = asyncio.create_task(worker.handle())
-    async with asyncio.timeout(60):
-        while started != set(suspects):
-            await asyncio.sleep(0.02)
+    await until(lambda: started == set(suspects))
     await worker.stop(grace=0)
     await handling
     assert await Run.objects.filter(status=Run.Status.QUEUED).acount() == 2

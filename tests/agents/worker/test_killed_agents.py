@@ -67,7 +67,7 @@ def test_a_stop_of_all_processes_at_once_hands_the_run_over(site, number):
     for process in everything:
         with suppress(psutil.NoSuchProcess):  # it ended with its parent
             process.send_signal(number)
-    worker.wait(timeout=30)
+    worker.wait(timeout=60)
     site.serve()
     assert runs.STOPPING in completed(site)
 

@@ -20,6 +20,7 @@ from tasks import lifecycle, models, pubsub
 from tasks.catalog import Profile
 from tasks.models import PermissionRequest, PermissionRule, Run, Status, Task
 from tasks.models.permission import Answer
+from tests import waiting
 from tests.factories import ProjectFactory, RunFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,16 +51,28 @@ def reread(task):
     return Task.objects.get(pk=task.pk)
 
 
-async def until(condition, seconds=60):
-    async with asyncio.timeout(seconds):
-        while not (found := await sync_to_async(condition)()):
-            await asyncio.sleep(0.02)
-    return found
+def until(condition, **options):
+    """Wait for what is asked of the database, and return it."""
+    return waiting.until(sync_to_async(condition), **options)
 
 
 async def finished(task):
     await until(lambda: Task.objects.get(pk=task.pk).is_finished)
     return await reread(task)
+
+
+async def looked_again(worker):
+    """Wait until the worker has looked for work from start to end."""
+    looks = []
+    poll = worker._poll
+
+    async def poll_and_count():
+        await poll()
+        looks.append(None)
+
+    worker._poll = poll_and_count
+    worker._woken.set()
+    await waiting.until(lambda: len(looks) == 2)  # one may have begun before
 
 
 def messages(task):
@@ -188,9 +201,7 @@ async def test_an_agent_may_ask_for_several_things_at_once(tmp_path):
     await until(lambda: PermissionRequest.objects.filter(call_id="b").exists())
     await until(lambda: PermissionRequest.objects.filter(call_id="a").exists())
     asked = await PermissionRequest.objects.aget(call_id="b")
-    async with asyncio.timeout(60):
-        while len(gate.waiting_for) < 2:
-            await asyncio.sleep(0.01)
+    await waiting.until(lambda: len(gate.waiting_for) == 2)
     await answer(asked, Answer(True, by="a person"))
     await gate.wake()
     assert (await second).is_allowed
@@ -221,7 +232,7 @@ async def test_agents_that_are_processes_are_bounded_for_themselves(
         first = await execute("say: begun", "sleep: 600")
         await until(lambda: first.log.filter(message="begun").exists())
         await execute("sleep: 600")
-        await asyncio.sleep(1.5)  # more than a glance
+        await looked_again(worker)
         assert list(worker.executions) == [first.live_run]
 
 
@@ -325,9 +336,7 @@ async def test_a_deleted_task_stops_its_run_and_keeps_its_cost():
         task = await execute("use: input=1000 output=100", "say: begun", "sleep: 600")
         await until(lambda: task.log.filter(message="begun").exists())
         await sync_to_async(lifecycle.delete)(task)
-        async with asyncio.timeout(60):
-            while worker.executions:
-                await asyncio.sleep(0.02)
+        await waiting.until(lambda: not worker.executions)
     assert await LedgerEntry.objects.acount() == 1
 
 
@@ -346,9 +355,7 @@ async def test_a_worker_that_cannot_renew_its_leases_stops_its_runs_and_takes_no
             raise OperationalError("the database is gone")
 
         monkeypatch.setattr(leases, "run_for_leases", fail)
-        async with asyncio.timeout(60):
-            while worker.executions:
-                await asyncio.sleep(0.02)
+        await waiting.until(lambda: not worker.executions)
         await worker._poll()
         assert not worker.executions
     runs = Run.objects.filter(task=task).order_by("attempt")
@@ -370,11 +377,13 @@ async def test_a_malformed_ring_does_not_deafen_the_worker(message):
     chores = Chores()
     chores.repeat("receive messages", worker._receive_messages, every_seconds=0.01)
     try:
-        async with asyncio.timeout(20):
-            await layer.group_send(pubsub.WORKERS, message)
-            while not worker._woken.is_set():  # until it has joined again, too
-                await layer.group_send(pubsub.WORKERS, {"type": "task.wake"})
-                await asyncio.sleep(0.02)
+        await layer.group_send(pubsub.WORKERS, message)
+
+        async def is_woken():  # once it has joined again
+            await layer.group_send(pubsub.WORKERS, {"type": "task.wake"})
+            return worker._woken.is_set()
+
+        await waiting.until(is_woken)
     finally:
         await chores.end()
 
@@ -389,7 +398,7 @@ async def test_a_chore_goes_on_after_anything_and_says_what_it_was(caplog):
         done.set()
 
     chores.repeat("count", chore, every_seconds=0.01)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await done.wait()
     await chores.end()
     first = caplog.records[0]

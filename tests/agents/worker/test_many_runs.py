@@ -11,6 +11,7 @@ from agents.worker.loop import Worker
 from ledger.models import LedgerEntry
 from tasks import lifecycle
 from tasks.models import Status, Task
+from tests.agents.worker.test_loop import until
 from tests.factories import TaskFactory
 from tests.servers.anthropic import MessagesServer, Reply
 
@@ -53,8 +54,7 @@ async def test_two_hundred_runs_wait_for_the_model_together(monkeypatch):
         worker = Worker(channel_layer=get_channel_layer())
         handling = asyncio.create_task(worker.handle())
         under_way = Task.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
-        while await under_way.aexists():
-            await asyncio.sleep(0.05)
+        await until(lambda: not under_way.exists())
         await worker.stop(grace=0)
         await handling
     assert server.together.is_set()

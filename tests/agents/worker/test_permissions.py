@@ -13,8 +13,9 @@ from agents.runtime import ToolCall
 from agents.tools import Toolbox
 from tasks.models import LogEntry, PermissionRequest, PermissionRule, Run
 from tasks.models.permission import Answer
-from tests.agents.worker.gates import answer, asked_and_answered, gate_of
+from tests.agents.worker.gates import answer, asked, asked_and_answered, gate_of
 from tests.factories import PermissionRuleFactory, RunFactory
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,10 +99,7 @@ async def test_edited_input_does_not_dodge_a_deny_rule(gate, toolbox):
 
 
 async def test_a_deny_rule_made_while_a_person_thinks_holds(gate, toolbox):
-    asking = asyncio.create_task(gate.ask(command(toolbox, "ls; rm x")))
-    async with asyncio.timeout(60):
-        while not gate.waiting_for:
-            await asyncio.sleep(0.01)
+    asking = await asked(gate, command(toolbox, "ls; rm x"))
     await sync_to_async(PermissionRuleFactory)(pattern="run:rm *", effect="deny")
     await answer()
     await gate.wake()
@@ -165,9 +163,7 @@ async def test_each_of_several_calls_with_one_id_is_a_question_of_its_own(
 ):
     call = command(toolbox, "git push; id")
     asking = [asyncio.create_task(gate.ask(call)) for _ in range(5)]
-    async with asyncio.timeout(20):
-        while len(set(gate.waiting_for)) < 5:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(set(gate.waiting_for)) == 5)
     first = await PermissionRequest.objects.order_by("created_at").afirst()
     await sync_to_async(first.answer)(Answer(is_allowed=True, by="ada"))
     await gate.wake()

@@ -11,6 +11,7 @@ from tasks.exceptions import LeaseLost
 from tasks.models import PermissionRequest, Run
 from tests.agents.worker.gates import answer, asked, asked_and_answered, gate_of
 from tests.factories import PermissionRuleFactory, RunFactory
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,16 +84,12 @@ async def test_an_answer_is_for_one_call(gate, successor):
 
 async def test_of_two_like_questions_each_takes_an_answer_of_its_own(gate, successor):
     both = [asyncio.create_task(gate.ask(call_of(number))) for number in (1, 2)]
-    async with asyncio.timeout(60):
-        while len(gate.waiting_for) < 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(gate.waiting_for) == 2)
     for asking in both:
         await stopped(gate, asking)
     later = gate_of(await successor())
     again = [asyncio.create_task(later.ask(call_of(number))) for number in (3, 4)]
-    async with asyncio.timeout(60):
-        while len(later.waiting_for) < 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(later.waiting_for) == 2)
     assert await PermissionRequest.objects.acount() == 2
     for asking in again:
         await stopped(later, asking)

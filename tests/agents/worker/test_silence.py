@@ -42,7 +42,7 @@ async def test_a_provider_without_content_is_told_once_and_ends_the_run(
         serve(driver, monkeypatch, server)
         performance = Performance(runtime)
         await performance.run(assignment(tmp_path))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await server.hung_up.wait()
     assert [text for text in notices(performance) if "come" in text] == [
         f"{SILENT} 4.0 s. Still waiting."

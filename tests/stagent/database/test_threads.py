@@ -69,20 +69,26 @@ async def test_who_stops_waiting_takes_nothing_from_the_others():
 
 
 async def test_several_threads_share_what_comes_at_once():
-    threads, both = Threads(2, "test"), threading.Barrier(2, timeout=5)
+    threads, both = Threads(2, "test"), threading.Barrier(2, timeout=60)
     await asyncio.gather(threads.run(both.wait), threads.run(both.wait))
 
 
 def test_an_event_loop_after_another_is_served_too():
     threads = Threads(1, "test", blocks_loop=True)
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        held.set()
+        go_on.wait(60)
 
     async def leave_in_the_middle():
-        threads.run(time.sleep, 0.05)
-        await asyncio.sleep(0.02)  # handed over, and not yet done
+        threads.run(hold)
+        await asyncio.to_thread(held.wait)  # it is at work
 
     asyncio.run(leave_in_the_middle())
+    go_on.set()
 
     async def ask():
-        return await asyncio.wait_for(threads.run(abs, -1), 5)
+        return await asyncio.wait_for(threads.run(abs, -1), 60)
 
     assert asyncio.run(ask()) == 1

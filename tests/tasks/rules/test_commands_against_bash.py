@@ -85,7 +85,7 @@ def traced(root, line):
         env={**environment, "BASH_ENV": str(root / "env"), "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=10,
+        timeout=60,
         check=True,
     )
     assert os.listdir(root / "work") == []

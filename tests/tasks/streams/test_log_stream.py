@@ -15,6 +15,7 @@ from tasks import pubsub
 from tasks.models import EventType, LogEntry, NewEntry, Status, Task
 from tasks.streams import log_stream, log_watcher
 from tests.factories import LogEntryFactory, TaskFactory
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +52,15 @@ class Reader:
         while event := await self.next():
             events.append(event)
         return events
+
+
+def waits(task):
+    """Tell whether a reader has read all there is, and waits for what is pushed."""
+    listeners = log_stream.get_listener_manager().listeners_by_channel
+    return any(
+        listener.aevent._waiters
+        for listener in listeners.get(pubsub.log_channel(task.pk), ())
+    )
 
 
 @pytest.fixture
@@ -103,7 +113,7 @@ async def test_a_waiting_reader_gets_entries_as_they_are_committed(task):
     await log(task, "one")
     assert await reader.next() == (1, "one")
     waiting = asyncio.create_task(reader.next())
-    await asyncio.sleep(0)
+    await until(lambda: waits(task))
     await log(task, "two")
     assert await waiting == (2, "two")
     await end(task)
@@ -116,7 +126,7 @@ async def test_lost_rings_cost_a_wait_but_no_entry(task, silence, monkeypatch):
     await log(task, "one")
     assert await reader.next() == (1, "one")
     waiting = asyncio.create_task(reader.rest())
-    await asyncio.sleep(0.1)
+    await until(lambda: waits(task))
     await log(task, "two", "three")
     await end(task)
     assert await waiting == [(2, "two"), (3, "three"), (4, "Completed.")]
@@ -127,7 +137,7 @@ async def test_doubled_and_disordered_rings_change_nothing(task):
     await log(task, "one")
     assert await reader.next() == (1, "one")
     waiting = asyncio.create_task(reader.rest())
-    await asyncio.sleep(0.05)
+    await until(lambda: waits(task))
     for sequence in (1, 9, 2, 1):
         pubsub.publish_entries(task.pk, [(sequence, "{}")] if sequence == 1 else [])
     await log(task, "two")
@@ -158,7 +168,7 @@ async def partial(task, **options):
     stream = log_stream.follow_log(task.pk, 0, **options)
     await anext(stream)
     waiting = asyncio.ensure_future(anext(stream))
-    await asyncio.sleep(0.1)
+    await until(lambda: waits(task))
     pubsub.publish_partial(task.pk, "Once upon")
     await log(task, "Once upon a time")
     event = await waiting
@@ -184,7 +194,7 @@ async def test_the_stream_of_a_deleted_task_ends(task):
     await log(task, "one")
     await reader.next()
     waiting = asyncio.create_task(reader.rest())
-    await asyncio.sleep(0.05)
+    await until(lambda: waits(task))
     await sync_to_async(Task.objects.all().delete)()
     pubsub.publish_entries(task.pk, [])
     assert await waiting == []
@@ -273,8 +283,8 @@ async def test_a_malformed_ring_is_dropped_and_the_next_is_heard(
     waiting = asyncio.ensure_future(anext(stream))
     channel = pubsub.log_channel(task.pk).encode()
     async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
-        while not await client.publish("events_channel", b"null"):
-            await asyncio.sleep(0.01)  # until it is listened to
+        # Until it is listened to.
+        await until(lambda: client.publish("events_channel", b"null"))
         await client.publish("events_channel", message.replace(b"CHANNEL", channel))
     await sync_to_async(pubsub.publish_partial)(task.pk, "Once upon")
     async with asyncio.timeout(60):

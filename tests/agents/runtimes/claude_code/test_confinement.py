@@ -22,6 +22,7 @@ from tests.agents.runtimes.direct.performing import (
     assignment,
 )
 from tests.servers.anthropic import Call, Reply
+from tests.waiting import until
 
 
 def bash(command):
@@ -181,9 +182,7 @@ async def test_of_a_cancelled_run_no_process_is_left_however_it_hides(
     )
     async with serving(bash(hiding), Reply("Done.")):
         task = asyncio.create_task(Performance(runtime).run(assignment(tmp_path)))
-        async with asyncio.timeout(60):
-            while not (tmp_path / "started").exists():
-                await asyncio.sleep(0.02)
+        await until((tmp_path / "started").exists)
         started = asyncio.get_running_loop().time()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

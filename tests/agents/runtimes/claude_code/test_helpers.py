@@ -1,7 +1,5 @@
 """The limits of a run hold for all of its agents together, and each request is booked."""
 
-import asyncio
-
 import pytest
 from asgiref.sync import sync_to_async
 
@@ -12,6 +10,7 @@ from tasks.models.permission import Answer
 from tests.agents.worker.test_loop import working
 from tests.factories import TaskFactory
 from tests.servers.anthropic import Call, MessagesServer, Reply
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,10 +63,7 @@ async def perform(monkeypatch):
             monkeypatch.setenv("ANTHROPIC_MODEL", "claude-sonnet-4-5")
             async with working():
                 task = await execute(**fields)
-                async with asyncio.timeout(60):
-                    while not (done := await step(task)):
-                        await asyncio.sleep(0.05)
-                return done, server
+                return await until(lambda: step(task)), server
 
     return run
 

@@ -11,6 +11,7 @@ from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.worker.gates import gate_of
 from tests.factories import RunFactory
 from tests.servers.anthropic import Call, Reply
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,9 +27,7 @@ async def test_five_turns_with_one_id_are_five_questions(runtime, serving, tmp_p
         answering = sync_to_async(answer_next)
         decisions.append(call)
         asking = asyncio.ensure_future(gate.ask(call))
-        async with asyncio.timeout(20):
-            while not await answering(is_allowed=len(decisions) in (1, 4)):
-                await asyncio.sleep(0.01)
+        await until(lambda: answering(is_allowed=len(decisions) in (1, 4)))
         await gate.wake()
         return await asking
 

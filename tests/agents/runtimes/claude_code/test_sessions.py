@@ -16,6 +16,7 @@ from agents.runtimes.claude_code.session import KeptSession
 from agents.workspaces import processes
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply
+from tests.waiting import until
 
 # Of all errors one that the CLI does not try again.
 REFUSED = Reply(status=403, error={"type": "permission_error", "message": "No"})
@@ -125,9 +126,7 @@ async def test_a_killed_cli_is_told_from_one_that_fails_and_a_resume_goes_on(
     async with serving(slow, Reply("Done.")):
         performance = Performance(runtime)
         task = asyncio.create_task(performance.run(assignment(tmp_path)))
-        async with asyncio.timeout(60):
-            while not (tmp_path / "started").exists():
-                await asyncio.sleep(0.02)
+        await until((tmp_path / "started").exists)
         found = list(_clis(tmp_path))
         assert found
         for pid in found:

@@ -47,7 +47,7 @@ async def test_a_person_allows_and_the_cost_is_booked_by_the_price_list(serving)
     await serving(run("echo hello"), DONE)
     async with working():
         task = await execute()
-        asked = await until(lambda: pending(task), 20)
+        asked = await until(lambda: pending(task))
         assert asked.action == "run:echo hello"
         await sync_to_async(asked.answer)(Answer(is_allowed=True, by="Ada"))
         done = await finished(task)
@@ -72,7 +72,7 @@ async def test_what_is_asked_again_after_a_restart_is_the_same_question(serving)
     await serving(run("echo hello"), run("echo hello"), DONE)
     async with working():
         task = await execute()
-        first = await until(lambda: pending(task), 20)
+        first = await until(lambda: pending(task))
     await sync_to_async(first.answer)(Answer(is_allowed=True, by="Ada"))
     async with working():
         done = await finished(task)
@@ -97,7 +97,7 @@ async def test_a_request_that_is_not_asked_again_is_withdrawn(serving):
 
     request = await left_behind()
     async with working():
-        await until(lambda: pending(request.task) not in (None, request), 20)
+        await until(lambda: pending(request.task) not in (None, request))
     assert (await PermissionRequest.objects.aget(pk=request.pk)).status == "withdrawn"
 
 

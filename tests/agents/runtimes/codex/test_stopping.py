@@ -10,6 +10,7 @@ import pytest
 from agents.runtime import Decision
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.agents.runtimes.direct.performing import Person
+from tests.waiting import until
 
 
 def codex_processes():
@@ -26,10 +27,8 @@ def named(mark):
 async def cancelled(playing, *, once):
     """Cancel as soon as `once()`, and return how many seconds the end took."""
     task = asyncio.create_task(playing)
-    async with asyncio.timeout(60):
-        while not once():
-            await asyncio.sleep(0.02)
-            assert not task.done()
+    await until(lambda: once() or task.done())
+    assert not task.done()
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -23,6 +23,7 @@ from tests.agents.runtimes.direct.performing import (
     serving,
 )
 from tests.servers.anthropic import Call, Reply
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -88,8 +89,7 @@ async def test_a_tool_that_is_cancelled_is_killed_and_never_repeated(runtime, tm
     async with serving(Reply(calls=calls), Reply("I will look.")) as server:
         performance = Performance(runtime)
         task = asyncio.create_task(performance.run(assignment(tmp_path)))
-        while not (tmp_path / "started").exists():
-            await asyncio.sleep(0.01)
+        await until((tmp_path / "started").exists)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
