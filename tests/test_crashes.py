@@ -96,7 +96,6 @@ def test_a_killed_run_that_was_to_be_cancelled_ends_cancelled(site):
 
 
 def test_web_and_workers_in_processes_of_their_own(site):
-    assert site.manage("migrate", "-v0").returncode == 0
     site.daphne()
     workers = [site.worker(), site.worker()]
     ids = [
@@ -113,7 +112,6 @@ def test_web_and_workers_in_processes_of_their_own(site):
 
 
 def test_a_second_signal_leaves_no_grace(site):
-    assert site.manage("migrate", "-v0").returncode == 0
     site.daphne()
     worker = site.start("manage.py", "runagents", "--grace", "60")
     task_id = site.execute("say: begun", "sleep: 600")

@@ -68,7 +68,6 @@ def test_a_killed_server_goes_on_with_a_parallel_run(site):
 
 
 def test_workers_that_are_killed_again_and_again_start_no_step_twice(site):
-    assert site.manage("migrate", "-v0").returncode == 0
     site.daphne()
     workers = [site.worker(), site.worker()]
     quick = [step(f"s{number}", prompt="sleep: 0.2\nfinish: x") for number in range(5)]

@@ -1,4 +1,7 @@
-"""The definitions that ship, on the embedded model: a real one, without a key."""
+"""The definitions that ship, on the embedded model: a real one, without a key.
+
+On scripts they run in `tests/agents/worker/test_workflows.py`.
+"""
 
 import pytest
 

@@ -64,7 +64,10 @@ def _server(options: argparse.Namespace) -> Iterator[tuple[str, int | None]]:
         model.started() as model_url,
         tempfile.TemporaryDirectory(prefix="stagent-bench-") as home,
         live.site(
-            Path(home), ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="of-the-bench"
+            Path(home),
+            is_new=True,
+            ANTHROPIC_BASE_URL=model_url,
+            ANTHROPIC_API_KEY="of-the-bench",
         ) as site,
     ):
         process = site.serve()

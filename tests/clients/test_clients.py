@@ -15,7 +15,10 @@ from tests.pip import require_environment
 
 HERE = Path(__file__).parent
 
-pytestmark = pytest.mark.timeout(400)  # what is missing is installed first
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.timeout(400),  # what is missing is installed first
+]
 
 
 @pytest.fixture(scope="module")

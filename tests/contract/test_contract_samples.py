@@ -17,6 +17,8 @@ from tests.contract.playing import (
     report,
 )
 
+pytestmark = pytest.mark.once
+
 CHROMIUM = shutil.which("chromium")
 
 # --- Create, read, change ---------------------------------------------------------------

@@ -25,6 +25,7 @@ class TestWhoMayRead:
 
 
 @pytest.mark.skipif(not PROGRAM, reason="needs chromium")
+@pytest.mark.once
 def test_both_show_every_route_and_load_nothing_from_elsewhere(tmp_path):
     with live.site(tmp_path) as site, chromium(tmp_path) as browser:
         site.serve()

@@ -51,7 +51,7 @@ def test_a_database_is_mended(tmp_path, suffix):
 def test_a_start_makes_and_mends(tmp_path):
     folder = tmp_path / "home"
     folder.mkdir(mode=0o755)
-    with live.site(folder) as site:
+    with live.site(folder, is_new=True) as site:
         for _ in range(2):
             assert site.manage("migrate", "-v0").returncode == 0
             assert mode(folder) == 0o700

@@ -18,6 +18,12 @@ def site(tmp_path):
         yield running
 
 
+@pytest.fixture
+def new_site(tmp_path):
+    with live.site(tmp_path, is_new=True) as running:
+        yield running
+
+
 def test_the_server_refuses_to_start_open(site):
     refused = site.manage("serve", "--host", "0.0.0.0", "--port", str(site.port))
     assert refused.returncode != 0
@@ -37,7 +43,8 @@ def test_a_host_is_an_address(site):
     assert "takes an address" in refused.stderr
 
 
-def test_the_first_start_shows_an_example_and_later_ones_do_not(site):
+def test_the_first_start_shows_an_example_and_later_ones_do_not(new_site):
+    site = new_site
     first = site.start("manage.py", "serve", "--port", str(site.port))
     live.wait_for(lambda: "Admin: " in site.output)
     assert "The task is completed" in site.output
@@ -58,8 +65,6 @@ def test_the_first_start_shows_an_example_and_later_ones_do_not(site):
 @pytest.mark.parametrize("process", ["serve", "daphne"])
 def test_a_form_that_nobody_can_read_is_answered_as_every_error(site, process):
     """Twisted would read it on the event loop, and hang up on what it cannot read."""
-    if process == "daphne":
-        site.manage("migrate")
     getattr(site, process)()
     answer = site.client.post(
         "/api/documents",
@@ -103,7 +108,6 @@ def test_the_address_that_is_said_works_or_what_to_set(
     tmp_path, host, allowed, address, advice
 ):
     with live.site(tmp_path, STAGENT_ALLOWED_HOSTS=allowed) as site:
-        site.manage("migrate", "-v0")
         assert site.manage("issuetoken", "one").returncode == 0
         site.start(
             "manage.py",

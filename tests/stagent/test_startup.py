@@ -9,6 +9,8 @@ import pytest
 
 from tests import live
 
+pytestmark = pytest.mark.once
+
 WAYS_IN = [
     *(("manage.py", "serve"), ("manage.py", "runagents"), ("manage.py", "migrate")),
     *(("manage.py", "tasks"), ("manage.py", "issuetoken", "x"), ("manage.py", "check")),

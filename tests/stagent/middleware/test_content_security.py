@@ -6,6 +6,8 @@ from stagent.middleware.content_security import DATA, PAGE
 from tests import live
 from tests.chromium import PROGRAM, chromium
 
+pytestmark = pytest.mark.once
+
 needs_chromium = pytest.mark.skipif(
     PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
 )

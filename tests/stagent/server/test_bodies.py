@@ -10,6 +10,8 @@ import pytest
 from stagent.server.daphne_bodies import MAX_WAITING_BYTES, Inbox
 from tests import live
 
+pytestmark = pytest.mark.once
+
 MEGABYTE = 2**20
 JSON = "Content-Type: application/json"
 FORM = "Content-Type: multipart/form-data; boundary=x"
@@ -21,7 +23,6 @@ def server(request, tmp_path_factory):
     """A server that needs a login, and a client that has one."""
     home = tmp_path_factory.mktemp(request.param)
     with live.site(home, STAGENT_REQUIRE_AUTH="1") as site:
-        assert site.manage("migrate", "-v0").returncode == 0
         token = site.manage("issuetoken", "ci").stdout.strip()
         site.token = f"Authorization: Bearer {token}"
         site.client.headers["Authorization"] = f"Bearer {token}"

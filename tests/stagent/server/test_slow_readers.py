@@ -26,7 +26,6 @@ needs_postgresql = pytest.mark.skipif(
 @pytest.fixture(params=["daphne", "uvicorn"])
 def site(request, tmp_path):
     with live.site(tmp_path) as running:
-        running.manage("migrate")
         running.process = getattr(running, request.param)()
         yield running
 
@@ -170,7 +169,7 @@ def test_a_stream_whose_reads_fail_lives_on_and_ends(site):
         next(line for line in lines if "Moved to queued" in line)
         with site.absent_database():
             next(line for line in lines if line == ": keepalive")
-        with httpx.Client(base_url=site.url, timeout=30) as client:
+        with httpx.Client(base_url=site.url, timeout=60) as client:
             path = f"/api/tasks/{task_id}"
             live.wait_for(lambda: client.get(path).status_code == 200)
             client.patch(path, json={"status": "running"})

@@ -7,6 +7,8 @@ import pytest
 
 from tests import live
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):

@@ -14,6 +14,8 @@ from tasks.access import agent_user, peers
 from tests import live
 from tests.agents.workspaces.as_user import as_user
 
+pytestmark = pytest.mark.once
+
 # One request, by a process with a session of its own and nothing in its environment.
 ASK = (
     "exec 3<>/dev/tcp/127.0.0.1/{port};"
@@ -22,23 +24,18 @@ ASK = (
 HIDING = ("env", "-i", "setsid", "-w", "/bin/bash", "-c")
 
 
-@pytest.fixture(params=["as we are", "as a user"])
-def start(request, tmp_path):
-    """What the server and its agents start with."""
-    if request.param == "as we are":
-        return []
-    if os.geteuid() != 0:
+@pytest.fixture(scope="module", params=["as we are", "as a user"])
+def site(request, tmp_path_factory):
+    """A server, and in `become` what it and its agents start with."""
+    home = tmp_path_factory.mktemp("site")
+    if request.param == "as a user" and os.geteuid() != 0:
         pytest.skip("The tests run as an ordinary user: as we are is as a user.")
-    return as_user(tmp_path)
-
-
-@pytest.fixture
-def site(tmp_path, start):
-    with live.site(tmp_path) as running:
-        log = (tmp_path.parent / f"{tmp_path.name}.log").open("wb")
+    with live.site(home) as running:
+        running.become = as_user(home) if request.param == "as a user" else []
+        log = (home.parent / f"{home.name}.log").open("wb")
         command = ["manage.py", "serve", "--port", str(running.port), "--no-example"]
         process = subprocess.Popen(
-            [*start, sys.executable, *command],
+            [*running.become, sys.executable, *command],
             cwd=live.ROOT,
             env=running.environment,
             stdout=log,
@@ -54,32 +51,32 @@ def site(tmp_path, start):
 
 
 @contextmanager
-def agent(site, start, settings, *command):
+def agent(site, settings, *command):
     """Run a command as an agent's processes are run, on the network of the machine."""
     settings.STAGENT_HOME = site.home
     *python, options = supervision.argv(folders=[])
     options = json.dumps({**json.loads(options), "parent": 0})
     become = []
-    if not start and os.geteuid() == 0:
+    if not site.become and os.geteuid() == 0:
         user = agent_user.user_of(str(site.home))
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    argv = [*start, *python, options, *become, *command]
+    argv = [*site.become, *python, options, *become, *command]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.terminate()
 
 
-def test_an_agents_process_is_refused_however_it_hides(site, start, settings):
+def test_an_agents_process_is_refused_however_it_hides(site, settings):
     ask = ASK.format(port=site.port)
-    with agent(site, start, settings, *HIDING, ask) as process:
+    with agent(site, settings, *HIDING, ask) as process:
         assert "401" in process.stdout.read()
 
 
-def test_everybody_else_is_served_meanwhile(site, start, settings):
+def test_everybody_else_is_served_meanwhile(site, settings):
     sleep = ("/bin/sh", "-c", "echo up; exec sleep 60")
-    with agent(site, start, settings, *sleep) as process:
+    with agent(site, settings, *sleep) as process:
         assert process.stdout.readline() == "up\n"
-        ask = [*start, "/bin/bash", "-c", ASK.format(port=site.port)]
+        ask = [*site.become, "/bin/bash", "-c", ASK.format(port=site.port)]
         assert "200" in subprocess.check_output(ask, text=True)
     assert site.client.get("/api/tasks").status_code == 200
 

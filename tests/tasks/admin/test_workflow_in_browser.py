@@ -10,7 +10,10 @@ from tests.tasks.admin.accessibility.pages import log_in
 from tests.tasks.assist.answers import answer
 from tests.tasks.workflows.running import step
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs chromium")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(not PROGRAM, reason="needs chromium"),
+]
 
 TYPE = """(text) => {
     const area = document.querySelector("textarea[name=definition]");

@@ -8,7 +8,7 @@ import pytest
 
 from tests import live
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.once
 
 SETUP = """
 from uuid import UUID
@@ -24,12 +24,15 @@ COMPLETED, FAILED, RUNNING = "00000000", "00000001", "00000002"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with live.site(tmp_path_factory.mktemp("site")) as running:
-        unprepared = running.manage("tasks")
-        assert unprepared.returncode == 1
-        assert "manage.py migrate" in unprepared.stderr
-        assert running.manage("migrate", "-v0").returncode == 0
         assert running.manage("shell", "-v0", "-c", SETUP).returncode == 0
         yield running
+
+
+def test_a_database_without_tables_is_said_plainly(tmp_path):
+    with live.site(tmp_path, is_new=True) as site:
+        unprepared = site.manage("tasks")
+    assert unprepared.returncode == 1
+    assert "manage.py migrate" in unprepared.stderr
 
 
 def test_a_script_gets_the_exit_code_and_no_traceback(site):
