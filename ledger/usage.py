@@ -44,7 +44,8 @@ class Days:
     first: date
     last: date
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         return (self.last - self.first).days + 1
 
     @classmethod
@@ -54,10 +55,10 @@ class Days:
     @property
     def before(self) -> Days:
         """As many days, up to the one before the first."""
-        return Days(self.first - timedelta(len(self)), self.first - timedelta(1))
+        return Days(self.first - timedelta(self.count), self.first - timedelta(1))
 
     def all(self) -> list[date]:
-        return [self.first + timedelta(number) for number in range(len(self))]
+        return [self.first + timedelta(number) for number in range(self.count)]
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Usage:
         By an index a few rows a day are read, however many tasks there were.
         """
         spent: Counter[UUID] = Counter()
-        for start in range(0, len(self.days), _DAYS_A_QUERY):
+        for start in range(0, self.days.count, _DAYS_A_QUERY):
             days = self.days.all()[start : start + _DAYS_A_QUERY]
             spent.update(self._dearest_of(days))
         return [task_id for task_id, _ in spent.most_common(MAX_TASKS)]

@@ -18,16 +18,20 @@ def _item(request: HttpRequest, title: str, icon: str, model: str) -> dict[str, 
     }
 
 
-def _requests(request: HttpRequest) -> dict[str, Any]:
-    """Make the item of permission requests, with the number of those that wait."""
-    item = _item(
-        request, "Permission requests", "front_hand", "tasks.permissionrequest"
-    )
+def _approvals() -> dict[str, Any]:
+    """Make the item of the inbox, with the number of requests that wait."""
     # By its name, for settings are read before models.
     pending = apps.get_model("tasks", "PermissionRequest").objects.pending().count()
-    if pending:
-        item |= {"badge": str(pending), "badge_variant": "warning"}
-    return item
+    badge = {"badge": str(pending), "badge_variant": "warning"} if pending else {}
+    return {
+        "title": "Approvals",
+        "icon": "front_hand",
+        "link": reverse("approvals"),
+        "permission": lambda request: request.user.has_perm(
+            "tasks.view_permissionrequest"
+        ),
+        **badge,
+    }
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -46,7 +50,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 overview,
                 item("Tasks", "task_alt", "tasks.task"),
-                _requests(request),
+                _approvals(),
                 item("Rules", "rule", "tasks.permissionrule"),
             ]
         },
@@ -62,6 +66,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Records",
             "items": [
+                item("Permission requests", "history", "tasks.permissionrequest"),
                 item("Runs", "play_circle", "tasks.run"),
                 item("Sessions", "forum", "tasks.session"),
                 item("Log", "list_alt", "tasks.logentry"),
@@ -70,6 +75,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Costs",
             "items": [
+                {
+                    "title": "Costs",
+                    "icon": "bar_chart",
+                    "link": reverse("costs"),
+                    "permission": lambda request: request.user.has_perm(
+                        "ledger.view_ledgerentry"
+                    ),
+                },
                 item("Ledger", "receipt_long", "ledger.ledgerentry"),
                 item("Budgets", "savings", "ledger.budget"),
                 item("Reservations", "lock_clock", "ledger.reservation"),
@@ -78,6 +91,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Access",
             "items": [
+                {
+                    "title": "Audit",
+                    "icon": "manage_search",
+                    "link": reverse("audit"),
+                    "permission": lambda request: request.user.has_perm(
+                        "tasks.view_permissionrequest"
+                    ),
+                },
                 item("API tokens", "key", "tasks.apitoken"),
                 item("Users", "person", "auth.user"),
                 item("Groups", "group", "auth.group"),
@@ -101,9 +122,15 @@ UNFOLD: dict[str, Any] = {
     ],
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
-    "STYLES": [lambda request: static("tasks/admin.css")],
-    "SCRIPTS": [lambda request: static("tasks/select2_names.js")],
-    "DASHBOARD_CALLBACK": "tasks.admin.dashboard.fill",
+    "STYLES": [
+        lambda request: static("tasks/admin.css"),
+        lambda request: static("tasks/console.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("tasks/select2_names.js"),
+        lambda request: static("tasks/waiting.js"),
+    ],
+    "DASHBOARD_CALLBACK": "tasks.admin.overview.view.fill",
     "SIDEBAR": {"navigation": navigation},
     "COLORS": {
         "primary": {

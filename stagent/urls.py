@@ -16,6 +16,7 @@ urlpatterns = [
     ),
     path("api/docs", SwaggerView.as_view(), name="api-docs"),
     path("api/docs/redoc", RedocView.as_view(), name="api-docs-redoc"),
+    path("admin/", include("tasks.admin.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -145,6 +145,34 @@ def money(microdollars: int | None) -> str:
     return f"{sign}${dollars(abs(microdollars))}"
 
 
+def cents(microdollars: int | None) -> str:
+    """Show an amount to the cent: $1,234.56, <$0.01."""
+    if microdollars is None:
+        return "unknown"
+    if 0 < microdollars < 5_000:
+        return "<$0.01"
+    sign = "-" if microdollars < 0 else ""
+    return f"{sign}${abs(microdollars) / 1_000_000:,.2f}"
+
+
+def amount(microdollars: int | None, unpriced: int = 0) -> SafeString:
+    """Show an amount to the cent, with all of it to be hovered over; "+": and more unknown."""
+    more = unpriced and microdollars is not None
+    exact = money(microdollars) + (
+        f", and {unpriced:,} requests whose price is unknown" if more else ""
+    )
+    text = cents(microdollars) + ("+" if more else "")
+    return format_html('<span class="st-money" title="{}">{}</span>', exact, text)
+
+
+def count(number: int) -> str:
+    """Show a large number in short: 950, 12.4k, 3.1M."""
+    for size_of_it, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if abs(number) >= size_of_it:
+            return f"{number / size_of_it:.1f}{letter}"
+    return str(number)
+
+
 def size(count: int) -> str:
     """Show a number of bytes: 12 B, 3.4 kB, 1.2 MB."""
     if count < 1000:
@@ -165,6 +193,14 @@ def link(obj: Model | None, shown: SafeString | None = None) -> str:
         return EMPTY
     text = visible(str(obj)) if shown is None else shown
     return format_html('<a class="st-link" href="{}">{}</a>', page_of(obj), text)
+
+
+def link_to(url: str | None, text: str) -> SafeString:
+    """Link to an address, or show the text alone where there is none."""
+    shown = visible(text)
+    return (
+        format_html('<a class="st-link" href="{}">{}</a>', url, shown) if url else shown
+    )
 
 
 def shortened(text: str, length: int = 120) -> SafeString:

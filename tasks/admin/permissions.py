@@ -228,6 +228,8 @@ class PermissionRequestAdmin(RecordAdmin):
         if answer.always_allow and not request.user.has_perm(rights.MAKE_RULES):
             raise PermissionDenied
         self._answer(request, asked, answer)
+        if request.POST.get("next") == "overview":
+            return HttpResponseRedirect(reverse("admin:index"))
         if request.POST.get("next") == "task":
             return HttpResponseRedirect(display.page_of(asked.task))
         if request.POST.get("next") == "workflow" and asked.task.workflow:

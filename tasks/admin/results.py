@@ -1,11 +1,13 @@
 """A result and a log as their pages show them: in bounded time and size, whatever they say."""
 
+from django.http import HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 
 from tasks.admin import display
 from tasks.api.content_type import content_type_of
+from tasks.models import Task
 
 # What becomes a page in a fraction of a second; longer Markdown is shown as it is written.
 MAX_MARKDOWN_CHARACTERS = 40_000
@@ -43,6 +45,19 @@ def rendered(result: str, whole_url: str) -> SafeString:
         f"{len(result):,}",
         whole_url,
     )
+
+
+_ENDINGS = {"markdown": "md", "json": "json"}
+
+
+def as_text(task: Task, *, is_file: bool) -> HttpResponse:
+    """Send the whole result as plain text, whatever it says."""
+    response = HttpResponse(task.result, content_type="text/plain; charset=utf-8")
+    if is_file:
+        ending = _ENDINGS.get(content_type_of(task.result), "txt")
+        name = f"result-{task.pk}.{ending}"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def shortened(text: str) -> SafeString:

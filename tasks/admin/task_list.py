@@ -1,16 +1,20 @@
 """What the list of tasks is filtered by, and looks up for its rows."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Left
 from django.http import HttpRequest
 
 from ledger.admin.long_lists import LongList
 from tasks.admin import costs
 from tasks.admin.base import ProfileFilter, RuntimeFilter
-from tasks.models import PermissionRequest, Run
+from tasks.models import PermissionRequest, Run, Status, Task
+
+SHOWN_REASON = 300  # characters of an error
 
 
 class TaskList(LongList):
@@ -29,20 +33,58 @@ class TaskList(LongList):
         waiting = set(pending.values_list("task_id", flat=True))
         ran = _last_runs(ids)
         for task in self.result_list:
-            task.ran_on, task.ran_as = ran.get(task.pk, ("", ""))
+            task.ran_on, task.ran_as, task.reason = ran.get(task.pk, ("", "", ""))
             task.cost = spent.get(task.pk, costs.Cost())
             task.is_waiting = task.pk in waiting
 
 
-def _last_runs(task_ids: list[UUID]) -> dict[UUID, tuple[str, str]]:
-    """Return the runtime and profile of each task's last run."""
+def _last_runs(task_ids: list[UUID]) -> dict[UUID, tuple[str, str, str]]:
+    """Return the runtime, profile and error of each task's last run."""
     runs = Run.objects.filter(task_id__in=task_ids).order_by("attempt")
-    return {
-        task_id: (runtime, profile)
-        for task_id, runtime, profile in runs.values_list(
-            "task_id", "runtime", "profile"
+    columns = ("task_id", "runtime", "profile", Left("error", SHOWN_REASON))
+    return {task_id: tuple(told) for task_id, *told in runs.values_list(*columns)}
+
+
+def state_tabs(request: HttpRequest, url: str) -> list[dict[str, Any]]:
+    """Return the views of the list by state. Only what goes on is counted: it is little."""
+    going_on = Task.objects.filter(status__in=[Status.RUNNING, Status.QUEUED])
+    counts = dict(going_on.order_by().values_list("status").annotate(Count("pk")))
+    waiting = PermissionRequest.objects.pending().values("task_id").distinct().count()
+    query = request.GET.get("status__exact", "")
+    is_waiting = request.GET.get("waiting") == "yes"
+    tabs: list[dict[str, Any]] = [
+        {"title": "All", "url": url, "is_current": not query and not is_waiting},
+        {
+            "title": "Waiting for you",
+            "url": f"{url}?waiting=yes",
+            "is_current": is_waiting,
+            "number": waiting,
+        },
+    ]
+    for status in Status:
+        number = counts.get(status, 0) if status in {"running", "queued"} else None
+        tabs.append(
+            {
+                "title": str(status.label),
+                "url": f"{url}?status__exact={status}",
+                "is_current": query == status,
+                "number": number,
+            }
         )
-    }
+    return tabs
+
+
+_PREFIX = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{1,4}){0,6}-?", re.IGNORECASE)
+
+
+def ids_like(text: str) -> tuple[UUID, UUID] | None:
+    """Return the first and the last id that begin like `text`; None if it is no such beginning."""
+    if not _PREFIX.fullmatch(text.strip()):
+        return None
+    digits = text.strip().replace("-", "")
+    if len(digits) > 32:
+        return None
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 class WaitingFilter(admin.SimpleListFilter):

@@ -7,23 +7,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from tasks import lifecycle
 from tasks.admin import costs, display, results, verbs
 from tasks.admin.base import profile_name, runtime_title
 from tasks.api.content_type import content_type_of
 from tasks.models import (
     MAX_RESUME_COUNT,
-    LogEntry,
     PermissionRequest,
     Run,
     Task,
     Worker,
 )
-from tasks.models.task import FINAL
+from tasks.models.task import DEFAULT_MAX_TURNS, FINAL, Status
 from tasks.rules import patterns
-
-SHOWN_ENTRIES = 200
-# Of an entry's data, what its message says already.
-_TOLD = frozenset({"status", "callId", "notificationId"})
 
 
 @dataclass(frozen=True)
@@ -83,35 +79,21 @@ class RunRow:
         )
 
 
-@dataclass(frozen=True)
-class EntryRow:
-    entry: LogEntry
-    message: SafeString
-    data: SafeString | str
-
-    @classmethod
-    def of(cls, entry: LogEntry) -> "EntryRow":
-        data = {key: value for key, value in entry.data.items() if key not in _TOLD}
-        return cls(
-            entry=entry,
-            message=results.shortened(entry.message),
-            data=results.shortened(display.written(data)) if data else "",
-        )
-
-
 def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
     """Return what the page shows and renews while the task goes on."""
     runs = list(task.runs.order_by("attempt"))
     attempts = {run.pk: run.attempt for run in runs}
     pending = task.permission_requests.pending().order_by("created_at")
+    lines = costs.lines(task.pk)
     return {
+        **head(task, runs, lines),
         "task": task,
         "may_change": may_change,
         "status": display.state(task.status, task.get_status_display()),
         "verbs": verbs.offered(task) if may_change else [],
         "created": display.ago(task.created_at),
-        "cost": costs.of_task(task.pk),
-        "budget": display.money(task.budget_microdollars),
+        "brief": results.shortened(task.description),
+        "cost": sum((line.cost for line in lines), costs.Cost()),
         "max_resume_count": MAX_RESUME_COUNT,
         "is_asked_to_stop": any(
             run.is_live and run.cancel_requested_at for run in runs
@@ -121,34 +103,60 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "ran_as": profile_name(runs[-1].profile) if runs else "",
         "cards": [RequestCard.of(one) for one in pending],
         "runs": [RunRow.of(run) for run in reversed(runs)],
-        "lines": [(attempts.get(line.run_id), line) for line in costs.lines(task.pk)],
+        "lines": [(attempts.get(line.run_id), line) for line in lines],
         "result": results.rendered(task.result, reverse("task-output", args=[task.pk])),
         "result_kind": content_type_of(task.result),
     }
+
+
+def head(task: Task, runs: list[Run], lines: list[costs.Line]) -> dict[str, Any]:
+    """Return what the head says beside the state: why, with what, how long, of what limits."""
+    last = runs[-1] if runs else None
+    spent = sum((line.cost for line in lines), costs.Cost())
+    of_last = [line for line in lines if last and line.run_id == last.pk]
+    budget = task.budget_microdollars
+    used = spent.microdollars or 0
+    return {
+        "why": _why(task, last),
+        "why_not_resumable": lifecycle.why_not_resumable(task)
+        if task.status in {Status.FAILED, Status.CANCELLED}
+        else "",
+        "model": of_last[-1].model if of_last else "",
+        "took": _took(last),
+        "spent": display.amount(spent.microdollars, spent.unpriced)
+        if spent.requests
+        else display.cents(0),
+        "budget": display.cents(budget),
+        "budget_percent": min(100, 100 * used // max(budget, 1)),
+        "is_over_budget": task.status == Status.FAILED and used >= budget,
+        "turns": sum(line.cost.requests for line in of_last),
+        "max_turns": task.max_turns or DEFAULT_MAX_TURNS,
+    }
+
+
+def _why(task: Task, last: Run | None) -> SafeString | str:
+    """Say why a task is as it is, where that is not plain from its state."""
+    if last is None or not last.error:
+        return ""
+    if task.status in {Status.FAILED, Status.CANCELLED} or last.is_live:
+        return display.shortened(last.error, 600)
+    return ""
+
+
+def _took(last: Run | None) -> str:
+    if last is None or last.started_at is None:
+        return display.EMPTY
+    return display.duration(last.started_at, last.finished_at or timezone.now())
 
 
 def _waits_for_worker(runs: list[Run]) -> bool:
     return any(run.status == Run.Status.QUEUED for run in runs)
 
 
-def log(task: Task) -> dict[str, Any]:
-    """Return the end of the log, and what follows it live."""
-    # The number first: an entry that comes between the two reads is then streamed too.
-    after = task.log_sequence
-    newest = task.log.filter(sequence__lte=after).order_by("-sequence")[:SHOWN_ENTRIES]
-    entries = [EntryRow.of(entry) for entry in reversed(newest)]
-    log_list = reverse("admin:tasks_logentry_changelist")
-    shown_from = entries[0].entry.sequence if entries else 1
+def live(task: Task) -> dict[str, Any]:
+    """Return what the page's script needs to keep it fresh."""
     return {
-        "entries": entries,
-        "earlier": shown_from - 1,
-        "whole_log_url": f"{log_list}?task__id__exact={task.pk}",
-        "log_config": {
-            "url": reverse("task-logs", args=[task.pk]),
-            "sections": reverse("admin:tasks_task_sections", args=[task.pk]),
-            "after": after,
-            "told": sorted(_TOLD),
-            "finalStatuses": sorted(FINAL),
-            "isFinished": task.is_finished,
-        },
+        "sections": reverse("admin:tasks_task_sections", args=[task.pk]),
+        "finalStatuses": sorted(FINAL),
+        "isFinished": task.is_finished,
     }

@@ -1,29 +1,28 @@
 """Tasks: to be watched, edited, started and stopped."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
-    Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseBase,
     HttpResponseRedirect,
 )
-from django.shortcuts import render
-from django.urls import URLPattern, path
+from django.urls import reverse
 from django.utils.html import format_html
-from django.views.decorators.http import require_POST
 
-from ledger.admin.long_lists import LongListAdmin
+from ledger.admin.long_lists import parse_uuid
 from tasks import lifecycle
 from tasks.access import rights
-from tasks.admin import display, task_page, verbs
+from tasks.admin import (
+    display,
+    task_tabs,
+    verbs,
+)
 from tasks.admin.base import ProjectFilter, profile_name, runtime_title
+from tasks.admin.task_actions import act_on_selected, prioritize
 from tasks.admin.task_form import TaskForm
 from tasks.admin.task_list import (
     AgentFilter,
@@ -31,26 +30,15 @@ from tasks.admin.task_list import (
     PriorityFilter,
     TaskList,
     WaitingFilter,
+    ids_like,
+    state_tabs,
 )
+from tasks.admin.task_views import TaskPages
 from tasks.models import Status, Task, Worker
 
 
-def _action(name: str) -> Callable[..., None]:
-    """Make the list's action that performs a verb on each selected task."""
-    verb = verbs.VERBS[name]
-
-    @admin.action(description=f"{verb.title} selected tasks", permissions=["change"])
-    def perform(
-        model_admin: Any, request: HttpRequest, queryset: QuerySet[Task]
-    ) -> None:
-        model_admin.perform_on(request, queryset, verb)
-
-    perform.__name__ = f"{name}_selected"
-    return perform
-
-
 @admin.register(Task)
-class TaskAdmin(LongListAdmin):
+class TaskAdmin(TaskPages):
     form = TaskForm
     sortable_by: ClassVar[Any] = ("rank", "updated")  # which have an index
     indexed_filters = frozenset(
@@ -70,9 +58,11 @@ class TaskAdmin(LongListAdmin):
         "rank",
         "project",
         "agent",
+        "reason",
         "cost",
         "updated",
     )
+    list_before_template: Any = "tasks/task_list_before.html"
     list_filter = (
         "status",
         WaitingFilter,
@@ -82,14 +72,15 @@ class TaskAdmin(LongListAdmin):
         AgentProfileFilter,
     )
     list_select_related = ("project",)
-    search_fields = ("title", "description")
-    search_help_text = "A part of the title or description, or a whole id"
-    actions = tuple(
-        _action(name) for name in ("execute", "resume", "run_again", "cancel")
+    search_fields = ("title", "description", "runs__error")
+    search_help_text = (
+        "A part of the title, the description or a run's error, or an id's beginning"
     )
+    actions = tuple(
+        act_on_selected(name) for name in ("execute", "resume", "run_again", "cancel")
+    ) + tuple(map(prioritize, range(4)))
     autocomplete_fields = ("project", "documents")
     change_form_outer_before_template: Any = "tasks/task_before.html"
-    change_form_outer_after_template: Any = "tasks/task_after.html"
     fieldsets = (
         (None, {"fields": ("title", "description", "priority", "project")}),
         (
@@ -137,9 +128,33 @@ class TaskAdmin(LongListAdmin):
             profile_name(task.ran_as or task.agent_profile),
         )
 
+    @admin.display(description="Why")
+    def reason(self, task: Any) -> str:
+        """Say why a task has failed or was cancelled."""
+        is_told = task.status in {Status.FAILED, Status.CANCELLED}
+        return display.shortened(task.reason, 120) if is_told else ""
+
     @admin.display(description="Cost")
     def cost(self, task: Any) -> str:
-        return str(task.cost)
+        cost = task.cost
+        if not cost.requests:
+            return display.EMPTY
+        return display.amount(cost.microdollars, cost.unpriced)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        tabs = state_tabs(request, reverse("admin:tasks_task_changelist"))
+        context = {"state_tabs": tabs, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find tasks by the beginning of their id, too, as commands show it."""
+        if (ends := ids_like(search_term)) and not parse_uuid(search_term):
+            return queryset.filter(pk__range=ends), False
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description="Updated", ordering="updated_at")
     def updated(self, task: Task) -> str:
@@ -155,6 +170,7 @@ class TaskAdmin(LongListAdmin):
             reason = verbs.refusal(verb, task, by=request.user.get_username())
             if reason is None:
                 done += 1
+                self.log_change(request, task, verb.done)
             else:
                 refused.setdefault(reason, []).append(task.title)
         if done:
@@ -200,8 +216,7 @@ class TaskAdmin(LongListAdmin):
         startable = task is None or task.status in verbs.VERBS["execute"].statuses
         context["show_execute"] = may_change and startable
         if task is not None:
-            context |= task_page.sections(task, may_change=may_change)
-            context |= task_page.log(task)
+            context |= self.frame(request, task, task_tabs.EDIT)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(
@@ -217,67 +232,18 @@ class TaskAdmin(LongListAdmin):
         self, request: HttpRequest, obj: Task, post_url_continue: str | None = None
     ) -> HttpResponse:
         if "_execute" in request.POST:
-            return self._perform(request, obj, verbs.VERBS["execute"])
+            return self.perform(request, obj, verbs.VERBS["execute"])
         return super().response_add(request, obj, post_url_continue)
 
     def response_change(self, request: HttpRequest, obj: Task) -> HttpResponse:
         if "_execute" in request.POST:
-            return self._perform(request, obj, verbs.VERBS["execute"])
+            return self.perform(request, obj, verbs.VERBS["execute"])
         return super().response_change(request, obj)
 
-    def _perform(
-        self, request: HttpRequest, task: Task, verb: verbs.Verb
+    def response_post_save_change(
+        self, request: HttpRequest, obj: Task
     ) -> HttpResponseRedirect:
-        if not self.has_change_permission(request, task):
-            raise PermissionDenied
-        reason = verbs.refusal(verb, task, by=request.user.get_username())
-        if reason is None:
-            self.message_user(request, f"{verb.done}: {task}.", messages.SUCCESS)
-            if verb.name in verbs.STARTING and (absence := Worker.objects.absence()):
-                self.message_user(request, absence, messages.WARNING)
-        else:
-            self.message_user(request, reason, messages.ERROR)
-        return HttpResponseRedirect(display.page_of(task))
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path(
-                "<uuid:task_id>/do/<str:name>/",
-                view(require_POST(self.do_view)),
-                name="tasks_task_do",
-            ),
-            path(
-                "<uuid:task_id>/sections/",
-                view(self.sections_view),
-                name="tasks_task_sections",
-            ),
-            *super().get_urls(),
-        ]
-
-    def do_view(
-        self, request: HttpRequest, task_id: UUID, name: str
-    ) -> HttpResponseBase:
-        if name not in verbs.VERBS:
-            raise Http404
-        return self._perform(request, self._task(task_id), verbs.VERBS[name])
-
-    def sections_view(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
-        """Render what changes while the task goes on, for the page's script."""
-        task = self._task(task_id)
-        if not self.has_view_permission(request, task):
-            raise PermissionDenied
-        may_change = self.has_change_permission(request, task)
-        context = task_page.sections(task, may_change=may_change)
-        return render(request, "tasks/sections.html", context)
-
-    def _task(self, task_id: UUID) -> Task:
-        task = Task.objects.select_related("project", "workflow", "schedule").filter(
-            pk=task_id
-        )
-        if (found := task.first()) is None:
-            raise Http404("Task not found")
-        return found
+        return HttpResponseRedirect(display.page_of(obj))
 
     # --- Deleting -------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -129,6 +130,9 @@ class Answer:
     message: str = ""
     edited_input: JSON | None = None
     always_allow: str | None = None  # the pattern of the rule to save
+    # Where that rule holds; None: in the project, or everywhere if there is none.
+    rule_scope: str | None = None
+    rule_expires_at: datetime | None = None  # None: it holds for good
 
 
 AGAIN = "#"  # between a call's id and how often it was asked about
@@ -266,7 +270,7 @@ class PermissionRequest(models.Model):
             if self.is_checkpoint:
                 mark_due(task.workflow_run)
             if answer.is_allowed and answer.always_allow:
-                self._save_rule(answer.always_allow, by=answer.by)
+                self._save_rule(answer)
             self._log(answer)
             transaction.on_commit(pubsub.wake_workers)
 
@@ -275,16 +279,19 @@ class PermissionRequest(models.Model):
             return "The agent no longer waits for this permission request."
         return f"Already responded: {self.status} by {self.decided_by}."
 
-    def _save_rule(self, pattern: str, *, by: str) -> None:
+    def _save_rule(self, answer: Answer) -> None:
         # For the project where there is one: the narrowest that still serves future runs.
+        scopes = PermissionRule.Scope
+        scope = answer.rule_scope or scopes.PROJECT
         rule = {
-            "pattern": pattern,
+            "pattern": answer.always_allow,
             "effect": PermissionRule.Effect.ALLOW,
-            "project_id": self.task.project_id,
-            "task": None,
+            "project_id": self.task.project_id if scope == scopes.PROJECT else None,
+            "task_id": self.task_id if scope == scopes.TASK else None,
+            "expires_at": answer.rule_expires_at,
         }
         if not PermissionRule.objects.valid().filter(**rule).exists():
-            PermissionRule.objects.create(**rule, created_by=by)
+            PermissionRule.objects.create(**rule, created_by=answer.by)
 
     def _log(self, answer: Answer) -> None:
         verb = "Allowed" if answer.is_allowed else "Denied"

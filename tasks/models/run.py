@@ -173,6 +173,12 @@ class Run(models.Model):
                 name="run_leases",
                 condition=Q(lease_expires_at__isnull=False),
             ),
+            # What has ended lately, and how: the first page, and costs per completed task.
+            models.Index(
+                fields=["status", "finished_at"],
+                name="run_ends",
+                condition=Q(finished_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -58,7 +58,7 @@ def parse(line: str) -> tuple[Word, ...] | None:
     if not line or len(line) > MAX_CHARACTERS or not is_plain(line):
         return None
     source = line.encode()
-    root = _parsed(source)
+    root = parse_tree(source)
     if root.has_error or root.child_count != 1 or root.children[0].type != "command":
         return None
     nodes = root.children[0].children
@@ -124,7 +124,8 @@ def _grammar() -> Language:
     return language
 
 
-def _parsed(source: bytes) -> Node:
+def parse_tree(source: bytes) -> Node:
+    """Return the root of bash's syntax tree of `source`."""
     # A parser is not for two threads at once, and costs next to nothing to make.
     root: Node = import_module("tree_sitter").Parser(_grammar()).parse(source).root_node
     return root

@@ -10,6 +10,8 @@ import random
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from uuid import UUID
 
 import django
@@ -17,6 +19,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
 django.setup()
 
+from django.apps import apps  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
 PROJECTS = 1_000
@@ -39,7 +42,8 @@ TABLES = {
     "tasks_permissionrequest": "id task_id run_id session_id call_id tool_name tool_input"
     " input_digest action message status decided_input decision_message decided_by decided_at"
     " created_at delivered_at",
-    "ledger_ledgerentry": "task_id run_id project_id runtime provider model key input_tokens"
+    "ledger_ledgerentry": "task_id run_id project_id runtime profile created_by provider model key"
+    " input_tokens"
     " cache_read_tokens cache_write_tokens cache_write_1h_tokens output_tokens"
     " cost_microdollars price_source reason recorded_at",
 }
@@ -62,7 +66,10 @@ def fill(tasks: int) -> None:
             for table, some in rows.items():
                 _insert(table, some)
         print(f"\r{first + count:,} of {tasks:,} tasks", end="", flush=True)  # noqa: T201
-    print()  # noqa: T201
+    print("\nThe days of the ledger …")  # noqa: T201
+    days = import_module("tasks.migrations.0019_fill_costs_by_dimension")
+    days.SCOPES.update(runtime="runtime", overall="substr(runtime, 1, 0)")
+    days.fill(apps, SimpleNamespace(connection=connection))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -114,7 +121,8 @@ def _task(
     yield (
         "ledger_ledgerentry",
         (
-            *(_id(task_id), _id(run_id), project or "", runtime, "provider", model),
+            *(_id(task_id), _id(run_id), project or "", runtime, "general", "admin"),
+            *("provider", model),
             *("1", 1_000, 0, 0, 0, 200, cost, "", "", later),
         ),
     )

@@ -93,7 +93,7 @@ def _days(query: dict[str, str], *, is_grouped: bool) -> Days:
     if first > last:
         raise Invalid.field("from", "This day is after the last one")
     days = Days(first, last)
-    if is_grouped and len(days) > MAX_DAYS:
+    if is_grouped and days.count > MAX_DAYS:
         raise Invalid.field("from", f"With groupBy at most {MAX_DAYS} days")
     return days
 

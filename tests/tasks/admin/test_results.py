@@ -67,7 +67,7 @@ def test_a_long_entry_of_the_log_is_cut(admin_client):
     task = TaskFactory()
     message, output = "m" * 12_000, "o" * 13_000
     LogEntryFactory(task=task, message=message, data={"output": output})
-    shown = page(admin_client, "tasks_task_change", task.pk)
+    shown = page(admin_client, "tasks_task_log", task.pk)
     assert "m" * 10_000 in shown
     assert message not in shown
     assert "… 2,000 more characters" in shown

@@ -1,4 +1,6 @@
-"""The operator's list of tasks and its first page: what goes on, and what needs somebody."""
+"""The operator's list of tasks: what goes on, and what needs somebody."""
+
+import re
 
 import pytest
 from django.db import connection
@@ -7,7 +9,7 @@ from django.urls import reverse
 
 from ledger.admin.long_lists import LAST_PAGE
 from stagent.admin_theme import UNFOLD
-from tasks.models import Run, Status
+from tasks.models import Run, Status, Task
 from tests.factories import (
     PermissionRequestFactory,
     ProjectFactory,
@@ -15,7 +17,7 @@ from tests.factories import (
     TaskFactory,
 )
 from tests.ledger.factories import LedgerEntryFactory, UnknownUsageFactory, UsageFactory
-from tests.tasks.admin.pages import login_operator, page
+from tests.tasks.admin.pages import page, select
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +62,7 @@ def test_a_cost_that_is_not_known_is_no_0(admin_client):
     LedgerEntryFactory(task_id=task.pk, usage=UnknownUsageFactory())
     assert "unknown" in page(admin_client, LIST)
     LedgerEntryFactory(task_id=task.pk)
-    assert "$0.006 + unknown" in page(admin_client, LIST)
+    assert "$0.01+" in page(admin_client, LIST)
 
 
 def full_task():
@@ -127,22 +129,6 @@ def test_empty_lists_say_what_to_do(admin_client):
     assert "Nothing matches" in page(admin_client, LIST, q="nowhere")
 
 
-def test_the_first_page_shows_what_waits_runs_and_costs(admin_client):
-    asked = PermissionRequestFactory(message="Writing R&D's report")
-    LedgerEntryFactory(task_id=asked.task.pk)
-    text = page(admin_client, "index")
-    for shown in ("waiting for you", asked.message, asked.task.title, "$0.006"):
-        assert shown in text
-
-
-def test_the_first_page_shows_nothing_to_who_may_see_nothing(client):
-    login_operator(client)
-    asked = PermissionRequestFactory(message="Writing the report")
-    text = page(client, "index")
-    assert "Writing the report" not in text
-    assert asked.task.title not in text
-
-
 def test_a_search_for_text_looks_through_the_newest_rows_alone(
     admin_client, monkeypatch
 ):
@@ -182,3 +168,38 @@ def test_no_address_sorts_by_what_has_no_index(admin_client, asked):
     orders = [sql.partition("ORDER BY")[2].replace('"', "") for sql in rows]
     assert orders
     assert not any("title" in order or "status" in order for order in orders)
+
+
+def test_the_list_says_why_tasks_failed(admin_client):
+    task = TaskFactory(status=Status.FAILED)
+    RunFactory(task=task, status=Run.Status.FAILED, error="The key was refused.")
+    assert "The key was refused." in page(admin_client, LIST)
+    found = page(admin_client, LIST, q="key was")
+    assert f"/{task.pk}/" in found
+
+
+def test_tasks_are_found_by_the_beginning_of_their_id(admin_client):
+    wanted = TaskFactory(id="01a2218a-1cb2-765e-8545-53eea77c0bae")
+    other = TaskFactory()
+    for beginning in ("01a2218a", "01A2218A-1CB2", "01a2218a1cb2765e"):
+        text = page(admin_client, LIST, q=beginning)
+        assert f"/{wanted.pk}/" in text
+        assert f"/{other.pk}/" not in text
+
+
+def test_tabs_lead_to_tasks_by_state_with_the_number_of_those_at_work(admin_client):
+    for status in (Status.RUNNING, Status.RUNNING, Status.FAILED):
+        TaskFactory(status=status)
+    text = page(admin_client, LIST, status__exact="running")
+    tab = re.search(r'<a href="[^"]*=running" aria-current="true">Running.*?</a>', text)
+    assert ">2<" in tab[0]
+    assert re.search(r'<a href="[^"]*=failed">Failed</a>', text)
+
+
+def test_the_priority_of_selected_tasks_is_set(admin_client):
+    tasks = TaskFactory.create_batch(2)
+    other = TaskFactory()
+    text = select(admin_client, "task", "set_priority_0", *tasks)
+    assert "P0 for 2 tasks." in text
+    priorities = dict(Task.objects.values_list("pk", "priority"))
+    assert [priorities[task.pk] for task in (*tasks, other)] == [0, 0, 2]

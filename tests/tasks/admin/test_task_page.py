@@ -3,9 +3,13 @@
 from html import unescape
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from tasks.models import EventType, LogEntry, Run, Status, Task
+from tasks.models.permission import Answer
 from tests.factories import (
     DocumentFactory,
     LogEntryFactory,
@@ -19,6 +23,10 @@ from tests.tasks.admin.pages import login_operator, page, select
 pytestmark = pytest.mark.django_db
 
 PAGE = "tasks_task_change"
+TABS = [
+    PAGE,
+    *(f"tasks_task_{name}" for name in ("log", "runs", "cost", "history", "edit")),
+]
 FORM = {
     "title": "Analyze Q4",
     "description": "Say what changed.",
@@ -145,56 +153,121 @@ def test_a_page_shows_runs_costs_and_the_result(admin_client):
     )
     LedgerEntryFactory(task_id=run.task.pk, run_id=run.pk)
     LedgerEntryFactory(task_id=run.task.pk, run_id=run.pk, usage=UnknownUsageFactory())
+    runs = page(admin_client, "tasks_task_runs", run.task.pk)
+    for shown in ("laptop-1", "No credit.", "line 88"):
+        assert shown in runs
+    costs = page(admin_client, "tasks_task_cost", run.task.pk)
+    assert "unheard-of:8b" in costs
+    assert "$0.006 + unknown" in costs
     response = admin_client.get(reverse(f"admin:{PAGE}", args=[run.task.pk]))
     text = response.content.decode()
-    for shown in (
-        "laptop-1",
-        "No credit.",
-        "line 88",
-        "unheard-of:8b",
-        "$0.006 + unknown",
-    ):
-        assert shown in text
     assert "<h1>Heading</h1>" in text
     assert "<script>x" not in text
     assert "<img src" not in text
 
 
-def test_a_page_shows_the_end_of_the_log_and_where_the_rest_is(admin_client):
+def test_the_head_says_why_with_what_and_of_which_limits(admin_client):
+    run = RunFactory(
+        task=TaskFactory(status=Status.FAILED, max_turns=7, title="Analyze"),
+        status=Run.Status.FAILED,
+        error="The key was refused.",
+        finished_at=timezone.now(),
+    )
+    LedgerEntryFactory(task_id=run.task_id, run_id=run.pk)
+    for name in TABS:
+        text = page(admin_client, name, run.task_id)
+        for shown in (
+            *("Analyze", "The key was refused.", "claude-sonnet-4-6"),
+            *("$0.01", "of $2.00", "1 of 7", "Run again"),
+            *("Not to be resumed", "no run of this task has reached a checkpoint"),
+        ):
+            assert shown in text
+
+
+def test_each_tab_has_an_address_and_is_marked(admin_client):
+    task = TaskFactory(title="Analyze", description="Say what changed.")
+    for name in TABS:
+        own = reverse(f"admin:{name}", args=[task.pk])
+        assert f'<a href="{own}" aria-current="page">' in page(
+            admin_client, name, task.pk
+        )
+
+
+def test_the_form_is_behind_edit(admin_client):
     task = TaskFactory()
-    for number in range(203):
-        LogEntryFactory(task=task, message=f"entry {number}.")
-    text = page(admin_client, PAGE, task.pk)
-    assert "entry 202." in text
-    assert "entry 2." not in text
-    assert "3 earlier entries" in text
-    rest = page(admin_client, "tasks_logentry_changelist", task__id__exact=task.pk)
-    assert "entry 202." in rest
-    assert text.index("entry 3.") < text.index("entry 202.")
-    assert f'"after": {task.log_sequence}' in text
-    assert f'"url": "/api/tasks/{task.pk}/logs"' in text
+    assert 'name="title"' not in page(admin_client, PAGE, task.pk)
+    assert 'name="title"' in page(admin_client, "tasks_task_edit", task.pk)
+    url = reverse("admin:tasks_task_edit", args=[task.pk])
+    response = admin_client.post(url, FORM)
+    assert response.headers["Location"] == reverse(f"admin:{PAGE}", args=[task.pk])
+    task.refresh_from_db()
+    assert task.title == "Analyze Q4"
+    refused = admin_client.post(url, {**FORM, "title": ""})
+    assert "required" in refused.content.decode()
 
 
-def test_a_page_takes_the_same_queries_however_much_happened(
-    admin_client, django_assert_max_num_queries, django_assert_num_queries
-):
+def test_who_may_only_look_edits_nothing(client):
+    login_operator(client, "view_task")
+    task = TaskFactory()
+    assert "Run again" not in page(client, PAGE, task.pk)
+    url = reverse("admin:tasks_task_edit", args=[task.pk])
+    assert client.post(url, FORM).status_code == 403
+    login_operator(client, "view_project")
+    for name in TABS:
+        assert client.get(reverse(f"admin:{name}", args=[task.pk])).status_code == 403
+
+
+def test_a_result_is_kept_as_a_file_and_read_raw(admin_client):
+    task = TaskFactory(result="# Report\n\n- one", status=Status.COMPLETED)
+    url = reverse("admin:tasks_task_result", args=[task.pk])
+    raw = admin_client.get(url)
+    assert raw.content.decode() == task.result
+    assert raw.headers["Content-Type"] == "text/plain; charset=utf-8"
+    name = admin_client.get(f"{url}?file").headers["Content-Disposition"]
+    assert name == f'attachment; filename="result-{task.pk}.md"'
+
+
+def test_the_history_says_who_did_what(admin_client):
+    run = RunFactory(task__created_by="ada", started_by="grace")
+    asked = PermissionRequestFactory(run=run)
+    asked.answer(Answer(is_allowed=True, by="linus"))
+    admin_client.post(reverse("admin:tasks_task_edit", args=[run.task_id]), FORM)
+    text = page(admin_client, "tasks_task_history", run.task_id)
+    for shown in ("ada", "grace", "linus", "admin", "Created the task.", "Title"):
+        assert shown in text
+
+
+def test_a_page_takes_the_same_queries_however_much_happened(admin_client):
     run = RunFactory(status=Run.Status.COMPLETED)
 
-    def happen():
-        LogEntryFactory(
-            task=run.task, event_type=EventType.TOOL_USE, data={"toolInput": {}}
+    def happen(count):
+        last = Task.objects.get(pk=run.task_id).log_sequence
+        LogEntry.objects.bulk_create(
+            LogEntry(
+                task=run.task,
+                sequence=last + number + 1,
+                event_type=EventType.TOOL_USE,
+                message="write",
+                data={"toolInput": {}, "callId": str(number)},
+            )
+            for number in range(count)
         )
-        LedgerEntryFactory(task_id=run.task.pk, run_id=run.pk)
-        PermissionRequestFactory(run=run)
+        Task.objects.filter(pk=run.task_id).update(log_sequence=last + count)
+        for _ in range(5):
+            LedgerEntryFactory(task_id=run.task.pk, run_id=run.pk)
+            PermissionRequestFactory(run=run)
 
-    happen()
-    page(admin_client, PAGE, run.task.pk)
-    with django_assert_max_num_queries(20) as first:
-        page(admin_client, PAGE, run.task.pk)
-    for _ in range(10):
-        happen()
-    with django_assert_num_queries(len(first)):
-        page(admin_client, PAGE, run.task.pk)
+    def queries(name):
+        with CaptureQueriesContext(connection) as captured:
+            page(admin_client, name, run.task_id)
+        return len(captured)
+
+    happen(100)
+    queries(PAGE)
+    first = [queries(name) for name in TABS]
+    assert max(first) <= 20
+    happen(9_900)
+    assert [queries(name) for name in TABS] == first
 
 
 def test_the_sections_are_served_alone_for_the_script(admin_client, client):

@@ -45,7 +45,11 @@ class Pages:
     def all(self) -> dict[str, str]:
         return {
             "overview": "/admin/",
-            "approvals": "/admin/tasks/permissionrequest/",
+            "requests": "/admin/tasks/permissionrequest/",
+            "approvals": "/admin/approvals/",
+            "costs": "/admin/costs/",
+            "log": f"/admin/tasks/task/{self.done}/log/",
+            "edit": f"/admin/tasks/task/{self.done}/edit/",
             "request": f"/admin/tasks/permissionrequest/{self.request}/change/",
             "waiting task": f"/admin/tasks/task/{self.waiting}/change/",
             "finished task": f"/admin/tasks/task/{self.done}/change/",

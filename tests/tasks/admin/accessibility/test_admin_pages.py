@@ -23,8 +23,8 @@ pytestmark = [
 ]
 
 NAMES = [
-    *("overview", "approvals", "request", "waiting task"),
-    *("finished task", "new task", "tasks", "workflow"),
+    *("overview", "approvals", "costs", "requests", "request", "waiting task"),
+    *("finished task", "log", "edit", "new task", "tasks", "workflow"),
 ]
 # What is written past the edge of its cell stands over another's text.
 OUTSIDE_THEIR_CELL = """
@@ -121,7 +121,7 @@ def test_there_is_one_main_landmark(visit, name):
 
 
 def test_a_long_request_leaves_the_columns_their_width(visit):
-    widths = visit("approvals").evaluate(
+    widths = visit("requests").evaluate(
         "Object.fromEntries([...document.querySelectorAll('#result_list tr:has(code) > *')]"
         ".map(cell => [cell.className.match(/field-\\w+/)?.[0], cell.offsetWidth]))"
     )
@@ -142,7 +142,7 @@ def test_words_and_numbers_of_a_result_stay_whole(visit):
 
 
 def test_the_keyboard_reaches_filters_and_the_first_answer(visit):
-    browser = visit("approvals")
+    browser = visit("requests")
     assert tab(browser) == "Skip to the content"
     press(browser, "Enter", 13)
     reached = [tab(browser) for _ in range(10)]
@@ -151,7 +151,7 @@ def test_the_keyboard_reaches_filters_and_the_first_answer(visit):
 
 
 def test_the_keyboard_opens_and_closes_the_filters(visit):
-    browser = visit("approvals")
+    browser = visit("requests")
     tab(browser)
     press(browser, "Enter", 13)
     while not tab(browser).startswith("Filters"):
@@ -204,4 +204,4 @@ def test_the_keyboard_opens_the_navigation_and_the_account(visit, size):
 
 
 def test_a_list_that_is_not_counted_names_no_number(visit):
-    assert "9999" not in visit("approvals").evaluate("document.body.innerText")
+    assert "9999" not in visit("requests").evaluate("document.body.innerText")

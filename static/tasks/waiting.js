@@ -1,0 +1,45 @@
+// On every page: how many requests wait, in the title and at the navigation, and a notification.
+window.addEventListener("DOMContentLoaded", () => {
+  "use strict";
+
+  const EVERY = 10000; // ms
+  const link = document.querySelector('#nav-sidebar a[href$="/admin/approvals/"]');
+  if (!link) return; // who may not see them
+  const bare = document.title.trim().replace(/^\(\d+\) /, "");
+  let newest;
+
+  function show(count) {
+    document.title = count ? `(${count}) ${bare}` : bare;
+    let badge = link.querySelector(".st-badge");
+    if (!badge) {
+      link.querySelectorAll(".st-badge-server, span.rounded-xs").forEach((old) => old.remove());
+      badge = document.createElement("span");
+      badge.className = "st-badge";
+      link.append(badge);
+    }
+    badge.textContent = count || "";
+    badge.hidden = !count;
+  }
+
+  function notify(told) {
+    const isNew = newest !== undefined && told.newest && told.newest !== newest;
+    newest = told.newest;
+    if (!isNew || !document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+    const shown = new Notification("An agent waits for you", { body: told.message, tag: told.newest });
+    shown.onclick = () => {
+      window.focus();
+      window.location.href = link.href;
+    };
+  }
+
+  async function look() {
+    const response = await fetch(`${link.getAttribute("href")}waiting/`).catch(() => null);
+    if (response?.ok && !response.redirected) {
+      const told = await response.json();
+      show(told.count);
+      notify(told);
+    }
+    window.setTimeout(look, EVERY);
+  }
+  look();
+});

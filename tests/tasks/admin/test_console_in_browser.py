@@ -1,0 +1,162 @@
+"""The operator's jobs in a real browser: by the keyboard, live, and without a complaint of its console."""
+
+import pytest
+
+from tests import live
+from tests.chromium import PROGRAM, chromium
+from tests.tasks.admin.accessibility.pages import log_in, press, resize
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
+    ),
+]
+
+CARD = "document.querySelector('.st-approval:not([hidden])')?.dataset.request"
+PLACE_OF_TODAY = """
+(() => {
+  const chart = Chart.getChart("costs-chart");
+  const bars = chart.getDatasetMeta(0).data;
+  const bar = bars[bars.length - 1];
+  const box = chart.canvas.getBoundingClientRect();
+  return [box.left + bar.x, box.top + (bar.y + bar.base) / 2];
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with live.site(tmp_path_factory.mktemp("site")) as running:
+        running.serve()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(site, tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("browser")) as running:
+        log_in(site, running)
+        resize(running, 1400, 900)
+        yield running
+
+
+def has(browser, expression):
+    live.wait_for(lambda: browser.evaluate(expression) is True)
+
+
+def ask(site, action, title="Asks"):
+    """Start a task whose agent asks, and return its request's id."""
+    return site.pending(site.execute(f"ask: {action}", title=title))["id"]
+
+
+def status(site, request):
+    return site.client.get(f"/api/notifications/{request}").json()["status"]
+
+
+def test_requests_are_decided_and_undone_by_the_keyboard(site, browser):
+    first, second = ask(site, "write:/first.md"), ask(site, "write:/second.md")
+    browser.open(f"{site.url}/admin/approvals/")
+    assert browser.evaluate(CARD) == first
+    press(browser, "a", 65)
+    has(browser, f"{CARD} === '{second}'")
+    press(browser, "u", 85)
+    has(browser, f"{CARD} === '{first}'")
+    assert status(site, first) == "pending"
+    press(browser, "j", 74)
+    has(browser, f"{CARD} === '{second}'")
+    press(browser, "k", 75)
+    has(browser, f"{CARD} === '{first}'")
+    press(browser, "a", 65)
+    has(browser, f"{CARD} === '{second}'")
+    press(browser, "d", 68)
+    has(browser, "document.activeElement.name === 'message'")
+    browser.call("Input.insertText", text="Not there.")
+    press(browser, "Enter", 13)  # which sends the first, too
+    live.wait_for(lambda: status(site, first) == "allowed")
+    live.wait_for(lambda: status(site, second) != "pending")
+    assert browser.complaints == []
+
+
+def test_a_request_comes_by_itself_and_the_title_counts(site, browser):
+    browser.open(f"{site.url}/admin/approvals/")
+    has(browser, "document.body.innerText.includes('Nothing waits for you')")
+    request = ask(site, "write:/live.md")
+    has(browser, f"{CARD} === '{request}'")
+    has(browser, "document.title.startsWith('(1)')")
+    browser.open(f"{site.url}/admin/tasks/project/")
+    has(browser, "document.title.startsWith('(1)')")
+    site.client.post(
+        f"/api/tasks/{_task_of(site, request)}/respond",
+        json={"notificationId": request, "behavior": "deny"},
+    )
+
+
+def _task_of(site, request):
+    return site.client.get(f"/api/notifications/{request}").json()["taskId"]
+
+
+def test_a_pattern_is_checked_while_it_is_typed(site, browser):
+    request = ask(site, "write:/checked/a.md")
+    browser.open(f"{site.url}/admin/approvals/?request={request}")
+    press(browser, "A", 65)
+    has(browser, "document.querySelector('.st-always').open")
+    told = "document.querySelector('#pattern-told').innerText"
+    has(browser, f"{told}.includes('would have covered')")
+    browser.evaluate("document.querySelector('[name=own]').focus()")
+    browser.call("Input.insertText", text="write:/elsewhere/*")
+    has(browser, f"{told}.includes('does not cover')")
+    has(browser, "document.querySelector('[value=always]').disabled")
+    site.client.post(
+        f"/api/tasks/{_task_of(site, request)}/respond",
+        json={"notificationId": request, "behavior": "deny"},
+    )
+
+
+def test_the_overview_renews_itself(site, browser):
+    browser.open(f"{site.url}/admin/")
+    browser.evaluate("window.isSamePage = true")
+    site.execute("fail: The rates are gone.", title="Fetch the rates")
+    has(browser, "document.body.innerText.includes('The rates are gone.')")
+    assert browser.evaluate("window.isSamePage") is True
+    assert browser.complaints == []
+
+
+def test_a_press_on_a_bar_shows_that_day_and_that_model(site, browser):
+    task = site.execute(
+        "use: input=100000 output=9000 model=claude-sonnet-4-5 provider=anthropic",
+        "finish: done",
+    )
+    site.wait_for_status(task, "completed")
+    browser.open(f"{site.url}/admin/costs/")
+    has(browser, "!!Chart.getChart('costs-chart')")
+    x, y = browser.evaluate(PLACE_OF_TODAY)
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button="left",
+            clickCount=1,
+        )
+    has(browser, "location.search.includes('model=claude-sonnet-4-5')")
+    has(browser, "/from=(\\d{4}-\\d\\d-\\d\\d)&to=\\1/.test(location.search)")
+    assert browser.complaints == []
+
+
+def test_a_log_is_followed_and_the_head_of_the_task_with_it(site, browser):
+    task = site.execute(
+        "say: I begin.", "ask: write:/x", "say: I go on.", "finish: done"
+    )
+    request = site.pending(task)["id"]
+    browser.open(f"{site.url}/admin/tasks/task/{task}/log/")
+    has(browser, "document.querySelector('.st-log').innerText.includes('I begin.')")
+    site.client.post(
+        f"/api/tasks/{task}/respond",
+        json={"notificationId": request, "behavior": "allow"},
+    )
+    has(browser, "document.querySelector('.st-live').innerText.includes('I go on.')")
+    has(
+        browser, "document.querySelector('.st-summary').innerText.includes('COMPLETED')"
+    )
+    assert browser.complaints == []
