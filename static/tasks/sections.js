@@ -36,8 +36,9 @@ window.sections = (url, root = document) => {
   }
 
   function placeOf(element) {
-    const form = element.closest("form");
-    return [form?.getAttribute("action"), element.getAttribute("href"), element.value, element.textContent.trim()].join(" ");
+    const form = element.closest("form")?.getAttribute("action");
+    const own = element.getAttribute("href") ?? (element.value || element.textContent.trim()); // texts change
+    return [form, own].join(" ");
   }
 
   // Parts that are the same stay, with what the reader has typed or unfolded in them.
