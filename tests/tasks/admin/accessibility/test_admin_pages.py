@@ -52,6 +52,8 @@ COVERED = """
       const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
       if (x < 0 || y < 0 || x > innerWidth || y > innerHeight) continue;
       const found = document.elementFromPoint(x, y);
+      // Beneath a head that stays: it is scrolled out from there.
+      if (found?.closest(".st-head") && !one.closest(".st-head")) continue;
       if (found && !one.contains(found) && !found.contains(one) && !one.labels?.[0]?.contains(found))
         covered.add(`${one.outerHTML.slice(0, 120)} by ${found.outerHTML.slice(0, 120)}`);
     }
