@@ -6,6 +6,7 @@ files, and the others find them.
 
 import fcntl
 import hashlib
+import logging
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+log = logging.getLogger(__name__)
 
 
 class Storage(CompressedManifestStaticFilesStorage):
@@ -31,8 +34,20 @@ class Storage(CompressedManifestStaticFilesStorage):
 
 @cache
 def collect() -> None:
-    """Write the files anew if any has changed; once a process, one process at a time."""
+    """Write the files anew if any has changed; once a process, one process at a time.
+
+    Where that cannot be, pages are served all the same, with files as they are.
+    """
     root = Path(settings.STATIC_ROOT or "")
+    try:
+        _collect(root)
+    except OSError as error:
+        log.warning("Scripts and styles are served uncompressed: %s", error)
+    else:
+        _read_manifest()
+
+
+def _collect(root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     mark = root.with_name(f"{root.name}.collected")
     with mark.open("a+") as file:
@@ -43,7 +58,6 @@ def collect() -> None:
             call_command("collectstatic", interactive=False, verbosity=0)
             file.truncate(0)
             file.write(wanted)
-    _read_manifest()
 
 
 def _fingerprint() -> str:

@@ -92,3 +92,12 @@ def test_a_changed_file_is_collected_anew(settings, tmp_path):
         finders.get_finder.cache_clear()
     kept = {file.read_text() for file in settings.STATIC_ROOT.glob("mine.*.css")}
     assert "a { color: blue }" in kept
+
+
+def test_where_nothing_can_be_written_pages_are_served_all_the_same(
+    settings, tmp_path, caplog
+):
+    (tmp_path / "file").touch()
+    settings.STATIC_ROOT = tmp_path / "file" / "static"
+    import_module("stagent.static_files").collect.__wrapped__()
+    assert "served uncompressed" in caplog.text
