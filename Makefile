@@ -83,8 +83,8 @@ bench-scale: install  ## what each call and page costs with ROWS tasks (1,000,00
 	$(BIN)/python manage.py migrate -v 0 && $(BIN)/python -m tests.bench.fill $(or $(ROWS),1000000) && \
 	$(BIN)/python -m tests.bench.scale
 
-screenshots: $(READY_TO_TEST)  ## pictures of the operator's pages, into docs/screenshots
-	$(BIN)/python -m tests.screenshots docs/screenshots
+screenshots: $(READY_TO_TEST)  ## the README's pictures of the operator's pages, into docs/screenshots
+	$(BIN)/python -m tests.screenshots docs/screenshots $(addsuffix -wide,overview costs approvals)
 
 clean:  ## remove what was installed, not the data in .stagent
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache

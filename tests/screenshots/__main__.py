@@ -1,12 +1,13 @@
 """Pictures of the operator's pages: `python -m tests.screenshots FOLDER [NAME …]`.
 
 Of a site of its own, filled with a month of a small team, at three widths, light and dark.
+A name is a page's (`costs`), or a page's with a look (`costs-dark`); without any, all are taken.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from uuid import UUID
 
@@ -42,9 +43,10 @@ def take(folder: Path, wanted: list[str]) -> None:
         pages = _pages(site)
         with chromium(Path(home)) as browser:
             log_in(site, browser)
-            for name, address in pages.items():
-                if not wanted or name in wanted:
-                    _take(browser, f"{site.url}{address}", folder, name)
+            for name, look in product(pages, LOOKS):
+                file = folder / f"{name}-{look}.png"
+                if not wanted or name in wanted or file.stem in wanted:
+                    _take(browser, f"{site.url}{pages[name]}", look, file)
             print(*browser.complaints, sep="\n")  # noqa: T201
 
 
@@ -72,21 +74,17 @@ def _pages(site: live.Site) -> dict[str, str]:
     }
 
 
-def _take(browser: Chromium, url: str, folder: Path, name: str) -> None:
-    for look, (width, height, scheme) in LOOKS.items():
-        resize(browser, width, height, scheme=scheme)
-        browser.open(url)
-        live.wait_for(
-            lambda: browser.evaluate("!document.querySelector('html[x-cloak]')")
-        )
-        tall = json.loads(
-            browser.evaluate("JSON.stringify(document.documentElement.scrollHeight)")
-        )
-        resize(browser, width, min(max(tall, height), TALLEST), scheme=scheme)
-        browser.evaluate(
-            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-        screenshot(browser, folder / f"{name}-{look}.png")
+def _take(browser: Chromium, url: str, look: str, file: Path) -> None:
+    width, height, scheme = LOOKS[look]
+    resize(browser, width, height, scheme=scheme)
+    browser.open(url)
+    live.wait_for(lambda: browser.evaluate("!document.querySelector('html[x-cloak]')"))
+    tall = browser.evaluate("document.documentElement.scrollHeight")
+    resize(browser, width, min(max(tall, height), TALLEST), scheme=scheme)
+    browser.evaluate(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    screenshot(browser, file)
 
 
 if __name__ == "__main__":
