@@ -78,5 +78,9 @@ class Conflict(Exception):
         self.status = status
 
 
+class Gone(Exception):
+    """What was asked for was there, and is removed for good: a 410."""
+
+
 class LeaseLost(Exception):
     """The run is no longer this worker's: it must stop and write nothing more."""

@@ -30,6 +30,10 @@ def of(task: Task) -> JSON:
             {"id": pk, "name": name}
             for pk, name in task.documents.values_list("pk", "name")
         ],
+        "filesFrom": [
+            {"id": str(pk), "title": title}
+            for pk, title in task.files_from.order_by("pk").values_list("pk", "title")
+        ],
         "runs": list(map(_run, _last(task.runs.order_by("-attempt")))),
         "permissions": list(map(_permission, _last(_permissions(task)))),
         "costMicros": totals.cost_microdollars,

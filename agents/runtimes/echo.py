@@ -4,6 +4,7 @@
     partial: TEXT         an unfinished one
     sleep: SECONDS
     ask: ACTION           ask for permission, then use the tool; `ask: write:/x`
+    write: PATH TEXT      make a file, unasked
     use: KEY=N …          book a request: input=10 output=5 model=NAME provider=NAME key=ID
     checkpoint            keep the line that comes next; a resume starts there
     turn                  the same, where the next step would ask the provider again
@@ -25,6 +26,7 @@ from functools import partial
 from agents import events
 from agents.runtime import AskPermission, Assignment, Parked, RuntimeFailed, ToolCall
 from ledger.pricing import Usage
+from tasks.files.workspace import Workspace
 
 
 class Echo:
@@ -64,11 +66,16 @@ async def _step(
         case "checkpoint" | "turn" | "park":
             state = {"line": number + 1}
             yield events.CheckpointReached(state, [{"line": number}], verb == "turn")
-    _end(verb, rest)
+    _act(verb, rest, assignment)
 
 
-def _end(verb: str, rest: str) -> None:
+def _act(verb: str, rest: str, assignment: Assignment) -> None:
     match verb:
+        case "write":
+            path, _, text = rest.partition(" ")
+            workspace = Workspace(assignment.workspace)
+            located = workspace.locate_for_writing(path)
+            workspace.replace_file(located, text.encode())
         case "fail":
             raise RuntimeFailed(rest)
         case "park":

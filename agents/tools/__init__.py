@@ -15,7 +15,7 @@ from agents.tools.base import (
     checked_input,
     clipped,
 )
-from agents.workspaces.workspace import PathRefused, Workspace
+from tasks.files.workspace import PathRefused, Workspace
 
 __all__ = ["ALL", "ToolFailed", "ToolRefused", "ToolSchema", "Toolbox"]
 

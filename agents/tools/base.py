@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from agents.events import JSON
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 from tasks.rules.visible_text import readable
 
 MAX_OUTPUT_CHARACTERS = 30_000
@@ -51,7 +51,7 @@ class Plan:
 class Tool:
     schema: ToolSchema
     plan: Callable[[Workspace, JSON], Plan]
-    # Acts on the plan's target, which may not be looked up again: see `agents.workspaces.workspace`.
+    # Acts on the plan's target, which may not be looked up again: see `tasks.files.workspace`.
     perform: Callable[[Workspace, str, JSON], Awaitable[str]]
 
 

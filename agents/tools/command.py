@@ -15,7 +15,7 @@ from agents.tools.base import (
 )
 from agents.workspaces import sandbox
 from agents.workspaces.supervision import ConfinementRefused
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 from tasks.rules.visible_text import readable
 
 DEFAULT_SECONDS = 120

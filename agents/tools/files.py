@@ -15,7 +15,7 @@ from agents.tools.base import (
     shown_path,
     storable,
 )
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 
 MAX_ENTRIES = 1_000
 MAX_SORTED_ENTRIES = 20_000

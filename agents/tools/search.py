@@ -18,7 +18,7 @@ from agents.tools.base import (
     shown_path,
     storable,
 )
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 from tasks.rules.patterns import BENEATH
 from tasks.rules.visible_text import readable
 

@@ -1,7 +1,9 @@
 """Makes the assignment of a run: its workspace, documents, prompt and limits."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -10,27 +12,57 @@ from agents.prompt import (
     AttachedDocument,
     build_prompt,
     build_reminder,
+    describe_files,
     extract_text,
     safe_name,
 )
 from agents.runtime import Assignment, Checkpoint, RuntimeFailed
-from agents.workspaces.folders import workspace_of
-from stagent.database.compiled import CompiledObjects
+from stagent.database.compiled import CompiledObjects, CompiledQuery
 from tasks import assist, catalog, lifecycle
 from tasks.access import agent_user
 from tasks.exceptions import LeaseLost
-from tasks.models import Document, PermissionRequest, Run, Task
+from tasks.files.folders import DOCUMENTS, RESULTS, workspace_of
+from tasks.files.handing_on import FileSource, SourceGone, begin
+from tasks.files.workspace import Workspace
+from tasks.models import (
+    Document,
+    DocumentText,
+    PermissionRequest,
+    Project,
+    Run,
+    Task,
+)
 from tasks.models.session import checkpoint_of
 from tasks.models.task import DEFAULT_MAX_TURNS, fetch
-from tasks.workflows.results import results_for
+from tasks.workflows.results import StepBefore, steps_before
 
-# Folders in the workspace; results are those of a workflow's earlier steps.
-DOCUMENTS = "documents"
-RESULTS = "results"
 
+def _links(documents: Any, **owner: Any) -> Any:
+    rows = documents.through.objects.filter(**owner).order_by()
+    return rows.values_list("document_id")
+
+
+UNREAD = frozenset({Document.Status.UPLOADED, Document.Status.PROCESSING})
 
 _attached = CompiledObjects(
     lambda task_id: Document.objects.filter(tasks=task_id).order_by("created_at", "id"),
+    task_id=UUID,
+)
+_attached_or_default = CompiledObjects(
+    lambda task_id, project_id: Document.objects.filter(
+        pk__in=_links(Task.documents, task_id=task_id).union(
+            _links(Project.default_documents, project_id=project_id)
+        )
+    ).order_by("created_at", "id"),
+    task_id=UUID,
+    project_id=str,
+)
+_handing_on = CompiledQuery(
+    lambda task_id: (
+        Task.files_from.through.objects.filter(from_task_id=task_id)
+        .order_by("id")
+        .values_list("to_task_id", "to_task__title")
+    ),
     task_id=UUID,
 )
 
@@ -42,6 +74,9 @@ class PreparedRun:
     assignment: Assignment
     profile: catalog.Profile
     budget_microdollars: int
+    session_id: UUID
+    files_from: tuple[FileSource, ...] = ()
+    unread: tuple[str, ...] = ()  # documents whose text is still to be had
 
 
 def prepare_run(run: Run) -> PreparedRun:
@@ -51,9 +86,15 @@ def prepare_run(run: Run) -> PreparedRun:
         raise LeaseLost(f"The task {run.task_id} is gone.")
     profile = _profile_of(task, run)
     workspace = workspace_of(task.pk)
-    documents = _copy_documents(_attached.all(task_id=task.pk), workspace)
+    attached = _documents_of(task)
+    unread = tuple(one.pk for one in attached if one.status in UNREAD)
+    documents = _copy_documents(attached, workspace)
+    handing_on = _handing_on.rows(task_id=task.pk)
+    sources = [FileSource(UUID(str(pk)), title) for pk, title in handing_on]
     if task.workflow_run:
-        documents += _write_results(task.pk, workspace)
+        before = steps_before(task.pk)
+        documents += _write_results(before, workspace)
+        sources += [FileSource(one.task_id, one.name) for one in before]
     kept = checkpoint_of(run.session_id)
     assignment = Assignment(
         task_id=task.pk,
@@ -69,7 +110,39 @@ def prepare_run(run: Run) -> PreparedRun:
         checkpoint=Checkpoint(*kept) if kept else None,
         reminder=build_reminder(_list_waiting_calls(run)) if kept else "",
     )
-    return PreparedRun(assignment, profile, lifecycle.budget_of(task, profile.id))
+    budget = lifecycle.budget_of(task, profile.id)
+    return PreparedRun(
+        assignment, profile, budget, run.session_id, tuple(sources), unread
+    )
+
+
+def copy_files(prepared: PreparedRun) -> PreparedRun:
+    """Copy the files of other tasks to the workspace, and record what the run begins with.
+
+    It may take minutes, and uses no database.
+    """
+    assignment = prepared.assignment
+    workspace = Workspace(assignment.workspace)
+    try:
+        handed = begin(
+            assignment.task_id,
+            prepared.session_id,
+            workspace,
+            files_from=prepared.files_from,
+        )
+    except SourceGone as gone:
+        raise RuntimeFailed(str(gone)) from None
+    if not handed:
+        return prepared
+    prompt = f"{assignment.prompt}\n\n{describe_files(handed)}"
+    return replace(prepared, assignment=replace(assignment, prompt=prompt))
+
+
+def _documents_of(task: Task) -> list[Document]:
+    """Return the documents of a task, and those that all tasks of its project have."""
+    if task.project_id is None:
+        return _attached.all(task_id=task.pk)
+    return _attached_or_default.all(task_id=task.pk, project_id=task.project_id)
 
 
 def _profile_of(task: Task, run: Run) -> catalog.Profile:
@@ -89,29 +162,46 @@ def _list_waiting_calls(run: Run) -> list[str]:
 def _copy_documents(
     documents: list[Document], workspace: Path
 ) -> list[AttachedDocument]:
+    read = [one.pk for one in documents if one.kind and one.status == "ready"]
+    texts = dict(
+        DocumentText.objects.filter(pk__in=read).values_list("pk", "text")
+        if read
+        else ()
+    )
     names: list[str] = []
     attached = []
     for document in documents:
         names.append(safe_name(document.name, taken=names))
-        attached.append(_copy_document(document, workspace, names[-1]))
+        laid_out = _copy_document(document, workspace, names[-1])
+        if document.pk in texts:
+            names.append(safe_name(f"{names[-1]}.txt", taken=names))
+            text = texts[document.pk]
+            _write_file(workspace / DOCUMENTS, names[-1], text.encode(), workspace)
+            path = f"/{DOCUMENTS}/{names[-1]}"
+            laid_out = replace(laid_out, text=text, text_path=path)
+        attached.append(replace(laid_out, problem=document.problem))
     return attached
 
 
-def _write_results(task_id: UUID, workspace: Path) -> list[AttachedDocument]:
+def _write_results(
+    before: Iterable[StepBefore], workspace: Path
+) -> list[AttachedDocument]:
     """Write the results of a workflow's earlier steps to files, one each."""
     names: list[str] = []
     attached = []
-    for result in results_for(task_id):
-        names.append(safe_name(f"{result.name}.md", taken=names))
-        content = result.text.encode()
+    for step in before:
+        if not step.is_read or not step.text:
+            continue
+        names.append(safe_name(f"{step.name}.md", taken=names))
+        content = step.text.encode()
         _write_file(workspace / RESULTS, names[-1], content, workspace)
         attached.append(
             AttachedDocument(
-                id=result.step_id,
-                name=f"Result of {result.name}",
+                id=step.step_id,
+                name=f"Result of {step.name}",
                 path=f"/{RESULTS}/{names[-1]}",
                 media_type="text/markdown",
-                text=result.text,
+                text=step.text,
                 size=len(content),
             )
         )

@@ -12,8 +12,10 @@ from django import db
 from agents import events, runtimes
 from agents.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.structured_output import OutputMismatched, StructuredOutput
-from agents.worker.assignments import PreparedRun, prepare_run
+from agents.tools.base import to_the_end
+from agents.worker.assignments import PreparedRun, copy_files, prepare_run
 from agents.worker.database import retry_until_written, run_in_database
+from agents.worker.documents import read_now
 from agents.worker.log_fields import log_fields
 from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
@@ -21,6 +23,7 @@ from agents.worker.silence import perform_watched
 from agents.worker.spending import RunSpending
 from tasks import runs
 from tasks.exceptions import LeaseLost
+from tasks.files.keeping import has_outputs, keep_outputs
 from tasks.models import Run, Status
 from tasks.runs import Outcome
 
@@ -106,7 +109,7 @@ class Execution:
         if self._is_stopped():
             return self._find_stop_outcome()
         try:
-            result = await self._work()
+            result = await self._find_result()
         except asyncio.CancelledError:
             if not self._is_stopped():
                 raise
@@ -128,6 +131,12 @@ class Execution:
                 Status.FAILED, message, error=message, traceback=traceback.format_exc()
             )
         return Outcome(Status.COMPLETED, "Completed.", result=result)
+
+    async def _find_result(self) -> str:
+        result = await self._work()
+        if has_outputs(self.run.task_id):
+            await retry_until_written(keep_outputs, self.run.task_id)
+        return result
 
     def _find_stop_outcome(self) -> Outcome | None:
         if self._stop is Stop.CANCELLED:
@@ -177,7 +186,11 @@ class Execution:
 
     async def _work(self) -> str:
         prepared, gate = await retry_until_written(self._prepare)
+        if prepared.unread:
+            await read_now(prepared.unread)
+            prepared, gate = await retry_until_written(self._prepare)
         self.gate = gate
+        prepared = await to_the_end(asyncio.to_thread(copy_files, prepared))
         budget = prepared.budget_microdollars
         spending = RunSpending(self.recorder, budget_microdollars=budget)
         assignment = replace(prepared.assignment, spending=spending)

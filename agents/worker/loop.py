@@ -17,7 +17,7 @@ from channels.worker import Worker as ChannelsWorker
 from django.conf import settings
 
 from agents import runtimes
-from agents.worker import leftovers, schedules
+from agents.worker import documents, leftovers, schedules
 from agents.worker.chores import PASSING, Chores
 from agents.worker.database import run_in_database
 from agents.worker.execution import Execution, Stop
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 # A cancel whose message was lost waits for two polls at most: less than a second.
 POLL_SECONDS = 0.4
 GRACE_SECONDS = 5.0
+READING_SECONDS = 2.0
 CLEAN_UP_SECONDS = 5.0
 # In one transaction, during which nobody else can write to SQLite.
 MAX_CLAIMED_AT_ONCE = 16
@@ -128,6 +129,9 @@ class Worker(ChannelsWorker):
             "remove old firings of schedules",
             schedules.remove_old,
             every_seconds=schedules.REMOVING_SECONDS,
+        )
+        self._chores.repeat(
+            "read documents", documents.read_waiting, every_seconds=READING_SECONDS
         )
         self._chores.repeat(
             "advance workflows",

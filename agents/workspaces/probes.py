@@ -15,9 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from threading import Lock
 
-from agents.workspaces.folders import all_workspaces
 from agents.workspaces.supervision import ConfinementRefused
 from tasks.catalog import runtimes
+from tasks.files.folders import all_workspaces
 
 PROBE_SECONDS = 20
 RETRY_SECONDS = 60

@@ -23,6 +23,7 @@ NONE = ""  # it is enough to be known
 
 ADD_TASK = "tasks.add_task"
 VIEW_TASK, CHANGE_TASK = "tasks.view_task", "tasks.change_task"
+VIEW_PROJECT, CHANGE_PROJECT = "tasks.view_project", "tasks.change_project"
 VIEW_WORKFLOW, CHANGE_WORKFLOW = "tasks.view_workflow", "tasks.change_workflow"
 DECIDE = "tasks.change_permissionrequest"
 MAKE_RULES = "tasks.add_permissionrule"
@@ -56,11 +57,20 @@ RIGHTS: dict[str, Rights] = {
     "task-logs": {"GET": VIEW_TASK},
     "task-provenance": {"GET": VIEW_TASK},
     "task-siblings": {"GET": VIEW_TASK},
+    "task-files": {"GET": VIEW_TASK},
+    "task-file": {"GET": VIEW_TASK},
+    "task-archive": {"GET": VIEW_TASK},
+    "task-diff": {"GET": VIEW_TASK},
     "projects": _list("tasks.project"),
     # To delete one that has rules needs DELETE_RULES, too: they go with it.
     "project": _one("tasks.project"),
+    # Both need VIEW_DOCUMENTS, too; so does to change them with the project.
+    "project-documents": {"GET": VIEW_PROJECT, "PUT": CHANGE_PROJECT},
+    # To keep a file of a task needs VIEW_TASK, too.
     "documents": _list("tasks.document"),
     "document": _one("tasks.document"),
+    "document-file": {"GET": VIEW_DOCUMENTS},
+    "document-versions": {"GET": VIEW_DOCUMENTS},
     "document-content": {"GET": VIEW_DOCUMENTS},
     "notifications": {"GET": "tasks.view_permissionrequest"},
     "notification": {"GET": "tasks.view_permissionrequest"},

@@ -19,6 +19,9 @@ EMPTY = "-"
 
 # unfold's name for the colour of each state.
 TONES = {
+    "uploaded": "primary",
+    "processing": "info",
+    "ready": "success",
     "queued": "primary",
     "running": "info",
     "completed": "success",

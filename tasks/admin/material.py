@@ -18,9 +18,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from ledger.admin.long_lists import Admin
-from tasks.admin import display
+from tasks.access import rights
+from tasks.admin import display, results
 from tasks.admin.base import ProjectFilter
-from tasks.models import Document, Project, Task
+from tasks.models import Document, DocumentText, Project, Task
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Document]
@@ -83,10 +84,14 @@ class ProjectAdmin(HasTasksAdmin):
     list_display = ("name", "tasks", "documents", "created", "id")
     search_fields = ("name", "id")
     search_help_text = "A part of the name or id"
-    fields = ("name", "description", "id")
+    fields = ("name", "description", "default_documents", "id")
+    autocomplete_fields = ("default_documents",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("id",) if obj else ()
+        """Let nobody give agents what they may not see themselves."""
+        may_see = rights.may(request.user, rights.VIEW_DOCUMENTS)
+        hidden = () if may_see else ("default_documents",)
+        return (*hidden, "id") if obj else hidden
 
     def get_queryset(self, request: HttpRequest) -> Any:
         number = _number_of(Document, "project", of=Project)
@@ -98,10 +103,16 @@ class ProjectAdmin(HasTasksAdmin):
         return _filtered("tasks_document", number, project__id__exact=project.pk)
 
 
+SHOWN = (
+    *("name", "media_type", "length", "text_state", "text"),
+    *("made", "created", "id", "download"),
+)
+
+
 class DocumentForm(BaseForm):
     class Meta:
         model = Document
-        fields = ("file", "project")
+        fields = ("file", "project", "category")
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -118,8 +129,18 @@ class DocumentAdmin(Admin):
     empty_text = (
         "A document is a file that tasks can be given. Its content never changes."
     )
-    list_display = ("name", "project", "media_type", "length", "created", "download")
-    list_filter = (ProjectFilter, "created_at")
+    list_display = (
+        "name",
+        "project",
+        "media_type",
+        "length",
+        "text_state",
+        "made",
+        "created",
+        "download",
+    )
+    list_filter = (ProjectFilter, "direction", "status", "created_at")
+    actions = ("read_again",)
     list_select_related = ("project",)
     search_fields = ("name", "id")
     search_help_text = "A part of the name or id"
@@ -127,11 +148,39 @@ class DocumentAdmin(Admin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return ("file", "project")
-        return ("name", "project", "media_type", "length", "created", "id", "download")
+            return ("file", "project", "category")
+        return ("project", "category", *SHOWN)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj is None else (*self.get_fields(request, obj)[2:], "name")
+        return () if obj is None else SHOWN
+
+    @admin.action(description="Read the text again", permissions=["change"])
+    def read_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
+        for document in queryset:
+            document.begin_reading()
+            document.save(update_fields=["status", "problem", "updated_at"])
+
+    @admin.display(description="Text", ordering="status")
+    def text_state(self, document: Document) -> str:
+        """Show how far its text is, of a kind that has one to be read."""
+        if not document.kind:
+            return display.EMPTY
+        shown = display.state(document.status, document.get_status_display())
+        return format_html("{} {}", shown, document.problem)
+
+    @admin.display(description="Text that was read")
+    def text(self, document: Document) -> str:
+        found = DocumentText.objects.filter(pk=document.pk).first()
+        return results.shortened(found.text) if found else display.EMPTY
+
+    @admin.display(description="Made by")
+    def made(self, document: Document) -> str:
+        """Link to the task that made it, and tell which version of its name it is."""
+        if document.made_by is None:
+            return display.EMPTY
+        url = reverse("admin:tasks_task_change", args=[document.made_by])
+        link = '<a class="st-link" href="{}">A task</a>, version {}'
+        return format_html(link, url, document.version)
 
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool
@@ -141,6 +190,7 @@ class DocumentAdmin(Admin):
             obj.name = (file.name or "file").replace("\x00", "")
             obj.size = file.size or 0
             obj.media_type = _media_type(file)
+            obj.begin_reading()
         super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:

@@ -32,8 +32,9 @@ def rendered(result: str, whole_url: str) -> SafeString:
 
     `whole_url` is where all of it is.
     """
-    if content_type_of(result) == "markdown" and _is_quickly_rendered(result):
-        return SafeString(_markdown.render(result))  # it escapes HTML
+    is_markdown = content_type_of(result) == "markdown"
+    if is_markdown and (page := markdown(result)) is not None:
+        return page
     shown = display.block(result[:MAX_RESULT_CHARACTERS])
     if len(result) <= MAX_RESULT_CHARACTERS:
         return shown
@@ -45,6 +46,13 @@ def rendered(result: str, whole_url: str) -> SafeString:
         f"{len(result):,}",
         whole_url,
     )
+
+
+def markdown(text: str) -> SafeString | None:
+    """Render Markdown, without any HTML of its own; None if that would take long."""
+    if not _is_quickly_rendered(text):
+        return None
+    return SafeString(_markdown.render(text))  # it escapes HTML
 
 
 _ENDINGS = {"markdown": "md", "json": "json"}

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from tasks.admin import log_page, task_history
+from tasks.admin import file_pages, log_page, task_history
 from tasks.models import Task
 
 Fill = Callable[[HttpRequest, Task], dict[str, Any]]
@@ -36,6 +36,7 @@ OVERVIEW = Tab("overview", "Overview", "tasks/tab_overview.html")
 EDIT = Tab("edit", "Edit", "")  # Django's form
 TABS = (
     OVERVIEW,
+    Tab("files", "Files", "tasks/files.html", file_pages.fill),
     Tab("log", "Log", "tasks/log.html", log_page.fill),
     Tab("runs", "Runs", "tasks/section_runs.html"),
     Tab("cost", "Cost", "tasks/section_costs.html"),

@@ -20,7 +20,7 @@ from ledger.budgets import BudgetExceeded
 from stagent.database.failures import is_unavailable
 from tasks.api.unavailable import unavailable
 from tasks.api.zod import Invalid
-from tasks.exceptions import AlreadyAnswered, Conflict, Refused
+from tasks.exceptions import AlreadyAnswered, Conflict, Gone, Refused
 
 
 class JSONRenderer(BaseRenderer):
@@ -90,6 +90,7 @@ class OneRenderer(BaseContentNegotiation):
 STATUSES: dict[type[Exception], tuple[int, str]] = {
     Refused: (status.HTTP_400_BAD_REQUEST, ""),
     AlreadyAnswered: (status.HTTP_409_CONFLICT, ""),
+    Gone: (status.HTTP_410_GONE, ""),
     RequestDataTooBig: (
         status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
         "The body is too large.",

@@ -44,6 +44,10 @@ OPERATIONS = {
     "GET /api/tasks/{task_id}/logs": "streamTaskLogs",
     "GET /api/tasks/{task_id}/provenance": "getTaskProvenance",
     "GET /api/tasks/{task_id}/siblings": "listTaskSiblings",
+    "GET /api/tasks/{task_id}/files": "listTaskFiles",
+    "GET /api/tasks/{task_id}/files/{path}": "downloadTaskFile",
+    "GET /api/tasks/{task_id}/files.zip": "downloadTaskArchive",
+    "GET /api/tasks/{task_id}/diff": "getTaskDiff",
     "GET /api/notifications": "listNotifications",
     "GET /api/notifications/{notification_id}": "getNotification",
     "GET /api/permissions": "listPermissionRules",
@@ -59,6 +63,11 @@ OPERATIONS = {
     "POST /api/documents": "uploadDocument",
     "GET /api/documents/{document_id}": "getDocument",
     "DELETE /api/documents/{document_id}": "deleteDocument",
+    "PATCH /api/documents/{document_id}": "updateDocument",
+    "GET /api/documents/{document_id}/file": "downloadDocumentFile",
+    "GET /api/documents/{document_id}/versions": "listDocumentVersions",
+    "GET /api/projects/{project_id}/documents": "listProjectDocuments",
+    "PUT /api/projects/{project_id}/documents": "setProjectDocuments",
     "GET /api/documents/{document_id}/content": "downloadDocument",
     "GET /api/workflows": "listWorkflows",
     "POST /api/workflows": "createWorkflow",
@@ -135,7 +144,9 @@ class Schema(AutoSchema):
 
     def _errors(self) -> dict[str, OpenApiResponse]:
         errors = {"401": UNAUTHORIZED, "403": FORBIDDEN, "503": UNAVAILABLE}
-        has_body = self.method in {"POST", "PATCH"} and self.get_request_serializer()
+        has_body = (
+            self.method in {"POST", "PUT", "PATCH"} and self.get_request_serializer()
+        )
         if "{" in self.path:
             errors["404"] = NOT_FOUND
         if has_body:

@@ -29,6 +29,11 @@ class ProvenanceDocument(drf.Serializer[Any]):
     name = drf.CharField()
 
 
+class ProvenanceSource(drf.Serializer[Any]):
+    id = drf.UUIDField()
+    title = drf.CharField()
+
+
 class ProvenanceRun(drf.Serializer[Any]):
     id = drf.UUIDField()
     attempt = drf.IntegerField()
@@ -62,6 +67,7 @@ class Provenance(drf.Serializer[Any]):
     createdAt = drf.DateTimeField()
     lineage = Ancestor(many=True)
     documents = ProvenanceDocument(many=True)
+    filesFrom = ProvenanceSource(many=True)
     runs = ProvenanceRun(many=True, help_text=_LAST)
     permissions = ProvenancePermission(many=True, help_text=_LAST)
     costMicros = drf.IntegerField(

@@ -6,11 +6,14 @@ from ledger.models import Period, Scope
 from tasks import json_schemas
 from tasks.api import zod
 from tasks.catalog import RUNTIME_NAMES
+from tasks.files.changes import State
+from tasks.models import Document
 from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import NAME_IN_URL
 from tasks.models.task import Status
 
 MAX_DOCUMENTS = 500  # of one task
+MAX_SOURCES = 20  # whose files one task begins with
 
 
 def _title(**kwargs: Any) -> zod.String:
@@ -89,6 +92,12 @@ class CreateTask(zod.Serializer):
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
     documentIds = _documents()
+    filesFrom = zod.ArrayOf(
+        zod.String(),
+        required=False,
+        max_length=MAX_SOURCES,
+        help_text="Tasks whose files this one begins with, as they are when it starts.",
+    )
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
     outputSchema = _output_schema()
@@ -138,8 +147,59 @@ class TaskListQuery(zod.Serializer):
     cursor = _cursor()
 
 
-class DocumentListQuery(ListQuery):
+class DocumentListQuery(zod.Serializer):
     projectId = zod.String(required=False)
+    taskId = zod.String(required=False, help_text="Those that a task has, or has made.")
+    status = zod.Enum(Document.Status.values, required=False)
+    direction = zod.Enum(Document.Direction.values, required=False)
+    search = zod.String(
+        required=False, max_length=200, help_text="A part of the name or of the text."
+    )
+    limit = _page_limit()
+    cursor = _cursor()
+
+
+class KeepFile(zod.Serializer):
+    taskId = zod.String(help_text="The task that made the file.")
+    path = zod.String(min_length=1, help_text="In the task's folder.")
+    projectId = zod.String(
+        required=False, allow_null=True, help_text="Without, the task's own."
+    )
+    category = zod.String(required=False, max_length=100)
+
+
+class UpdateDocument(zod.Serializer):
+    projectId = zod.String(required=False, allow_null=True)
+    category = zod.String(required=False, allow_null=True, max_length=100)
+    reprocess = zod.Boolean(required=False, help_text="true: read its text again.")
+
+
+class ProjectDocuments(zod.Serializer):
+    documentIds = zod.ArrayOf(
+        zod.String(),
+        max_length=MAX_DOCUMENTS,
+        help_text="All that every task of the project is to be given.",
+    )
+
+
+_STATES = "|".join(State)
+
+
+class FilesQuery(zod.Serializer):
+    state = zod.String(
+        required=False,
+        pattern=f"({_STATES})(,({_STATES}))*",
+        hint=f"Some of {', '.join(State)}, with commas between them.",
+        help_text=f"Only those of these states, with commas between them: {', '.join(State)}.",
+    )
+
+
+class FileListQuery(FilesQuery):
+    under = zod.String(required=False, help_text="Only those in this folder.")
+
+
+class DiffQuery(zod.Serializer):
+    path = zod.String(required=False, help_text="Only of this file.")
 
 
 class NotificationListQuery(ListQuery):
@@ -207,6 +267,9 @@ class CreateProject(zod.Serializer):
 class UpdateProject(zod.Serializer):
     name = zod.String(required=False, min_length=1, max_length=200)
     description = _description(allow_null=True)
+    documentIds = _documents(
+        help_text="All that every task of the project is to be given."
+    )
 
 
 def _limit(**kwargs: Any) -> zod.Number:

@@ -15,6 +15,8 @@ from rest_framework import serializers as drf
 from ledger.models import Period, Scope
 from tasks.api.content_type import ContentType
 from tasks.catalog import BUILT_IN, RUNTIME_NAMES
+from tasks.files.changes import State
+from tasks.models import Document as DocumentRow
 from tasks.models import PermissionRequest, PermissionRule, Status
 
 Answer = drf.Serializer[Any]
@@ -23,6 +25,9 @@ Answer = drf.Serializer[Any]
 NOTIFICATION_STATUSES = PermissionRequest.Status.values
 EFFECTS = PermissionRule.Effect.values
 RULE_SCOPES = PermissionRule.Scope.values
+FILE_STATES = [state.value for state in State]
+DIRECTIONS = DocumentRow.Direction.values
+DOCUMENT_STATUSES = DocumentRow.Status.values
 CONTENT_TYPES = list(get_args(ContentType))
 
 
@@ -177,11 +182,49 @@ class Output(Answer):
     profile = _profile()
 
 
+class DefaultDocuments(Answer):
+    projectId = _text()
+    updated = drf.IntegerField(help_text="How many the project has now.")
+
+
 class Sibling(Answer):
     id = drf.UUIDField()
     title = _text()
     status = _enum(*Status.values)
     createdAt = drf.DateTimeField()
+
+
+class TaskFile(Answer):
+    path = _text(
+        help_text="Relative to the task's folder. Bytes that are no UTF-8 are shown as \\xff."
+    )
+    state = _enum(*FILE_STATES)
+    size = drf.IntegerField(allow_null=True, help_text="Bytes. Null if it is deleted.")
+    modified = _maybe_time()
+    mediaType = _text(help_text="Guessed by the name.")
+    url = _maybe_text(help_text="Where to download it; null if it is not served.")
+    reason = _maybe_text(help_text="Why it is not served.")
+
+
+class FileCounts(Answer):
+    new = drf.IntegerField()
+    changed = drf.IntegerField()
+    deleted = drf.IntegerField()
+    unchanged = drf.IntegerField()
+
+
+class TaskFiles(Answer):
+    since = _maybe_time(
+        help_text="When the run began that the states are of. Null if none did."
+    )
+    counts = FileCounts()
+    isComplete = drf.BooleanField(
+        help_text="False: there are more than are looked at. `under` looks at one folder."
+    )
+    files = TaskFile(many=True)
+
+
+GONE = OpenApiResponse(Error, "The files of this task were removed.")
 
 
 # --- What belongs to tasks ----------------------------------------------------------------
@@ -231,11 +274,27 @@ class Project(Answer):
 class Document(Answer):
     id = _text()
     name = _text()
+    originalName = _text(help_text="The same.")
+    filename = _text(help_text="The same.")
     mediaType = _text()
+    mimeType = _text(help_text="The same.")
     size = drf.IntegerField(help_text="Bytes.")
     projectId = _maybe_text()
+    taskId = drf.UUIDField(allow_null=True, help_text="The task that made it.")
+    direction = _enum(*DIRECTIONS, help_text="output: a task has made it.")
+    version = drf.IntegerField(help_text="Of what was made under this name.")
+    category = _maybe_text()
+    status = _enum(*DOCUMENT_STATUSES, help_text="Of its text. error: unreadable.")
+    processingError = _maybe_text(help_text="Why its text cannot be read.")
     createdAt = drf.DateTimeField()
+    updatedAt = drf.DateTimeField()
     url = _text(help_text="The path of its content.")
+
+
+class DocumentWithText(Document):
+    extractedText = _maybe_text(
+        help_text="What was read out of a PDF, Word, PowerPoint, Excel or HTML file."
+    )
 
 
 class Profile(Answer):

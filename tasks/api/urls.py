@@ -13,8 +13,14 @@ from tasks.api.views.notifications import (
     RespondView,
 )
 from tasks.api.views.permission_rules import RuleViewSet
-from tasks.api.views.projects import ProjectViewSet
+from tasks.api.views.projects import ProjectDocumentsView, ProjectViewSet
 from tasks.api.views.schedules import ScheduleViewSet
+from tasks.api.views.task_files import (
+    TaskArchiveView,
+    TaskDiffView,
+    TaskFilesView,
+    TaskFileView,
+)
 from tasks.api.views.tasks import TaskViewSet
 from tasks.api.views.usage import UsageView
 from tasks.api.views.workflow_documents import WorkflowDocumentsView
@@ -28,7 +34,14 @@ class IdConverter(StringConverter):
     regex = "[^/\x00]+"
 
 
+class FilePathConverter(StringConverter):
+    """A path in a task's folder: any characters that a name can have."""
+
+    regex = "[^\x00]+"
+
+
 register_converter(IdConverter, "id")
+register_converter(FilePathConverter, "file_path")
 
 Actions = dict[str, Any]  # HTTP method -> method of the view set
 _LIST: Actions = {"get": "list", "post": "create"}
@@ -59,13 +72,32 @@ urlpatterns = [
         TaskViewSet.as_view({"get": "siblings"}),
         name="task-siblings",
     ),
+    path(f"{TASK}/files", TaskFilesView.as_view(), name="task-files"),
+    path(f"{TASK}/files.zip", TaskArchiveView.as_view(), name="task-archive"),
+    path(f"{TASK}/files/<file_path:path>", TaskFileView.as_view(), name="task-file"),
+    path(f"{TASK}/diff", TaskDiffView.as_view(), name="task-diff"),
     path("projects", ProjectViewSet.as_view(_LIST), name="projects"),
     path("projects/<id:project_id>", ProjectViewSet.as_view(_ONE), name="project"),
+    path(
+        "projects/<id:project_id>/documents",
+        ProjectDocumentsView.as_view(),
+        name="project-documents",
+    ),
     path("documents", DocumentViewSet.as_view(_LIST), name="documents"),
     path(
         "documents/<id:document_id>",
-        DocumentViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        DocumentViewSet.as_view(_ONE),
         name="document",
+    ),
+    path(
+        "documents/<id:document_id>/file",
+        DocumentViewSet.as_view({"get": "file"}),
+        name="document-file",
+    ),
+    path(
+        "documents/<id:document_id>/versions",
+        DocumentViewSet.as_view({"get": "versions"}),
+        name="document-versions",
     ),
     path(
         "documents/<id:document_id>/content",

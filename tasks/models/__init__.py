@@ -1,4 +1,4 @@
-from tasks.models.document import Document
+from tasks.models.document import Document, DocumentText
 from tasks.models.failed_login import FailedLogins
 from tasks.models.idempotency_key import IdempotencyKey
 from tasks.models.leftover import Leftover
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_RESUME_COUNT",
     "ApiToken",
     "Document",
+    "DocumentText",
     "EventType",
     "FailedLogins",
     "Firing",

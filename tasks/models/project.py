@@ -27,6 +27,12 @@ class Project(models.Model):
     )
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
+    default_documents = models.ManyToManyField(
+        "tasks.Document",
+        blank=True,
+        related_name="default_for",
+        help_text="Given to every task of the project when it runs.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

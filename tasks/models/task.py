@@ -79,6 +79,13 @@ class Task(models.Model):
     documents = models.ManyToManyField(
         "tasks.Document", blank=True, related_name="tasks"
     )
+    files_from = models.ManyToManyField(
+        "self",
+        symmetrical=False,
+        blank=True,
+        related_name="files_for",
+        help_text="Tasks whose files this one begins with.",
+    )
     max_turns = models.PositiveIntegerField(
         null=True,
         blank=True,

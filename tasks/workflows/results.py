@@ -1,40 +1,63 @@
-"""What a step gets of the steps before it: their results, for its prompt and its workspace."""
+"""What a step gets of the steps before it: their results in its prompt, and their files."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 from tasks.models import StepRun
-from tasks.workflows.definition import parse
-from tasks.workflows.graph import graph_of
+from tasks.workflows.definition import Definition, parse
+from tasks.workflows.graph import Graph, graph_of
 
 
 @dataclass(frozen=True)
-class StepResult:
-    """What the agent of a step said last."""
+class StepBefore:
+    """A step that another goes on from. `text` is what its agent said last."""
 
     step_id: str
     name: str
+    task_id: UUID
     text: str
+    is_read: bool  # its result goes into the prompt; of others there are only the files
 
 
-def results_for(task_id: UUID) -> list[StepResult]:
-    """Return the results that the step of this task reads; of a loop, the iteration's before."""
+def steps_before(task_id: UUID) -> list[StepBefore]:
+    """Return the steps that the one of this task goes on from; of a loop, the iteration before."""
     step = StepRun.objects.filter(task_id=task_id).select_related("run").first()
     if step is None:
         return []
     definition = parse(step.run.definition)
+    read, waited_for = _names(definition, step.step_id)
     before = StepRun.objects.filter(run=step.run, is_retried=False, task__isnull=False)
     if definition.loop:
-        reads: tuple[str, ...] = (step.step_id,)
-        before = (
-            before.filter(iteration=step.iteration - 1)
-            if step.iteration
-            else before.none()
-        )
-    else:
-        node = graph_of(definition).get(step.step_id)
-        reads = node.reads if node else ()
-    rows = before.filter(step_id__in=reads).values_list("step_id", "task__result")
-    texts = dict(rows)
+        before = before.filter(iteration=step.iteration - 1)
+    wanted = dict.fromkeys([*read, *waited_for])
+    rows = before.filter(step_id__in=wanted).values_list(
+        "step_id", "task_id", "task__result"
+    )
+    found = {pk: (task, text) for pk, task, text in rows if task is not None}
     names = {one.id: one.name for one in definition.steps}
-    return [StepResult(pk, names[pk], texts[pk]) for pk in reads if texts.get(pk)]
+    return [
+        StepBefore(pk, names[pk], *found[pk], is_read=pk in read)
+        for pk in wanted
+        if pk in found
+    ]
+
+
+def _names(
+    definition: Definition, step_id: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the ids of the steps whose results a step reads, and of those it waits for."""
+    if definition.loop:
+        return (step_id,), ()
+    graph = graph_of(definition)
+    node = graph.get(step_id)
+    return (node.reads, tuple(_waited_for(graph, step_id))) if node else ((), ())
+
+
+def _waited_for(graph: Graph, step_id: str) -> Iterator[str]:
+    """Yield the steps with agents that a step waits for: past those that only wait."""
+    for name in graph[step_id].waits_for:
+        if name in graph and graph[name].step.delay:
+            yield from _waited_for(graph, name)
+        else:
+            yield name

@@ -237,9 +237,9 @@ def document_json(document: Document) -> JSON:
         "filename": document.name,
         "mimeType": document.media_type,
         "size": document.size,
-        "direction": "input",
-        "status": "ready",
-        "category": None,
+        "direction": document.direction,
+        "status": document.status,
+        "category": document.category or None,
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.events import JSON
 from agents.runtime import ToolCall
-from agents.workspaces.workspace import OUTSIDE, Workspace, path_action
+from tasks.files.workspace import OUTSIDE, Workspace, path_action
 from tasks.rules.visible_text import readable
 
 # What exists for the agent: a tool that is not named here is not there.

@@ -14,7 +14,7 @@ from agents.runtimes.claude_code import calls
 from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.options import RESULT_TOOL, for_every_tool
 from agents.runtimes.claude_code.reading import Reader
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 
 KEPT_SECONDS = 2.0  # the CLI hands on its transcript ten times a second
 

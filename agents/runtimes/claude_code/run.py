@@ -42,7 +42,7 @@ from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
 from agents.structured_output import StructuredOutput
 from agents.tools.base import in_thread, to_the_end
 from agents.workspaces import sandbox
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 
 GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."
 START_SECONDS = 60

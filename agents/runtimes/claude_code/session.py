@@ -17,7 +17,7 @@ from claude_agent_sdk import project_key_for_directory
 
 from agents.events import JSON, CheckpointReached
 from agents.runtime import Assignment, Checkpoint
-from agents.workspaces.workspace import PathRefused, Workspace
+from tasks.files.workspace import PathRefused, Workspace
 
 FORMAT = "claude-code-transcript"
 STARTING_AFRESH = "The kept conversation cannot be read: starting afresh."

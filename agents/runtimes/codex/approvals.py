@@ -15,7 +15,7 @@ from agents.events import JSON
 from agents.runtime import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import shown_path
-from agents.workspaces.workspace import Workspace, path_action
+from tasks.files.workspace import Workspace, path_action
 from tasks.rules.visible_text import readable
 
 ASK_HUMAN = "ask_human"

@@ -35,7 +35,7 @@ from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
 from agents.structured_output import StructuredOutput
 from agents.tools.base import to_the_end
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 from tasks.json_schemas import is_strict
 
 # Codex drops what it cannot read of an answer, so that nobody can tell which it was.

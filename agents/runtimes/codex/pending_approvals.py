@@ -8,7 +8,7 @@ from agents.runtimes.codex import approvals
 from agents.runtimes.codex.approvals import Question, Reply
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.rollout import Rollout
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 
 # How long to wait for what a request used before its tool calls are put to a person: it is
 # known as soon as the answer is whole, and some providers never tell.

@@ -2,26 +2,49 @@
 
 import mimetypes
 from typing import Any
+from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.http import FileResponse, Http404
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from tasks.access import rights
 from tasks.api import paging, responses
+from tasks.api.bodies import json_body
+from tasks.api.downloads import send_file
+from tasks.api.errors import JSONParser
 from tasks.api.json import Response
-from tasks.api.requests import DocumentListQuery
+from tasks.api.requests import DocumentListQuery, KeepFile, UpdateDocument
 from tasks.api.uploads import UploadParser
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.task_bodies import uuid_of
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
-from tasks.models import Document, Project
+from tasks.files.keeping import NotKept, keep_file
+from tasks.models import Document, DocumentText, Project, Task
 from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
+from tasks.models.task import fetch
 
 validate_list = DocumentListQuery.validator()
+validate_keep = KeepFile.validator()
+validate_update = UpdateDocument.validator()
+
+MAX_VERSIONS = 500
+FILTERS = {"projectId": "project_id", "status": "status", "direction": "direction"}
+# What a browser may show of itself; under the policy of downloads it runs nothing in it.
+SHOWN = frozenset(
+    {"application/pdf", *(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp"))}
+)
+NO_PATH = (
+    "A server takes no path of its own: upload the file, or name one of a task with taskId"
+    " and path"
+)
 
 
 def get_document(document_id: str) -> Document:
@@ -32,7 +55,7 @@ def get_document(document_id: str) -> Document:
 
 
 class DocumentViewSet(ApiViewSet):
-    parser_classes = [UploadParser]
+    parser_classes = [UploadParser, JSONParser]
 
     @extend_schema(
         parameters=[DocumentListQuery, responses.LINK],
@@ -41,10 +64,7 @@ class DocumentViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         """List documents, the newest first."""
         query = validate_list(request.query_params.dict())
-        documents = Document.objects.all()
-        if "projectId" in query:
-            documents = documents.filter(project_id=query["projectId"])
-        return paging.answer(request, query, documents, paging.NEWEST, _shown)
+        return paging.answer(request, query, _filtered(query), paging.NEWEST, shown)
 
     @extend_schema(
         request={
@@ -56,12 +76,19 @@ class DocumentViewSet(ApiViewSet):
                     "id": {"type": "string"},
                     "projectId": {"type": "string"},
                 },
-            }
+            },
+            "application/json": KeepFile,
         },
         responses={201: responses.Document},
     )
     def create(self, request: Request) -> Response:
-        """Upload a file, under an id of the client's choice if it gives one."""
+        """Upload a file, under an id of the client's choice if it gives one.
+
+        As JSON, a file that a task has made is kept: as the next version of its name, of
+        direction `output`.
+        """
+        if (request.content_type or "").startswith(JSONParser.media_type):
+            return Response(shown(_kept(request)), status=201)
         file = request.FILES.get("file")
         if file is None:
             raise Invalid.field("file", "Required")
@@ -70,17 +97,69 @@ class DocumentViewSet(ApiViewSet):
             with transaction.atomic():
                 # The row first: of two uploads under one id, the loser writes no file.
                 document = Document(size=file.size or 0, **fields)
+                document.begin_reading()
                 document.save(force_insert=True)
                 document.file.save(file.name or "file", file)
         except IntegrityError:
             message = f"A document with this id exists: {fields.get('pk')}"
             raise Invalid.field("id", message) from None
-        return Response(_shown(document), status=201)
+        return Response(shown(document), status=201)
 
-    @extend_schema(responses={200: responses.Document})
+    @extend_schema(responses={200: responses.DocumentWithText})
     def retrieve(self, request: Request, document_id: str) -> Response:
-        """Get what is known of a document, without its content."""
-        return Response(_shown(get_document(document_id)))
+        """Get what is known of a document, and the text that was read out of it."""
+        return Response(_with_text(get_document(document_id)))
+
+    @extend_schema(request=UpdateDocument, responses={200: responses.DocumentWithText})
+    def partial_update(self, request: Request, document_id: str) -> Response:
+        """Change a document's project or category, or have its text read again."""
+        document = get_document(document_id)
+        data = validate_update(json_body(request))
+        changes: dict[str, Any] = {}
+        if "projectId" in data:
+            changes["project_id"] = _project_id(data["projectId"])
+        if "category" in data:
+            changes["category"] = data["category"] or ""
+        if data.get("reprocess"):
+            document.begin_reading()
+            changes |= {"status": document.status, "problem": ""}
+        if changes:
+            rows = Document.objects.filter(pk=document_id)
+            rows.update(updated_at=timezone.now(), **changes)
+        return Response(_with_text(get_document(document_id)))
+
+    @extend_schema(responses={200: responses.Document(many=True)})
+    def versions(self, request: Request, document_id: str) -> Response:
+        """List what tasks have made under the document's name, the newest version first."""
+        document = get_document(document_id)
+        versions = Document.objects.versions_of(document)[:MAX_VERSIONS]
+        return Response([shown(one) for one in versions])
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "inline", enum=["0", "1"], description="1: images and PDF to be shown."
+            )
+        ],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def file(self, request: Request, document_id: str) -> Any:
+        """Download the file, or a part of it, with its own media type."""
+        document = get_document(document_id)
+        try:
+            file = document.file.open("rb").file
+        except FileNotFoundError:
+            raise Http404("The document's file is gone") from None
+        response = send_file(
+            request, file, name=document.name, media_type=document.media_type
+        )
+        is_shown = request.query_params.get("inline") == "1"
+        if is_shown and document.media_type in SHOWN:
+            told = response.headers["Content-Disposition"]
+            response.headers["Content-Disposition"] = told.replace(
+                "attachment", "inline", 1
+            )
+        return response
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def content(self, request: Request, document_id: str) -> FileResponse:
@@ -129,13 +208,79 @@ def _media_type(file: "UploadedFile[Any]", name: str) -> str:
     return (told if told and told != fallback else guessed or fallback)[:255]
 
 
-def _shown(document: Document) -> dict[str, Any]:
+def shown(document: Document) -> dict[str, Any]:
     return {
         "id": document.pk,
         "name": document.name,
+        "originalName": document.name,
+        "filename": document.name,
         "mediaType": document.media_type,
+        "mimeType": document.media_type,
         "size": document.size,
         "projectId": document.project_id,
+        "taskId": str(document.made_by) if document.made_by else None,
+        "direction": document.direction,
+        "version": document.version,
+        "category": document.category or None,
+        "status": document.status,
+        "processingError": document.problem or None,
         "createdAt": to_text(document.created_at),
+        "updatedAt": to_text(document.updated_at),
         "url": f"/api/documents/{document.pk}/content",
     }
+
+
+def _with_text(document: Document) -> dict[str, Any]:
+    text = (
+        DocumentText.objects.filter(pk=document.pk).first() if document.kind else None
+    )
+    return shown(document) | {"extractedText": text.text if text else None}
+
+
+def _filtered(query: dict[str, Any]) -> QuerySet[Document]:
+    documents: QuerySet[Document] = Document.objects.all()
+    for name, column in FILTERS.items():
+        if name in query:
+            documents = documents.filter(**{column: query[name]})
+    if "taskId" in query:
+        documents = _of_task(documents, uuid_of(query["taskId"]))
+    if "search" in query:
+        word = query["search"]
+        texts = DocumentText.objects.filter(text__icontains=word).values("pk")
+        documents = documents.filter(Q(name__icontains=word) | Q(pk__in=texts))
+    return documents
+
+
+def _of_task(documents: QuerySet[Document], task_id: UUID | None) -> QuerySet[Document]:
+    """Leave those that a task has, or has made."""
+    if task_id is None:
+        return documents.none()
+    links = Task.documents.through.objects.filter(task_id=task_id)
+    return documents.filter(Q(pk__in=links.values("document_id")) | Q(made_by=task_id))
+
+
+def _kept(request: Request) -> Document:
+    body = json_body(request)
+    if isinstance(body, dict) and "file_path" in body:
+        raise Invalid.field("file_path", NO_PATH)
+    data = validate_keep(body)
+    rights.require(request, rights.VIEW_TASK)
+    task_id = uuid_of(data["taskId"])
+    task = fetch(task_id) if task_id else None
+    if task is None:
+        raise Invalid.field("taskId", "Task not found")
+    try:
+        return keep_file(
+            task,
+            data["path"],
+            project_id=_project_id(data.get("projectId", task.project_id)),
+            category=data.get("category", ""),
+        )
+    except NotKept as refused:
+        raise Invalid.field("path", str(refused)) from None
+
+
+def _project_id(project_id: str | None) -> str | None:
+    if project_id and not Project.objects.filter(pk=project_id).exists():
+        raise Invalid.field("projectId", "Project not found")
+    return project_id or None

@@ -10,15 +10,23 @@ from tasks.access import rights
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests import CreateProject, ListQuery, UpdateProject
-from tasks.api.views.base import ApiViewSet
+from tasks.api.requests import (
+    CreateProject,
+    ListQuery,
+    ProjectDocuments,
+    UpdateProject,
+)
+from tasks.api.views.base import ApiView, ApiViewSet
+from tasks.api.views.documents import shown
+from tasks.api.views.task_bodies import documents_of
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
-from tasks.models import PermissionRule, Project
+from tasks.models import Document, PermissionRule, Project
 from tasks.models.log import to_text
 
 validate_create = CreateProject.validator()
 validate_update = UpdateProject.validator()
+validate_documents = ProjectDocuments.validator()
 validate_list = ListQuery.validator()
 
 
@@ -62,12 +70,17 @@ class ProjectViewSet(ApiViewSet):
 
     @extend_schema(request=UpdateProject, responses={200: responses.Project})
     def partial_update(self, request: Request, project_id: str) -> Response:
-        """Change a project's name or description."""
-        get_project(project_id)
+        """Change a project's name, description or default documents."""
+        project = get_project(project_id)
         data = _columns(validate_update(json_body(request)))
-        if data:
-            project = Project.objects.filter(pk=project_id)
-            project.update(updated_at=timezone.now(), **data)
+        ids = data.pop("documentIds", None)
+        documents = None if ids is None else _documents(request, ids)
+        with transaction.atomic():
+            if data:
+                rows = Project.objects.filter(pk=project_id)
+                rows.update(updated_at=timezone.now(), **data)
+            if documents is not None:
+                project.default_documents.set(documents)
         return Response(_shown(get_project(project_id)))
 
     @extend_schema(responses={200: responses.Success})
@@ -78,6 +91,32 @@ class ProjectViewSet(ApiViewSet):
             rights.require(request, rights.DELETE_RULES)
         project.delete()
         return Response({"success": True})
+
+
+class ProjectDocumentsView(ApiView):
+    @extend_schema(responses={200: responses.Document(many=True)})
+    def get(self, request: Request, project_id: str) -> Response:
+        """List the documents that every task of the project is given when it runs."""
+        project = get_project(project_id)
+        rights.require(request, rights.VIEW_DOCUMENTS)
+        found = project.default_documents.order_by("created_at", "id")
+        return Response([shown(document) for document in found])
+
+    @extend_schema(
+        request=ProjectDocuments, responses={200: responses.DefaultDocuments}
+    )
+    def put(self, request: Request, project_id: str) -> Response:
+        """Say which documents every task of the project is given when it runs."""
+        project = get_project(project_id)
+        data = validate_documents(json_body(request))
+        documents = _documents(request, data["documentIds"])
+        project.default_documents.set(documents)
+        return Response({"projectId": project.pk, "updated": len(documents)})
+
+
+def _documents(request: Request, ids: list[str]) -> list[Document]:
+    rights.require(request, rights.VIEW_DOCUMENTS)
+    return documents_of(ids)
 
 
 def _columns(data: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import orjson
 from stagent.database.compiled import CompiledQuery
 from tasks import assist, catalog
 from tasks.api.zod import Invalid
-from tasks.models import Document, Project
+from tasks.models import Document, Project, Task
 
 JSON = dict[str, Any]
 
@@ -79,3 +79,22 @@ def documents_of(ids: Iterable[str]) -> list[Document]:
                 "documentIds", f"Document not found: {document_id[:128]}"
             )
     return [found[document_id] for document_id in wanted]
+
+
+def sources_of(ids: Iterable[str]) -> list[UUID]:
+    """Return the tasks whose files another one begins with, each once, or raise Invalid."""
+    wanted = {task_id: uuid_of(task_id) for task_id in ids}
+    keys = [key for key in wanted.values() if key]
+    found = set(Task.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    for given, key in wanted.items():
+        if key not in found:
+            raise Invalid.field("filesFrom", f"Task not found: {given[:128]}")
+    return list(dict.fromkeys(keys))
+
+
+def uuid_of(text: str) -> UUID | None:
+    """Return the id that a body or a query names; None if it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

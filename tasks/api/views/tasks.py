@@ -28,6 +28,7 @@ from tasks.api.views.task_bodies import (
     check_compatible,
     check_references,
     documents_of,
+    sources_of,
 )
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
@@ -104,12 +105,15 @@ class TaskViewSet(ApiViewSet):
         check_references(data)
         check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
         documents = documents_of(data.get("documentIds", []))
+        sources = sources_of(data["filesFrom"]) if "filesFrom" in data else []
+        columns = changes_of(data) | {"created_by": actor(request)}
         try:
-            task = _create(documents, created_by=actor(request), **changes_of(data))
+            task = _create(documents, sources, **columns)
         except IntegrityError:
             # What it refers to was there when it was checked; say which is gone.
             check_references(data)
             documents_of(data.get("documentIds", []))
+            sources_of(data.get("filesFrom", []))
             raise
         return Response(representation.of_new(task), status=201)
 
@@ -296,6 +300,8 @@ def _check_rights(request: Request, data: JSON) -> None:
     """Raise PermissionDenied where a task would show its agent what its author may not see."""
     if data.get("documentIds"):
         rights.require(request, rights.VIEW_DOCUMENTS)
+    if data.get("filesFrom"):
+        rights.require(request, rights.VIEW_TASK)
 
 
 def _write(task: Task, changes: JSON) -> None:
@@ -336,14 +342,17 @@ def _place(query: JSON) -> paging.Place | None:
     return paging.MOST_URGENT.place(query["cursor"]) if "cursor" in query else None
 
 
-def _create(documents: list[Document], **columns: Any) -> Task:
+def _create(documents: list[Document], sources: list[UUID], **columns: Any) -> Task:
     task = Task(**columns)
-    if not documents:
+    if not documents and not sources:
         insert(task)
         return task
     with transaction.atomic():
         insert(task)
-        task.documents.set(documents)
+        if documents:
+            task.documents.set(documents)
+        if sources:
+            task.files_from.set(sources)  # type: ignore[arg-type]  # keys will do
         return task
 
 

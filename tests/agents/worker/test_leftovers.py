@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents.worker import leftovers
-from agents.workspaces.folders import workspace_of
 from tasks import lifecycle
+from tasks.files.folders import workspace_of
 from tasks.models import Leftover, LogEntry, Run
 from tests.factories import LogEntryFactory, RunFactory, TaskFactory
 

@@ -3,7 +3,8 @@
 import pytest
 from asgiref.sync import sync_to_async
 
-from agents.worker.assignments import prepare_run, workspace_of
+from agents.worker.assignments import prepare_run
+from tasks.files.folders import workspace_of
 from tasks.models import PermissionRequest, Status, StepRun, Task, WorkflowRun
 from tasks.models.permission import Answer
 from tasks.workflows import control
@@ -41,6 +42,20 @@ async def test_steps_run_one_after_another_and_hear_of_each_other():
     assert task.result == "from a"
     file = workspace_of(task.pk) / "results" / "A.md"
     assert file.read_text() == "finish: from a"
+
+
+async def test_a_step_works_on_the_files_of_the_steps_before_it():
+    async with working():
+        run = await begin(
+            step("a", prompt="write: shared.txt from a"),
+            step("b", prompt="write: more.txt from b"),
+            step("c", prompt="finish: read"),
+        )
+        await ended(run)
+    task = await sync_to_async(task_of)(run, "c")
+    folder = workspace_of(task.pk)
+    assert (folder / "shared.txt").read_text() == "from a"
+    assert (folder / "more.txt").read_text() == "from b"
 
 
 async def test_branches_run_side_by_side_and_their_synthesis_last():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from agents.workspaces.workspace import Workspace, path_action
+from tasks.files.workspace import Workspace, path_action
 from tasks.rules.patterns import covers
 
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from agents.tools import Toolbox, ToolFailed, ToolRefused
-from agents.workspaces.workspace import PathRefused, Workspace
+from tasks.files.workspace import PathRefused, Workspace
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The whole matrix, who may do what: each route and method, by token and by session."""
 
+import re
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
@@ -40,15 +42,24 @@ MATRIX = [
     ("task-assist", "POST", "tasks.add_task", "Operator"),
     ("task-provenance", "GET", "tasks.view_task", "Viewer"),
     ("task-siblings", "GET", "tasks.view_task", "Viewer"),
+    ("task-files", "GET", "tasks.view_task", "Viewer"),
+    ("task-file", "GET", "tasks.view_task", "Viewer"),
+    ("task-archive", "GET", "tasks.view_task", "Viewer"),
+    ("task-diff", "GET", "tasks.view_task", "Viewer"),
     ("projects", "GET", "tasks.view_project", "Viewer"),
     ("projects", "POST", "tasks.add_project", "Operator"),
     ("project", "GET", "tasks.view_project", "Viewer"),
     ("project", "PATCH", "tasks.change_project", "Operator"),
     ("project", "DELETE", "tasks.delete_project", "Operator"),
+    ("project-documents", "GET", "tasks.view_project", "Viewer"),
+    ("project-documents", "PUT", "tasks.change_project", "Operator"),
     ("documents", "GET", "tasks.view_document", "Viewer"),
     ("documents", "POST", "tasks.add_document", "Operator"),
     ("document", "GET", "tasks.view_document", "Viewer"),
     ("document", "DELETE", "tasks.delete_document", "Operator"),
+    ("document", "PATCH", "tasks.change_document", "Operator"),
+    ("document-file", "GET", "tasks.view_document", "Viewer"),
+    ("document-versions", "GET", "tasks.view_document", "Viewer"),
     ("document-content", "GET", "tasks.view_document", "Viewer"),
     ("notifications", "GET", "tasks.view_permissionrequest", "Viewer"),
     ("notification", "GET", "tasks.view_permissionrequest", "Viewer"),
@@ -126,7 +137,7 @@ def send():
     """Send to a route an empty body, about things that are not there."""
 
     def request(client, route, method):
-        path = PATHS[route].replace("<id:", "<").replace("<", "x").replace(">", "")
+        path = re.sub(r"<\w+:(\w+)>", r"x\1", PATHS[route])
         return getattr(client, method.lower())(f"/{path}", {})
 
     return request

@@ -7,9 +7,12 @@ import pytest
 from drf_spectacular.checks import schema_check
 from jsonschema import Draft202012Validator, FormatChecker
 
+from agents.worker.assignments import copy_files, prepare_run
 from tasks.access.authentication import forget_open
 from tasks.api.openapi import OPERATIONS
 from tasks.api.urls import urlpatterns
+from tasks.files.folders import workspace_of
+from tasks.files.removal import prune_files
 from tasks.models import ApiToken, Run
 from tasks.workflows.advance import sweep
 from tests.factories import (
@@ -140,10 +143,11 @@ def test_requests_and_answers_show_their_examples(description):
 # They are a part of others, and are shown there.
 PARTS = {
     *("Ancestor", "Flattened", "UsageGroup"),
-    *("ProvenanceDocument", "ProvenanceRun", "ProvenancePermission"),
+    *("ProvenanceDocument", "ProvenanceSource"),
+    *("ProvenanceRun", "ProvenancePermission"),
     *("WorkflowDefinition", "WorkflowStep", "LoopConfig", "SwarmConfig"),
     *("WorkflowState", "StepStatus", "StepState", "LoopState", "Iteration"),
-    *("PastRun", "StepDocument", "StepTarget"),
+    *("FileCounts", "PastRun", "StepDocument", "StepTarget"),
     *("AssistStep", "AssistLoopConfig", "AssistSwarmConfig"),
 }
 
@@ -185,7 +189,7 @@ def test_every_operation_says_what_it_answers(description):
 
 def test_every_route_is_described(description):
     routes = {
-        "/api/" + re.sub(r"<id:(\w+)>", r"{\1}", str(pattern.pattern))
+        "/api/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
         for pattern in urlpatterns
     }
     assert routes == description["paths"].keys()
@@ -220,6 +224,7 @@ def lived():
     )
     TaskFactory(workflow_run=NOWHERE)
     task.documents.add(DocumentFactory())
+    task.files_from.add(TaskFactory())
     RunFactory(task=task, status=Run.Status.FAILED, error="x")
     run = RunFactory(task=task, status=Run.Status.RUNNING)
     LedgerEntryFactory(task_id=task.pk, run_id=run.pk)
@@ -252,6 +257,23 @@ def test_a_task_whose_every_price_is_unknown(check):
     check("get", f"/api/usage?taskId={run.task_id}")
 
 
+def test_the_files_of_a_task(check, description):
+    run = RunFactory()
+    folder = workspace_of(run.task_id)
+    (folder / "a.txt").write_text("a")
+    (folder / "link").symlink_to("a.txt")
+    copy_files(prepare_run(run))
+    (folder / "a.txt").unlink()
+    (folder / "b.txt").write_text("b")
+    path = f"/api/tasks/{run.task_id}"
+    assert len(check("get", f"{path}/files")["files"]) == 3
+    check("get", f"{path}/files?state=old", status=400)
+    check("get", f"{path}/files/none", status=404)
+    prune_files(run.task_id)
+    for route in ("files", "files/b.txt", "files.zip", "diff"):
+        check("get", f"{path}/{route}", status=410)
+
+
 def test_log_entries(description, lived):
     stream = responses_of(description, "get", f"/api/tasks/{lived.pk}/logs")["200"]
     schema = stream["content"]["text/event-stream"]["schema"]
@@ -272,6 +294,10 @@ def test_projects_and_documents(check, tmp_path):
         document = check("post", "/api/documents", form, status=201, format="multipart")
     check("get", "/api/documents")
     check("get", f"/api/documents/{document['id']}")
+    check("patch", f"/api/documents/{document['id']}", {"category": "x"})
+    check("get", f"/api/documents/{document['id']}/versions")
+    check("put", f"{path}/documents", {"documentIds": [document["id"]]})
+    check("get", f"{path}/documents")
     check("delete", f"/api/documents/{document['id']}")
     check("delete", path)
 

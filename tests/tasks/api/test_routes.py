@@ -5,7 +5,10 @@ import pytest
 NOWHERE = "7f9c1c1e-3a52-4b0a-9d86-0d8d2f1f6f10"
 ONE = f"/api/tasks/{NOWHERE}"
 ACTIONS = ("execute", "resume", "cancel", "respond")
-VIEWS = ("output", "provenance", "siblings", "logs")
+VIEWS = (
+    *("output", "provenance", "siblings", "logs"),
+    *("files", "files/a.txt", "files.zip", "diff"),
+)
 # route -> the methods it has
 ROUTES = {
     "/api/tasks": {"GET", "POST"},
@@ -15,7 +18,10 @@ ROUTES = {
     "/api/projects": {"GET", "POST"},
     "/api/projects/x": {"GET", "PATCH", "DELETE"},
     "/api/documents": {"GET", "POST"},
-    "/api/documents/x": {"GET", "DELETE"},
+    "/api/projects/x/documents": {"GET", "PUT"},
+    "/api/documents/x": {"GET", "PATCH", "DELETE"},
+    "/api/documents/x/file": {"GET"},
+    "/api/documents/x/versions": {"GET"},
     "/api/documents/x/content": {"GET"},
     "/api/notifications": {"GET"},
     "/api/notifications/x": {"GET"},
@@ -138,7 +144,10 @@ WEIRD_IDS = [
         *[("POST", f"/api/tasks/{{}}/{action}") for action in ACTIONS],
         *[("GET", f"/api/tasks/{{}}/{view}") for view in VIEWS],
         *[(method, "/api/projects/{}") for method in ("GET", "PATCH", "DELETE")],
-        *[(method, "/api/documents/{}") for method in ("GET", "DELETE")],
+        *[(method, "/api/documents/{}") for method in ("GET", "PATCH", "DELETE")],
+        ("GET", "/api/documents/{}/file"),
+        ("GET", "/api/documents/{}/versions"),
+        *[(method, "/api/projects/{}/documents") for method in ("GET", "PUT")],
         ("GET", "/api/documents/{}/content"),
         ("GET", "/api/notifications/{}"),
         *[(method, "/api/schedules/{}") for method in ("GET", "PATCH", "DELETE")],

@@ -6,7 +6,7 @@ from agents.events import ToolResult, ToolUse
 from agents.runtime import Decision
 from agents.runtimes.codex.approvals import COMMAND, Question, calls_of
 from agents.runtimes.codex.rollout import Call as ModelsCall
-from agents.workspaces.workspace import Workspace
+from tasks.files.workspace import Workspace
 from tasks.rules.patterns import covers
 from tests.agents.runtimes.codex.script import DONE, ask, change, outputs, run
 from tests.agents.runtimes.direct.performing import Person

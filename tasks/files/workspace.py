@@ -23,6 +23,7 @@ from tasks.access import agent_user
 from tasks.rules.patterns import BENEATH
 
 MAX_PATH_BYTES = 1024
+CHUNK_BYTES = 2**20
 MAX_NAME_BYTES = 255  # of every common file system
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -36,6 +37,7 @@ class PathRefused(Exception):
 
 
 OUTSIDE = "outside:"
+OTHER_NAMES = "has other names (hard links), which may be those of a file outside of the workspace."
 
 
 def path_action(
@@ -102,8 +104,14 @@ class Workspace:
             os.close(handle)
 
     @contextmanager
-    def open_file(self, located: str) -> Iterator[BinaryIO]:
-        """Open the plain file at a located path for reading."""
+    def open_file(
+        self, located: str, *, is_handed_out: bool = False
+    ) -> Iterator[BinaryIO]:
+        """Open the plain file at a located path for reading.
+
+        What is handed out, to people or to another task, must be the agent's own: a file with
+        another name may be anybody's, and we may be able to read more than its agent can.
+        """
         parent, name = os.path.split(located)
         with self.folder(parent) as folder:
             # Looked at before it is opened, for opening a device can have effects.
@@ -112,7 +120,10 @@ class Workspace:
             )
             handle = os.open(name, _READ, dir_fd=folder)
         with open(handle, "rb") as file:
-            _require_file(os.fstat(handle), located)
+            found = os.fstat(handle)
+            _require_file(found, located)
+            if is_handed_out and not is_agents_own(found.st_nlink, found.st_uid):
+                raise PathRefused(f"{located!r} {OTHER_NAMES}")
             yield file
 
     def replace_file(self, located: str, content: bytes) -> None:
@@ -135,6 +146,27 @@ class Workspace:
                 with suppress(FileNotFoundError):
                     os.unlink(draft, dir_fd=folder)
 
+    def add_file(self, located: str, source: BinaryIO, *, size: int, mode: int) -> bool:
+        """Copy `size` bytes of an open file to a located path, whole or not at all.
+
+        False: something is there, and stays. Nothing else may be at work in the workspace.
+        """
+        parent, name = os.path.split(located)
+        with self.folder(parent, create=True) as folder:
+            if _is_there(name, folder):
+                return False
+            draft = f".{secrets.token_hex(8)}.draft"
+            try:
+                handle = os.open(draft, _CREATE, mode & 0o777, dir_fd=folder)
+                with open(handle, "wb") as file:
+                    agent_user.share(handle, folder)
+                    _copy(source, file, size)
+                os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(draft, dir_fd=folder)
+        return True
+
     def holds(self, target: str) -> bool:
         """Tell whether a resolved path of the machine lies in the workspace."""
         return target == self.root or target.startswith(f"{self.root}/")
@@ -152,6 +184,11 @@ class Workspace:
         located = target.removeprefix(self.root) or "/"
         _require_text(located, path)
         return located
+
+
+def is_agents_own(links: int, owner: int) -> bool:
+    """Tell whether a plain file is certainly the agent's, and no other name of another's."""
+    return links <= 1 or agent_user.is_agents(owner)
 
 
 def _resolved(joined: str, path: str) -> str:
@@ -194,6 +231,29 @@ def _is_made(name: str, folder: int) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    """Copy in the kernel, which shares the blocks where the file system can, else by hand."""
+    left = size
+    with suppress(OSError):  # not between these file systems
+        while left and (
+            done := os.copy_file_range(source.fileno(), target.fileno(), left)
+        ):
+            left -= done
+    source.seek(size - left)
+    target.seek(size - left)
+    while left and (chunk := source.read(min(CHUNK_BYTES, left))):
+        target.write(chunk)
+        left -= len(chunk)
 
 
 def _mode_of(name: str, folder: int, located: str) -> int | None:

@@ -1,0 +1,119 @@
+"""The tab of a task's files: a list with their states, one file, and the diff in colour."""
+
+from itertools import islice
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from tasks.admin import display
+from tasks.admin.file_previews import preview
+from tasks.api.views.task_files import url_of
+from tasks.files.changes import MADE, State, TaskFile, TaskFiles, files_of, pruned_at
+from tasks.files.diff import DIFFERENT, diff_of
+from tasks.files.listing import is_text, shown
+from tasks.models import Task
+
+MAX_ROWS = 500
+MAX_DIFF_LINES = 3_000
+MAX_LINE = 2_000
+TONES = {State.NEW: "success", State.CHANGED: "info", State.DELETED: "danger"}
+# What a page shows, by the word in its address; the first is what it shows unasked.
+VIEWS = {
+    "made": ("What the agent made", MADE | {State.DELETED}),
+    "all": ("All files", frozenset(State)),
+}
+_LINES = (
+    ("+++", "st-diff-file"),
+    ("---", "st-diff-file"),
+    ("diff --git ", "st-diff-file"),
+    ("@@", "st-diff-hunk"),
+    ("+", "st-diff-added"),
+    ("-", "st-diff-removed"),
+    ("#", "st-diff-note"),
+    ("Binary files ", "st-diff-note"),
+)
+
+
+def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
+    """Return what the tab shows: the list, and the file or the diff that is open."""
+    asked = request.GET
+    view, path = asked.get("view", ""), asked.get("path", "")
+    files = files_of(task.pk)
+    counts = files.counts()
+    has_made = any(counts[state] for state in VIEWS["made"][1])
+    view = view if view in VIEWS else ("made" if has_made else "all")
+    chosen = files.of_states(VIEWS[view][1])
+    base = reverse("admin:tasks_task_files", args=[task.pk])
+    opened = _find(files, path)
+    return {
+        "pruned_at": pruned_at(task.pk),
+        "counts": [(state, counts[state], TONES.get(state, "")) for state in State],
+        "views": [
+            (name, title, f"{base}?view={name}", name == view)
+            for name, (title, _) in VIEWS.items()
+        ],
+        "rows": [
+            _row(file, task.pk, f"{base}?view={view}") for file in chosen[:MAX_ROWS]
+        ],
+        "left": len(chosen) - MAX_ROWS,
+        "is_complete": files.is_complete,
+        "has_files": bool(files.files),
+        "archive_url": reverse("task-archive", args=[task.pk]),
+        "list_url": reverse("task-files", args=[task.pk]),
+        "diff_url": f"{base}?view={view}&diff=1" if has_made else "",
+        "diff": _coloured(diff_of(files)) if asked.get("diff") == "1" else "",
+        "opened": shown(opened.path) if opened else path,
+        "opened_url": url_of(opened, task.pk) if opened else None,
+        "preview": preview(files, opened, task.pk) if opened else "",
+        "opened_diff": _diff_of_one(files, opened) if opened else "",
+    }
+
+
+def _find(files: TaskFiles, path: str) -> TaskFile | None:
+    return next((file for file in files.files if file.path == path), None)
+
+
+def _row(file: TaskFile, task_id: UUID, base: str) -> dict[str, Any]:
+    query = urlencode({"path": file.path}) if is_text(file.path) else ""
+    return {
+        "path": display.visible(shown(file.path)),
+        "url": f"{base}&{query}#opened" if query else "",
+        "state": display.label(file.state.value, TONES.get(file.state, "")),
+        "size": display.size(file.found.size) if file.found else display.EMPTY,
+        "modified": display.ago(file.modified_at),
+        "download": url_of(file, task_id),
+    }
+
+
+def _diff_of_one(files: TaskFiles, file: TaskFile) -> SafeString | str:
+    is_shown = file.state in DIFFERENT and file.began is not None
+    return _coloured(diff_of(files, path=file.path)) if is_shown else ""
+
+
+def _coloured(pieces: Any) -> SafeString:
+    lines = (
+        line
+        for piece in pieces
+        for line in piece.decode(errors="replace").split("\n")[:-1]
+    )
+    shown_lines = list(islice(lines, MAX_DIFF_LINES + 1))
+    more = (
+        "# … and more: fetch all of it.\n" if len(shown_lines) > MAX_DIFF_LINES else ""
+    )
+    return format_html(
+        '<pre class="st-pre st-diff" tabindex="0">{}{}</pre>',
+        format_html_join(
+            "\n", '<span class="{}">{}</span>', map(_line, shown_lines[:MAX_DIFF_LINES])
+        ),
+        f"\n{more}" if more else "",
+    )
+
+
+def _line(line: str) -> tuple[str, SafeString]:
+    css = next((name for start, name in _LINES if line.startswith(start)), "")
+    return css, display.visible(line[:MAX_LINE])
