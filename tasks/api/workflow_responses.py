@@ -39,7 +39,9 @@ class Workflow(Answer):
     status = drf.ChoiceField(choices=STATUSES)
     runNumber = drf.IntegerField(help_text="Of the last run; 0 before the first.")
     taskCount = drf.IntegerField(help_text="Of all its runs.")
-    outputDocCount = drf.IntegerField()
+    outputDocCount = drf.IntegerField(
+        help_text="0: what agents write stays in the workspace of each task."
+    )
     createdAt = drf.DateTimeField()
     updatedAt = drf.DateTimeField()
 

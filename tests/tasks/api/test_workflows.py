@@ -489,6 +489,27 @@ def test_the_target_tells_what_each_step_would_get(api):
     assert not Task.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("runtime", "variables", "model"),
+    [
+        ("openai-direct", {"OPENAI_API_KEY": "sk-x"}, "gpt-5.5"),
+        ("openai-direct", {"OPENAI_API_KEY": "sk-x", "OPENAI_MODEL": "mine"}, "mine"),
+        ("anthropic-direct", {"ANTHROPIC_API_KEY": "sk-x"}, "claude-sonnet-5-5"),
+        ("ollama", {"OLLAMA_HOST": "127.0.0.1"}, "qwen3"),
+    ],
+)
+def test_the_target_names_the_model_that_a_step_would_run_on(
+    api, monkeypatch, runtime, variables, model
+):
+    for name in ("OPENAI_MODEL", "ANTHROPIC_MODEL", "OLLAMA_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    workflow_id = create(api, sequence(step("a", assignedAgent=runtime))).json()["id"]
+    (found,) = api.get(f"/api/workflows/{workflow_id}/target").json()["steps"]
+    assert (found["runtime"], found["model"]) == (runtime, model)
+
+
 def test_the_target_tells_what_would_refuse_a_step_and_reserves_nothing(api):
     workflow_id = create(api).json()["id"]
     Budget.objects.create(scope="overall", period="daily", limit_microdollars=0)
