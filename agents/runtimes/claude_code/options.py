@@ -65,12 +65,15 @@ def environment(
     has_schema: bool = False,
 ) -> dict[str, str]:
     """List all that the CLI and its commands see of an environment."""
-    most_tokens = embedded.MAX_OUTPUT_TOKENS
-    if has_schema:
-        most_tokens = embedded.MAX_RESULT_TOKENS
     given = {name: os.environ[name] for name in NETWORK if os.environ.get(name)}
+    if has_schema:
+        # Else it offers a placeholder as its first tool, which the embedded model would call.
+        given["ENABLE_TOOL_SEARCH"] = "false"
     if endpoint.is_embedded:
-        given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(most_tokens)
+        longest = (
+            embedded.MAX_RESULT_TOKENS if has_schema else embedded.MAX_OUTPUT_TOKENS
+        )
+        given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(longest)
     return {
         **confinement.environment(),
         **SETTINGS,

@@ -100,7 +100,7 @@ async def test_a_question_offers_no_tools(driver, perform):
     assert json.loads(seen[-1].text) == RIGHT
     if driver is not CODEX:  # which has no way to leave out its own: they are denied
         offered = {tool["name"] for tool in bodies[-1].get("tools", [])}
-        own = {"StructuredOutput", "DeferredToolPlaceholder"}
+        own = {"StructuredOutput"}  # the first, which the embedded model calls
         assert offered == (own if driver is CLAUDE_CODE else set())
 
 
