@@ -52,7 +52,7 @@ class Site:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=250,
             **options,
         )
 
@@ -195,7 +195,7 @@ class Site:
         return self.client.get(f"/api/tasks/{task_id}").json()
 
     def wait_for_status(
-        self, task_id: str, *statuses: str, seconds: float = 100
+        self, task_id: str, *statuses: str, seconds: float = 200
     ) -> dict:
         wait_for(lambda: self.task(task_id)["status"] in statuses, seconds=seconds)
         return self.task(task_id)
