@@ -28,6 +28,10 @@ from tasks.streams.log_stream import until_finished
 
 JSON = dict[str, Any]
 
+NOBODY_ASKS = (
+    "No worker is running that could ask a model. Start one with `manage.py serve` (web and"
+    " worker) or `manage.py runagents`, and ask again."
+)
 RETRY_SECONDS = 5  # for a worker to start
 
 validate = Assist.validator()
@@ -57,9 +61,9 @@ class AssistView(ApiView):
         if not f"{title}{description}".strip():
             raise Invalid.form("Provide at least a title or description")
         rights.require(request, rights.CHANGE_TASK)
-        if absence := Worker.objects.absence():
+        if Worker.objects.absence():
             headers = {"Retry-After": str(RETRY_SECONDS)}
-            return Response({"error": absence}, status=503, headers=headers)
+            return Response({"error": NOBODY_ASKS}, status=503, headers=headers)
         task = assist.ask(
             title=title.strip(),
             description=description,
