@@ -34,7 +34,7 @@ Row = tuple[object, ...]
 TABLES = {
     "tasks_project": "id name description created_at updated_at",
     "tasks_task": "id title description project_id status priority assigned_agent agent_profile"
-    " created_by result resume_count log_sequence created_at updated_at",
+    " created_by result resume_count log_sequence created_at updated_at is_assist",
     "tasks_session": "id task_id runtime state created_at updated_at",
     "tasks_run": "id task_id session_id attempt status runtime profile is_resume started_by"
     " priority worker error traceback queued_at started_at finished_at losses",
@@ -90,6 +90,7 @@ def _task(
         (
             *(_id(task_id), f"Report {number}", "Summarize what happened.", project),
             *(status, priority, runtime, "general", "admin", result, 0, 3, at, later),
+            _false(),
         ),
     )
     if status == "planned":

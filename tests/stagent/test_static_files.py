@@ -29,8 +29,7 @@ def fetch(client, path):
     """Return what a browser gets: the headers, and the bytes as they are sent."""
     answer = client.get(path, headers={"Accept-Encoding": "gzip"})
     assert answer.status_code == 200
-    body = answer.getvalue()
-    answer.close()
+    body = answer.getvalue()  # which closes the file, too
     return answer.headers, body
 
 

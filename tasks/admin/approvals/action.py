@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from tasks.admin import display
+from tasks.files.folders import FilesGone, open_workspace
+from tasks.files.workspace import PathRefused
 from tasks.models import PermissionRequest, PermissionRule
 from tasks.rules import patterns
 from tasks.rules.command_parts import parts_of_line
 
 MAX_DIFF = 2_000  # lines
+MAX_FILE_BYTES = 2**20
 # The names that our tools, Claude Code's and Codex's give to the same.
 _OLD, _NEW = ("old_text", "old_string"), ("new_text", "new_string")
 _WHOLE, _PATH = ("content",), ("path", "file_path")
@@ -41,7 +45,7 @@ def show(asked: PermissionRequest, rules: Collection[str]) -> Shown:
     if kind == "fetch":
         rest = {key: value for key, value in given.items() if value != what}
         return Shown(["network"], _address(what), rest)
-    if kind == "write" and (change := _change(given)):
+    if kind == "write" and (change := _change(given, asked.task_id)):
         told = {*_OLD, *_NEW, *_WHOLE, *_PATH}
         rest = {key: value for key, value in given.items() if key not in told}
         return Shown(["changes a file"], change, rest)
@@ -119,14 +123,29 @@ def _first(given: dict[str, Any], names: Collection[str]) -> Any:
     return next((given[name] for name in names if name in given), None)
 
 
-def _change(given: dict[str, Any]) -> SafeString | None:
-    """Draw a write or an edit as a unified diff."""
+def _change(given: dict[str, Any], task_id: UUID) -> SafeString | None:
+    """Draw a write or an edit as a unified diff against the workspace as it is."""
     old, new, whole = (_first(given, names) for names in (_OLD, _NEW, _WHOLE))
+    path = str(_first(given, _PATH) or "")
     if isinstance(old, str) and isinstance(new, str):
-        return diff(str(_first(given, _PATH) or ""), old, new)
+        there = _current(task_id, path)
+        if old and old in there:
+            times = -1 if given.get("replace_all") else 1
+            return diff(path, there, there.replace(old, new, times))
+        return diff(path, old, new)
     if isinstance(whole, str):
-        return diff(str(_first(given, _PATH) or ""), "", whole)
+        return diff(path, _current(task_id, path), whole)
     return None
+
+
+def _current(task_id: UUID, path: str) -> str:
+    """Return the text of a file in the task's workspace; "" if it has none to be shown."""
+    try:
+        workspace = open_workspace(task_id)
+        with workspace.open_file(workspace.locate(path), is_handed_out=True) as file:
+            return file.read(MAX_FILE_BYTES).decode()
+    except (FilesGone, PathRefused, OSError, ValueError):
+        return ""
 
 
 def diff(path: str, old: str, new: str) -> SafeString:
