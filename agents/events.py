@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from ledger.pricing import Usage
 
@@ -105,12 +106,14 @@ class CheckpointReached:
 
     `state` replaces what was kept before, `items` are appended to what was kept: the
     provider's own wire items, as plain JSON. `will_continue` is true where the agent's
-    next step asks the provider again, which is where a used-up budget stops it.
+    next step asks the provider again, which is where a used-up budget stops it. `delivered`
+    are the messages of people that are in the conversation from here on.
     """
 
     state: JSON
     items: list[JSON] = field(default_factory=list)
     will_continue: bool = False
+    delivered: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from agents.events import Event, UsageReported, UsageSoFar
+from agents.inbox import Inbox
 from ledger.pricing import Usage
 
 JSON = dict[str, Any]
@@ -82,6 +83,7 @@ class Assignment:
     tools: tuple[str, ...]  # of the direct runtimes' own: read, list, search, ...
     checkpoint: Checkpoint | None = None
     spending: Spending = field(default_factory=Spending, compare=False)
+    inbox: Inbox = field(default_factory=Inbox, compare=False)  # what people say to it
     network: bool = False  # the profile's: commands reach more than the provider
     # What the result is to satisfy, as a JSON Schema: see `agents.structured_output`.
     output_schema: JSON | None = None

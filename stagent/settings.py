@@ -323,6 +323,7 @@ SPECTACULAR_SETTINGS = {
         "DocumentStatus": "tasks.api.responses.DOCUMENT_STATUSES",
         "DocumentDirection": "tasks.api.responses.DIRECTIONS",
         "FileState": "tasks.api.responses.FILE_STATES",
+        "NotificationType": "tasks.api.responses.NOTIFICATION_TYPES",
         "NotificationStatus": "tasks.api.responses.NOTIFICATION_STATUSES",
         "UsageGroupName": "tasks.api.usage_responses.GROUP_NAMES",
         "Effect": "tasks.api.responses.EFFECTS",

@@ -48,13 +48,13 @@ def start_run(task: Task, *, by: str) -> Run:
     with transaction.atomic():
         run_id = new_id()
         task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
-        _tell_workflow(task)
+        tell_workflow(task)
         session = Session(task=task, runtime=runtime)
         insert_session(session)
-        return _queue_run(task, session, run_id=run_id, profile=profile, by=by)
+        return queue_run(task, session, run_id=run_id, profile=profile, by=by)
 
 
-def _tell_workflow(task: Task) -> None:
+def tell_workflow(task: Task) -> None:
     """Let the run of the workflow, of which `task` is a step, go on from what it has become."""
     if task.workflow_run is None:
         return
@@ -123,8 +123,8 @@ def resume(task: Task, *, by: str) -> Run:
         task.refresh_from_db()
         if not moved:
             raise NotResumable("Somebody else resumed the task first.")
-        _tell_workflow(task)
-        return _queue_run(
+        tell_workflow(task)
+        return queue_run(
             task, session, run_id=run_id, profile=profile, by=by, is_resume=True
         )
 
@@ -191,7 +191,7 @@ def budget_of(task: Task, profile: str) -> int:
     return task.budget_microdollars
 
 
-def _queue_run(
+def queue_run(
     task: Task,
     session: Session,
     *,
@@ -199,6 +199,7 @@ def _queue_run(
     profile: str,
     by: str,
     is_resume: bool = False,
+    is_follow_up: bool = False,
 ) -> Run:
     budgets.reserve(
         task_id=task.pk,
@@ -216,12 +217,13 @@ def _queue_run(
         profile=profile,
         priority=task.priority,
         is_resume=is_resume,
+        is_follow_up=is_follow_up,
         started_by=by,
         workflow_run=task.workflow_run,
     )
     insert_run(run)
-    verb = "Resume" if is_resume else "Execution"
-    _log_status(
+    verb = "Resume" if is_resume else "Follow-up" if is_follow_up else "Execution"
+    log_status(
         task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
     )
     transaction.on_commit(pubsub.wake_workers)
@@ -233,7 +235,7 @@ def _ring_end(task_id: UUID) -> None:
     transaction.on_commit(lambda: pubsub.publish_entries(task_id, []))
 
 
-def _log_status(
+def log_status(
     task: Task, message: str, run: Run | None = None, **data: object
 ) -> None:
     entry = NewEntry(EventType.STATUS, message, data)
@@ -248,14 +250,14 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
     """
     with transaction.atomic():
         task.move(status, **changes)  # which takes the row
-        _tell_workflow(task)
+        tell_workflow(task)
         live_run = (
             Run.objects.filter(pk=task.live_run).first() if task.live_run else None
         )
         if live_run:
             Task.objects.filter(pk=task.pk).update(live_run=None)
             _stop_counting(task, live_run)
-        _log_status(task, f"Moved to {status} by {by}.", live_run, status=status)
+        log_status(task, f"Moved to {status} by {by}.", live_run, status=status)
         if status in FINAL:
             _ring_end(task.pk)
 
@@ -281,14 +283,14 @@ def cancel(task: Task, *, by: str) -> None:
             Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
         )
         if run and run.request_cancel():
-            _log_status(task, f"Cancel requested by {by}.", run, status=locked.status)
+            log_status(task, f"Cancel requested by {by}.", run, status=locked.status)
             transaction.on_commit(lambda: pubsub.wake_workers(cancelled=run.pk))
             return
         task.move(Status.CANCELLED, live_run=None)
-        _tell_workflow(task)
+        tell_workflow(task)
         if run:
             _stop_counting(task, run)
-        _log_status(task, f"Cancelled by {by}.", run, status=Status.CANCELLED)
+        log_status(task, f"Cancelled by {by}.", run, status=Status.CANCELLED)
         _ring_end(task.pk)
 
 

@@ -109,6 +109,7 @@ def _run(run: Run) -> JSON:
         "runtime": run.runtime,
         "profile": run.profile,
         "isResume": run.is_resume,
+        "isFollowUp": run.is_follow_up,
         "startedBy": run.started_by or None,
         "queuedAt": to_text(run.queued_at),
         "startedAt": to_text(run.started_at) if run.started_at else None,

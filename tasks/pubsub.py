@@ -43,11 +43,16 @@ def log_channel(task_id: UUID) -> str:
     return f"log:{task_id}"
 
 
-def wake_workers(*, cancelled: UUID | None = None) -> None:
-    """Tell workers that a run is queued or answered, or that `cancelled` is to stop."""
+def wake_workers(*, cancelled: UUID | None = None, told: UUID | None = None) -> None:
+    """Tell workers that a run is queued or answered, or what a live run is to hear of.
+
+    `cancelled` is to stop, and for the agent of `told` there is a message.
+    """
     message: dict[str, Any] = {"type": "task.wake"}
     if cancelled:
         message = {"type": "task.cancel", "run_id": str(cancelled)}
+    elif told:
+        message = {"type": "task.message", "run_id": str(told)}
     _send(lambda: _group_send(message))
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from ledger import budgets
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
+from tasks.messages import follow_up_missed
 from tasks.models import (
     EventType,
     LogEntry,
@@ -67,6 +68,8 @@ def finish(run: Run, outcome: Outcome) -> None:
         PermissionRequest.objects.pending().filter(task_id=run.task_id).withdraw()
         budgets.release(run.task_id)
         LogEntry.objects.append(run.task_id, _last_entry(outcome), run_id=run.pk)
+        if outcome.status == Status.COMPLETED:
+            follow_up_missed(run)
         transaction.on_commit(lambda: pubsub.publish_entries(run.task_id, []))
 
 
@@ -241,6 +244,7 @@ def _succeed(
         profile=run.profile,
         priority=run.priority,
         is_resume=run.is_resume,
+        is_follow_up=run.is_follow_up,
         started_by=run.started_by,
         workflow_run=run.workflow_run,
         losses=run.losses + 1 if status == Run.Status.LOST else 0,

@@ -8,6 +8,7 @@
     use: KEY=N …          book a request: input=10 output=5 model=NAME provider=NAME key=ID
     checkpoint            keep the line that comes next; a resume starts there
     turn                  the same, where the next step would ask the provider again
+    hear                  wait until a person says something
     park: SECONDS         rest, as for a rate limit; goes on after this line
     fail: TEXT            end as failed
     crash: TEXT           end by an error nobody expected
@@ -15,15 +16,17 @@
     finish: TEXT          end with this result
 
 Lines of any other form are passed over. A script that ends without `finish` says "done".
+What a person says to it is repeated between two lines, and kept in a checkpoint.
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import partial
 
 from agents import events
+from agents.inbox import ids_of
 from agents.runtime import AskPermission, Assignment, Parked, RuntimeFailed, ToolCall
 from ledger.pricing import Usage
 from tasks.files.workspace import Workspace
@@ -37,15 +40,28 @@ class Echo:
         start = assignment.checkpoint.state["line"] if assignment.checkpoint else 0
         for number, line in enumerate(lines[start:], start=start):
             verb, _, rest = line.strip().partition(":")
+            for event in _heard(assignment, number):
+                yield event
             if verb == "finish":
                 yield events.Finished(rest.strip())
                 return
             async for event in _step(verb, rest.strip(), number, assignment, ask):
                 yield event
+        for event in _heard(assignment, len(lines)):
+            yield event
         yield events.Finished("done")
 
     async def close(self) -> None:
         """Nothing is shared between runs."""
+
+
+def _heard(assignment: Assignment, line: int) -> Iterator[events.Event]:
+    """Take what people have said before this line."""
+    if messages := assignment.inbox.take():
+        items = [{"line": line, "heard": message.text} for message in messages]
+        yield events.CheckpointReached({"line": line}, items, True, ids_of(messages))
+    for message in messages:
+        yield events.AssistantText(f"heard: {message.text}")
 
 
 async def _step(
@@ -56,8 +72,8 @@ async def _step(
             yield events.AssistantText(rest)
         case "partial":
             yield events.PartialText(rest)
-        case "sleep":
-            await asyncio.sleep(float(rest))
+        case "hear" | "sleep":
+            await _wait(rest, assignment)
         case "ask":
             async for event in _use_tool(rest, number, ask):
                 yield event
@@ -67,6 +83,15 @@ async def _step(
             state = {"line": number + 1}
             yield events.CheckpointReached(state, [{"line": number}], verb == "turn")
     _act(verb, rest, assignment)
+
+
+async def _wait(seconds: str, assignment: Assignment) -> None:
+    """Wait for so many seconds, or without any until somebody says something."""
+    if seconds:
+        await asyncio.sleep(float(seconds))
+        return
+    while not assignment.inbox.has_any:
+        await assignment.inbox.arrival()
 
 
 def _act(verb: str, rest: str, assignment: Assignment) -> None:

@@ -88,7 +88,7 @@ def prepare_run(run: Run) -> PreparedRun:
     workspace = workspace_of(task.pk)
     attached = _documents_of(task)
     unread = tuple(one.pk for one in attached if one.status in UNREAD)
-    documents = _copy_documents(attached, workspace)
+    documents = copy_documents(attached, workspace)
     handing_on = _handing_on.rows(task_id=task.pk)
     sources = [FileSource(UUID(str(pk)), title) for pk, title in handing_on]
     if task.workflow_run:
@@ -159,9 +159,10 @@ def _list_waiting_calls(run: Run) -> list[str]:
     return [f"{request.tool_name}: {request.message}" for request in undelivered]
 
 
-def _copy_documents(
-    documents: list[Document], workspace: Path
+def copy_documents(
+    documents: list[Document], workspace: Path, *, folder: str = DOCUMENTS
 ) -> list[AttachedDocument]:
+    """Copy them into a folder of the workspace, each under a name of its own."""
     read = [one.pk for one in documents if one.kind and one.status == "ready"]
     texts = dict(
         DocumentText.objects.filter(pk__in=read).values_list("pk", "text")
@@ -172,12 +173,12 @@ def _copy_documents(
     attached = []
     for document in documents:
         names.append(safe_name(document.name, taken=names))
-        laid_out = _copy_document(document, workspace, names[-1])
+        laid_out = _copy_document(document, workspace / folder, names[-1])
         if document.pk in texts:
             names.append(safe_name(f"{names[-1]}.txt", taken=names))
             text = texts[document.pk]
-            _write_file(workspace / DOCUMENTS, names[-1], text.encode(), workspace)
-            path = f"/{DOCUMENTS}/{names[-1]}"
+            _write_file(workspace / folder, names[-1], text.encode(), workspace)
+            path = f"/{folder}/{names[-1]}"
             laid_out = replace(laid_out, text=text, text_path=path)
         attached.append(replace(laid_out, problem=document.problem))
     return attached
@@ -208,15 +209,15 @@ def _write_results(
     return attached
 
 
-def _copy_document(document: Document, workspace: Path, name: str) -> AttachedDocument:
+def _copy_document(document: Document, folder: Path, name: str) -> AttachedDocument:
     """Copy the document unless it is there: after a resume, the agent's changes stay."""
     with document.file.open("rb") as file:
         content: bytes = file.read()
-    _write_file(workspace / DOCUMENTS, name, content, workspace)
+    _write_file(folder, name, content, folder.parent)
     return AttachedDocument(
         id=document.pk,
         name=document.name,
-        path=f"/{DOCUMENTS}/{name}",
+        path=f"/{folder.name}/{name}",
         media_type=document.media_type,
         text=extract_text(content, document.media_type, document.name),
         size=document.size,

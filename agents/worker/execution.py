@@ -16,6 +16,7 @@ from agents.tools.base import to_the_end
 from agents.worker.assignments import PreparedRun, copy_files, prepare_run
 from agents.worker.database import retry_until_written, run_in_database
 from agents.worker.documents import read_now
+from agents.worker.inbox import RunInbox
 from agents.worker.log_fields import log_fields
 from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
@@ -55,6 +56,7 @@ class Execution:
         self.run = run
         self.recorder = Recorder(run)
         self.gate: Gate | None = None
+        self.inbox: RunInbox | None = None
         self.worker_is_stopping = False
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -91,6 +93,12 @@ class Execution:
     def give_up(self) -> None:
         """Try only once more to write the outcome: the worker must exit."""
         self._is_given_up = True
+
+    async def receive_messages(self, sequence: int) -> None:
+        """Give the agent what people have said up to the message with this number."""
+        inbox = self.inbox
+        if inbox and inbox.is_behind(sequence):
+            inbox.put(await run_in_database(inbox.read))
 
     async def _perform(self) -> None:
         self._has_begun = True
@@ -185,15 +193,15 @@ class Execution:
             runs.hand_over(self.run, reason=NOT_RENEWED)
 
     async def _work(self) -> str:
-        prepared, gate = await retry_until_written(self._prepare)
+        prepared, gate, inbox = await retry_until_written(self._prepare)
         if prepared.unread:
             await read_now(prepared.unread)
-            prepared, gate = await retry_until_written(self._prepare)
-        self.gate = gate
+            prepared, gate, inbox = await retry_until_written(self._prepare)
+        self.gate, self.inbox = gate, inbox
         prepared = await to_the_end(asyncio.to_thread(copy_files, prepared))
         budget = prepared.budget_microdollars
         spending = RunSpending(self.recorder, budget_microdollars=budget)
-        assignment = replace(prepared.assignment, spending=spending)
+        assignment = replace(prepared.assignment, spending=spending, inbox=inbox)
         runtime = await runtimes.load(self.run.runtime)
         performance = perform_watched(runtime, assignment, gate.ask)
         async with aclosing(performance):
@@ -221,10 +229,12 @@ class Execution:
                 extra=log_fields("record", run=self.run),
             )
 
-    def _prepare(self) -> tuple[PreparedRun, Gate]:
+    def _prepare(self) -> tuple[PreparedRun, Gate, RunInbox]:
         prepared = prepare_run(self.run)
+        inbox = RunInbox(self.run.task_id, prepared.assignment.workspace)
+        inbox.put(inbox.read())
         kind = ClosedGate if prepared.assignment.is_question else Gate
-        return prepared, kind(self.recorder, prepared.profile)
+        return prepared, kind(self.recorder, prepared.profile), inbox
 
     def _record(self, event: events.Recorded, spending: RunSpending) -> None:
         self.recorder.record(event)

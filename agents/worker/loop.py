@@ -177,7 +177,7 @@ class Worker(ChannelsWorker):
     # --- Messages ----------------------------------------------------------------------
 
     def wake(self) -> None:
-        """Poll at once: a run in hand may have been cancelled, or a request decided."""
+        """Poll at once: a run in hand may have been cancelled or told, or a request decided."""
         self._may_have_updates = True
         self._woken.set()
 
@@ -196,14 +196,13 @@ class Worker(ChannelsWorker):
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         self._schedules.wake()
-        if message["type"] != "task.cancel":
-            self._woken.set()
-            self._workflows.wake()
-            self._may_have_updates |= any(
-                e.is_waiting for e in self.executions.values()
-            )
-        elif UUID(message["run_id"]) in self.executions:
-            self.wake()
+        if run_id := message.get("run_id"):
+            if UUID(run_id) in self.executions:
+                self.wake()
+            return
+        self._woken.set()
+        self._workflows.wake()
+        self._may_have_updates |= any(e.is_waiting for e in self.executions.values())
 
     # --- Work --------------------------------------------------------------------------
 
@@ -269,7 +268,7 @@ class Worker(ChannelsWorker):
         self._woken.set()
 
     async def _apply_updates(self) -> None:
-        """Read cancels, lost leases and decisions that concern the runs in hand."""
+        """Read cancels, lost leases, decisions and messages that concern the runs in hand."""
         if not self.executions:
             return
         waiting = {
@@ -286,6 +285,9 @@ class Worker(ChannelsWorker):
                 execution.stop(Stop.CANCELLED)
             elif run_id not in updates.held:
                 execution.stop(Stop.LOST)
+        for run_id, sequence in updates.messages.items():
+            if told := self.executions.get(run_id):
+                await told.receive_messages(sequence)
         for gate in {waiting[request_id] for request_id in updates.decided}:
             await gate.wake()
 

@@ -17,7 +17,7 @@ from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import COUNTS, MAX_KEY
 from ledger.pricing import dollars
 from stagent.database.compiled import CompiledQuery
-from tasks import pubsub
+from tasks import messages, pubsub
 from tasks.credentials import hide_credentials
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
@@ -202,6 +202,8 @@ class Recorder:
             kept = (self.session_id, event.state, event.items)
             if not (this_try.is_again and session.has_kept(*kept)):
                 session.keep(*kept)
+            if event.delivered:
+                messages.deliver(self.task_id, event.delivered, run_id=self.run_id)
 
 
 def _fit_key(key: str) -> str:

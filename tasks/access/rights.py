@@ -51,6 +51,8 @@ RIGHTS: dict[str, Rights] = {
     "task-execute": {"POST": CHANGE_TASK},
     "task-resume": {"POST": CHANGE_TASK},
     "task-cancel": {"POST": CHANGE_TASK},
+    # Documents need VIEW_DOCUMENTS, too.
+    "task-messages": {"GET": VIEW_TASK, "POST": CHANGE_TASK},
     # With `alwaysAllow` it needs MAKE_RULES, too.
     "task-respond": {"POST": DECIDE},
     "task-output": {"GET": VIEW_TASK},

@@ -23,7 +23,7 @@ SHOWN_ENTRIES = 200
 LOOKED_AT = 20_000
 AT_ONCE = 1_000  # of a download
 # Of an entry's data, what its message says already.
-TOLD = frozenset({"status", "callId", "notificationId"})
+TOLD = frozenset({"status", "callId", "notificationId", "messageId"})
 
 
 @dataclass

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from tasks.access import rights
 from tasks.admin import display
 from tasks.admin.base import RecordAdmin
+from tasks.admin.questions import read_answer
 from tasks.admin.task_page import RequestCard
 from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest
@@ -23,6 +24,7 @@ from tasks.rules import patterns
 # Characters of a request in the list. Who is to answer a longer one sees it whole first.
 SHOWN_IN_LIST = 300
 PENDING = PermissionRequest.Status.PENDING
+DECIDED = ("Allowed", "Denied")
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -158,7 +160,7 @@ class PermissionRequestAdmin(RecordAdmin):
     def answers(self, asked: PermissionRequest) -> str:
         if asked.status != PENDING:
             return f"by {asked.decided_by}" if asked.decided_by else ""
-        if _short(asked.action) != display.visible(asked.action):
+        if asked.is_question or _short(asked.action) != display.visible(asked.action):
             return format_html(
                 '<a class="st-button st-small" href="{}">Review</a>',
                 display.page_of(asked),
@@ -193,7 +195,11 @@ class PermissionRequestAdmin(RecordAdmin):
     ) -> None:
         answer = Answer(is_allowed=is_allowed, by=request.user.get_username())
         for asked in queryset:
-            self._answer(request, asked, answer)
+            if asked.is_question:
+                why = f"{asked} A question is answered on its own page."
+                self.message_user(request, why, messages.WARNING)
+            else:
+                self._answer(request, asked, answer)
 
     def _answer(
         self, request: HttpRequest, asked: PermissionRequest, answer: Answer
@@ -203,7 +209,8 @@ class PermissionRequestAdmin(RecordAdmin):
         except AlreadyAnswered as error:
             self.message_user(request, f"{asked}: {error}", messages.ERROR)
             return
-        verb = "Allowed" if answer.is_allowed else "Denied"
+        words = ("Answered", "Not answered") if asked.is_question else DECIDED
+        verb = words[0] if answer.is_allowed else words[1]
         rule = " A rule was saved." if answer.always_allow else ""
         self.message_user(request, f"{verb}: {asked}.{rule}", messages.SUCCESS)
 
@@ -267,6 +274,8 @@ def _short(text: str) -> SafeString:
 
 def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:
     """Read the form of an answer, or raise ValidationError."""
+    if asked.is_question:
+        return read_answer(request.POST, asked, by=request.user.get_username())
     decision = request.POST.get("decision")
     if decision not in {"allow", "always", "deny"}:
         raise ValidationError("Choose Allow, Allow always or Deny.")

@@ -55,7 +55,16 @@ class RunAdmin(OfTaskAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("task_link", "attempt", "state", "is_resume", "started_by")},
+            {
+                "fields": (
+                    "task_link",
+                    "attempt",
+                    "state",
+                    "is_resume",
+                    "is_follow_up",
+                    "started_by",
+                )
+            },
         ),
         ("Agent", {"fields": ("runtime_title", "profile_name", "session_link")}),
         (

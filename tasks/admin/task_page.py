@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from tasks import lifecycle
 from tasks.admin import costs, display, results, verbs
 from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.questions import QuestionFields, fields_of
 from tasks.api.content_type import content_type_of
 from tasks.models import (
     MAX_RESUME_COUNT,
@@ -35,8 +36,9 @@ class RequestCard:
     # Whether a rule for just this action would spare the question next time.
     can_become_rule: bool
     pattern: str
-    # Why the pattern was refused; "" if it was not.
+    # Why what was typed was refused; "" if it was not.
     error: str
+    questions: list[QuestionFields]  # of a question to a person
 
     @classmethod
     def of(
@@ -52,6 +54,7 @@ class RequestCard:
             can_become_rule=patterns.pattern_for(request.action) is not None,
             pattern=request.action if pattern is None else pattern,
             error=error,
+            questions=fields_of(request),
         )
 
 

@@ -33,12 +33,12 @@ from tasks.admin.task_list import (
     ids_like,
     state_tabs,
 )
-from tasks.admin.task_views import TaskPages
+from tasks.admin.telling import TellingAdmin
 from tasks.models import Status, Task, Worker
 
 
 @admin.register(Task)
-class TaskAdmin(TaskPages):
+class TaskAdmin(TellingAdmin):
     form = TaskForm
     sortable_by: ClassVar[Any] = ("rank", "updated")  # which have an index
     indexed_filters = frozenset(

@@ -6,6 +6,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
 from tasks.models import EventType, PermissionRule, Status
+from tasks.models.permission import QUESTION
 
 _PERMISSIONS = (EventType.PERMISSION_REQUEST, EventType.PERMISSION_RESPONSE)
 _TOOLS = (EventType.TOOL_USE, EventType.TOOL_RESULT, *_PERMISSIONS)
@@ -41,9 +42,25 @@ class LogEntry(drf.Serializer[Any]):
             text="In the words that rules are matched with.",
         )
     )
+    type = drf.ChoiceField(
+        choices=[QUESTION],
+        **_of(
+            EventType.PERMISSION_REQUEST,
+            text="The agent asks for an answer, not for leave.",
+        ),
+    )
     behavior = drf.ChoiceField(
         choices=PermissionRule.Effect.values, **_of(EventType.PERMISSION_RESPONSE)
     )
+    messageId = drf.UUIDField(**_of(EventType.MESSAGE))
+    by = drf.CharField(**_of(EventType.MESSAGE, text="Who sent it."))
+    isDelivered = drf.BooleanField(
+        **_of(
+            EventType.MESSAGE,
+            text="False: somebody sent it, and `message` is its text. True: the agent has it.",
+        )
+    )
+    documentIds = drf.ListField(child=drf.CharField(), **_of(EventType.MESSAGE))
     modelId = drf.CharField(**_of(EventType.USAGE))
     inputTokens = drf.IntegerField(**_of(EventType.USAGE))
     outputTokens = drf.IntegerField(**_of(EventType.USAGE))

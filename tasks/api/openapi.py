@@ -39,6 +39,8 @@ OPERATIONS = {
     "POST /api/tasks/{task_id}/execute": "executeTask",
     "POST /api/tasks/{task_id}/resume": "resumeTask",
     "POST /api/tasks/{task_id}/cancel": "cancelTask",
+    "GET /api/tasks/{task_id}/messages": "listTaskMessages",
+    "POST /api/tasks/{task_id}/messages": "tellTask",
     "POST /api/tasks/{task_id}/respond": "respondToPermissionRequest",
     "GET /api/tasks/{task_id}/output": "getTaskOutput",
     "GET /api/tasks/{task_id}/logs": "streamTaskLogs",

@@ -116,6 +116,19 @@ BY_SCOPE = Order(("scope", "id"), lambda row: f"{row.scope}.{row.pk}", _read_sco
 BY_NAME = Order(("name", "id"), lambda row: f"{row.pk}/{row.name}", _read_name)
 
 
+def _read_sequence(cursor: str) -> Place:
+    number, _, last_id = cursor.partition(".")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise ValueError(cursor)
+    return int(number), UUID(last_id)
+
+
+# Unique in a task, whose rows alone are listed.
+BY_SEQUENCE = Order(
+    ("sequence", "id"), lambda row: f"{row.sequence}.{row.pk}", _read_sequence
+)
+
+
 def limit_of(query: JSON) -> int | None:
     """Return how many rows a page has; None is all there are."""
     is_paged = "limit" in query or "cursor" in query

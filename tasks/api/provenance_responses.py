@@ -41,6 +41,9 @@ class ProvenanceRun(drf.Serializer[Any]):
     runtime = drf.CharField()
     profile = drf.CharField()
     isResume = drf.BooleanField()
+    isFollowUp = drf.BooleanField(
+        help_text="A message to the finished task started it."
+    )
     startedBy = drf.CharField(allow_null=True)
     queuedAt = drf.DateTimeField()
     startedAt = drf.DateTimeField(allow_null=True)

@@ -7,13 +7,16 @@ from tasks import json_schemas
 from tasks.api import zod
 from tasks.catalog import RUNTIME_NAMES
 from tasks.files.changes import State
+from tasks.messages import MAX_TEXT
 from tasks.models import Document
+from tasks.models.permission import TYPES as NOTIFICATION_TYPES
 from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import NAME_IN_URL
 from tasks.models.task import Status
 
 MAX_DOCUMENTS = 500  # of one task
 MAX_SOURCES = 20  # whose files one task begins with
+MAX_MESSAGE_DOCUMENTS = 50
 
 
 def _title(**kwargs: Any) -> zod.String:
@@ -205,6 +208,23 @@ class DiffQuery(zod.Serializer):
 class NotificationListQuery(ListQuery):
     taskId = zod.String(required=False)
     status = zod.Enum(PermissionRequest.Status.values, required=False)
+    type = zod.Enum(NOTIFICATION_TYPES, required=False)
+
+
+class SendMessage(zod.Serializer):
+    text = zod.String(
+        min_length=1,
+        max_length=MAX_TEXT,
+        pattern=r"[\s\S]*\S[\s\S]*",
+        hint="There is nothing but white space in it",
+        help_text="What the agent is to hear.",
+    )
+    documentIds = zod.ArrayOf(
+        zod.String(),
+        required=False,
+        max_length=MAX_MESSAGE_DOCUMENTS,
+        help_text="The agent gets them as files, and their text with the message.",
+    )
 
 
 class Respond(zod.Serializer):
@@ -214,7 +234,7 @@ class Respond(zod.Serializer):
     updatedInput = zod.Record(
         required=False,
         help_text="Merged into what the tool was given: what is not named stays. Only keys"
-        " that it has, with values of the same type.",
+        " that it has, with values of the same type. Of a question, only `answers`, by question.",
     )
     alwaysAllow = zod.Boolean(required=False)
     permissionPattern = zod.String(

@@ -18,10 +18,12 @@ from tasks.catalog import BUILT_IN, RUNTIME_NAMES
 from tasks.files.changes import State
 from tasks.models import Document as DocumentRow
 from tasks.models import PermissionRequest, PermissionRule, Status
+from tasks.models.permission import TYPES
 
 Answer = drf.Serializer[Any]
 
 # Named in the settings, so that the description names them too.
+NOTIFICATION_TYPES = list(TYPES)
 NOTIFICATION_STATUSES = PermissionRequest.Status.values
 EFFECTS = PermissionRule.Effect.values
 RULE_SCOPES = PermissionRule.Scope.values
@@ -233,7 +235,7 @@ GONE = OpenApiResponse(Error, "The files of this task were removed.")
 class Notification(Answer):
     id = _text()
     notificationId = _text(help_text="The same.")
-    type = _enum("permission_request")
+    type = _enum(*NOTIFICATION_TYPES)
     taskId = drf.UUIDField()
     status = _enum(*NOTIFICATION_STATUSES)
     toolName = _text()
@@ -244,6 +246,9 @@ class Notification(Answer):
     decidedAt = _maybe_time()
     decidedBy = _maybe_text()
     decisionMessage = _maybe_text()
+    answers = drf.DictField(
+        child=_texts(), required=False, help_text="Of a question, by question."
+    )
 
 
 class Rule(Answer):

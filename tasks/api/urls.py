@@ -7,6 +7,7 @@ from tasks.api.views.assist import AssistView
 from tasks.api.views.budgets import BudgetViewSet
 from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
 from tasks.api.views.documents import DocumentViewSet
+from tasks.api.views.messages import MessageViewSet
 from tasks.api.views.notifications import (
     NotificationsView,
     NotificationView,
@@ -59,6 +60,7 @@ urlpatterns = [
     ),
     path(f"{TASK}/resume", TaskViewSet.as_view({"post": "resume"}), name="task-resume"),
     path(f"{TASK}/cancel", TaskViewSet.as_view({"post": "cancel"}), name="task-cancel"),
+    path(f"{TASK}/messages", MessageViewSet.as_view(_LIST), name="task-messages"),
     path(f"{TASK}/respond", RespondView.as_view(), name="task-respond"),
     path(f"{TASK}/output", TaskViewSet.as_view({"get": "output"}), name="task-output"),
     path(f"{TASK}/logs", TaskViewSet.as_view({"get": "logs"}), name="task-logs"),

@@ -3,6 +3,7 @@ from tasks.models.failed_login import FailedLogins
 from tasks.models.idempotency_key import IdempotencyKey
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
+from tasks.models.message import Message
 from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import Project
 from tasks.models.run import Run
@@ -24,6 +25,7 @@ __all__ = [
     "IdempotencyKey",
     "Leftover",
     "LogEntry",
+    "Message",
     "NewEntry",
     "PermissionRequest",
     "PermissionRule",

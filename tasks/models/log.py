@@ -28,6 +28,7 @@ class EventType(models.TextChoices):
     TOOL_RESULT = "tool_result"
     PERMISSION_REQUEST = "permission_request"
     PERMISSION_RESPONSE = "permission_response"
+    MESSAGE = "message"  # of a person: sent, and then delivered
     USAGE = "usage"
     RETRY = "retry"
     ERROR = "error"

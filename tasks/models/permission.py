@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tasks import pubsub
+from tasks import pubsub, questions
 from tasks.exceptions import AlreadyAnswered
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
@@ -135,6 +135,8 @@ class Answer:
     rule_expires_at: datetime | None = None  # None: it holds for good
 
 
+# What the API calls them.
+PERMISSION_REQUEST, QUESTION = TYPES = ("permission_request", "question")
 AGAIN = "#"  # between a call's id and how often it was asked about
 LONGEST_CALL_ID = 190  # so that both fit
 
@@ -147,6 +149,10 @@ class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
         """Return what an agent may still come back to: it has had no answer yet."""
         withdrawn = PermissionRequest.Status.WITHDRAWN
         return self.exclude(status=withdrawn).filter(delivered_at=None)
+
+    def of_type(self, kind: str) -> Self:
+        """Return the questions, or what is none, as the API calls them."""
+        return self.filter(is_question=kind == QUESTION)
 
     def of_call(self, call_id: str) -> Self:
         """Return each time that this call was asked about: some agents use an id again."""
@@ -197,6 +203,9 @@ class PermissionRequest(models.Model):
     input_digest = models.CharField(max_length=64)
     action = models.TextField(help_text="In the words that rules are matched with.")
     message = models.TextField()
+    is_question = models.BooleanField(
+        default=False, help_text="It asks for an answer, not for leave: `ask:`."
+    )
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     decided_input = models.JSONField(null=True, blank=True)
     decision_message = models.TextField(blank=True)
@@ -225,6 +234,11 @@ class PermissionRequest(models.Model):
                 condition=Q(status="pending"),
             ),
             models.Index(fields=["-created_at", "-id"], name="permission_newest"),
+            models.Index(
+                fields=["-created_at", "-id"],
+                name="permission_questions",
+                condition=Q(is_question=True),
+            ),
             models.Index(
                 fields=["status", "-created_at", "-id"],
                 name="permission_newest_by_status",
@@ -258,7 +272,7 @@ class PermissionRequest(models.Model):
                     status=self.Status.ALLOWED
                     if answer.is_allowed
                     else self.Status.DENIED,
-                    decided_input=answer.edited_input or self.tool_input,
+                    decided_input=self._decided_input(answer),
                     decision_message=answer.message,
                     decided_by=answer.by,
                     decided_at=timezone.now(),
@@ -273,6 +287,16 @@ class PermissionRequest(models.Model):
                 self._save_rule(answer)
             self._log(answer)
             transaction.on_commit(pubsub.wake_workers)
+
+    def _decided_input(self, answer: Answer) -> JSON:
+        if answer.edited_input:
+            return answer.edited_input
+        if self.is_question and answer.is_allowed:
+            by_message = questions.answered_by_message(self.tool_input, answer.message)
+            if by_message:
+                return by_message
+        asked: JSON = self.tool_input
+        return asked
 
     def _why_not(self) -> str:
         if self.status == self.Status.WITHDRAWN:
@@ -303,6 +327,10 @@ class PermissionRequest(models.Model):
             "behavior": "allow" if answer.is_allowed else "deny",
             "toolName": self.tool_name,
         }
+        if self.is_question:
+            verb, edited = "Answered" if answer.is_allowed else "Not answered", ""
+            answers = questions.told(self.decided_input or {})
+            note = f": {answers}" if answers else note
         message = f"{verb} by {answer.by}{edited}{note} ({self.message})"
         entry = NewEntry(EventType.PERMISSION_RESPONSE, message, data)
         LogEntry.objects.append(self.task_id, entry, run_id=self.run_id)

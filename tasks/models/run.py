@@ -124,6 +124,9 @@ class Run(models.Model):
     runtime = models.CharField(max_length=40)
     profile = models.CharField(max_length=100)
     is_resume = models.BooleanField(default=False)
+    is_follow_up = models.BooleanField(
+        default=False, help_text="A message to a finished task started it."
+    )
     started_by = models.CharField(max_length=150, blank=True)
     priority = models.PositiveSmallIntegerField(default=2)
     # The task's, so that who ends a run need not look it up.

@@ -32,9 +32,11 @@ class ClaudeCode:
         session, notice = KeptSession.of(assignment)
         if notice:
             yield events.Notice(notice)
-        if session.result is not None:  # cut off before it could hand it over
-            yield events.Finished(session.result)
-            return
+        if session.result is not None:
+            if not assignment.inbox.has_any:  # cut off before it could hand it over
+                yield events.Finished(session.result)
+                return
+            session.go_on()
         endpoint = AnthropicEndpoint.from_environment()
         run = AgentRun(assignment, ask, endpoint, session, self._policy)
         async with aclosing(run.perform(self._starting())) as performance:

@@ -35,6 +35,7 @@ from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.gateway import Gateway
+from agents.runtimes.claude_code.messages import HandingOver
 from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.reading import Reader
@@ -44,7 +45,6 @@ from agents.tools.base import in_thread, to_the_end
 from agents.workspaces import sandbox
 from tasks.files.workspace import Workspace
 
-GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."
 START_SECONDS = 60
 INTERRUPT_SECONDS = 1.5
 
@@ -85,6 +85,7 @@ class AgentRun:
             self._events,
             session.has_told_of,
         )
+        self._messages = HandingOver(assignment.inbox, session)
         self._result: ResultMessage | None = None
         self._stderr: list[str] = []
         session.report_to(self._events.put_nowait)
@@ -125,11 +126,13 @@ class AgentRun:
             if client is None:
                 raise self._not_started("its new session was not found")
         reading = asyncio.create_task(self._read(client))
+        telling = asyncio.create_task(self._messages.watch(client))
         try:
             while (event := await self._next(reading)) is not None:
                 yield event
                 self._events.task_done()
         finally:
+            telling.cancel()
             await to_the_end(self._stopped(client, reading, confinement))
         config, workspace = _config(confinement), self._workspace.root
         self._session.keep(await in_thread(self._session.written, config, workspace))
@@ -148,14 +151,11 @@ class AgentRun:
     ) -> ClaudeSDKClient | None:
         """Start the CLI and give it its prompt; None: it cannot read the session."""
         client = ClaudeSDKClient(await in_thread(self._options, confinement))
-        prompt = self._assignment.prompt
-        if self._session.lines:
-            prompt = GOING_ON + self._assignment.reminder
         async with starting:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await client.connect()
-                    await client.query(prompt)
+                    await self._messages.open(client, self._assignment)
                 return client
             except TimeoutError:
                 failure: Exception = self._not_started(f"silent for {START_SECONDS} s")
@@ -208,13 +208,15 @@ class AgentRun:
     # --- Reading -----------------------------------------------------------------------
 
     async def _read(self, client: ClaudeSDKClient) -> None:
-        async for message in client.receive_response():
+        async for message in client.receive_messages():
             if isinstance(message, SystemMessage) and message.subtype == "api_retry":
                 outcome.refuse_to_wait(message.data, self._endpoint, self._policy)
             for event in self._reader.read(message):
                 self._events.put_nowait(event)
             if isinstance(message, ResultMessage):
                 self._result = message
+                if self._messages.is_over(message):
+                    return
 
     async def _next(self, reading: asyncio.Task[None]) -> Event | None:
         """Return the next event, None once the CLI has no more to say.
@@ -244,10 +246,11 @@ class AgentRun:
     ) -> None:
         """End the CLI and all it started, within five seconds."""
         self._desk.is_closed = True
-        if not reading.done():
+        if not reading.done() or self._messages.has_open:
             with suppress(ClaudeSDKError, TimeoutError):
                 async with asyncio.timeout(INTERRUPT_SECONDS):
-                    await client.interrupt()
+                    await self._messages.stop(client)
+        if not reading.done():
             await asyncio.wait({reading}, timeout=INTERRUPT_SECONDS)
         if not reading.done():
             # It does not hear: without its process the disconnect is quick.

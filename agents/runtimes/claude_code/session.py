@@ -8,7 +8,7 @@ folder that only this run has.
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from typing import Any, Self
 from claude_agent_sdk import project_key_for_directory
 
 from agents.events import JSON, CheckpointReached
+from agents.inbox import Message, ids_of
 from agents.runtime import Assignment, Checkpoint
 from tasks.files.workspace import PathRefused, Workspace
 
@@ -31,9 +32,15 @@ class KeptSession:
         self.id = str(uuid.uuid4())
         self.lines: list[JSON] = []
         self.result: str | None = None
+        self.was_done = False  # when it was taken up
         self._skipped = skipped  # kept items of a session that could not be read
         self._known: set[str] = set()
         self._calls: set[str] = set()  # of tools, in the lines
+        self._handed_over: dict[
+            str, tuple[uuid.UUID, ...]
+        ] = {}  # messages, by their line
+        # Of those, the lines that the agent read in the middle of a turn.
+        self.read_in_turns: set[str] = set()
         self._grew = asyncio.Event()
         self._emit: Callable[[CheckpointReached], None] = lambda _: None
 
@@ -62,6 +69,10 @@ class KeptSession:
         # Stopped before the first line was kept, there is nothing to go on with.
         is_sound = state.get("format") == FORMAT and bool(session.lines)
         return session if is_sound else None
+
+    def go_on(self) -> None:
+        """Take up a session that had come to its end: somebody has said more."""
+        self.result, self.was_done = None, True
 
     def begin_again(self) -> None:
         """Leave the session, which the CLI cannot read, for a new one."""
@@ -96,7 +107,11 @@ class KeptSession:
         self._emit = emit
 
     def checkpoint(
-        self, new: list[JSON] | None = None, *, will_continue: bool = False
+        self,
+        new: list[JSON] | None = None,
+        *,
+        will_continue: bool = False,
+        delivered: tuple[uuid.UUID, ...] = (),
     ) -> CheckpointReached:
         state = {
             "format": FORMAT,
@@ -104,7 +119,16 @@ class KeptSession:
             "skipped": self._skipped,
             "result": self.result,
         }
-        return CheckpointReached(state, new or [], will_continue)
+        return CheckpointReached(state, new or [], will_continue, delivered)
+
+    def hand_over(self, messages: Sequence[Message]) -> str:
+        """Return an id for the line by which the CLI is told these messages.
+
+        The transcript has it once the agent has them.
+        """
+        line_id = str(uuid.uuid4())
+        self._handed_over[line_id] = ids_of(messages)
+        return line_id
 
     # --- The SDK's store ---------------------------------------------------------------
 
@@ -123,8 +147,19 @@ class KeptSession:
         self.lines += new
         if new:
             self._calls.update(chain.from_iterable(map(_calls_in, new)))
-            self._emit(self.checkpoint(new))
+            delivered = tuple(chain.from_iterable(map(self._delivered_by, new)))
+            self._emit(self.checkpoint(new, delivered=delivered))
             self._grew.set()
+
+    def _delivered_by(self, line: JSON) -> tuple[uuid.UUID, ...]:
+        """Return the messages that the agent has with this line."""
+        attached = line.get("attachment") or {}
+        if attached.get("type") == "queued_command":
+            line_id = str(attached.get("source_uuid"))
+            self.read_in_turns.add(line_id)
+        else:
+            line_id = str(line.get("uuid"))
+        return self._handed_over.pop(line_id, ())
 
     async def has_told_of(self, call_id: str) -> None:
         """Wait until the transcript holds a call, so that an agent taken up again knows of it."""

@@ -31,7 +31,8 @@ class Codex:
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]:
         kept = assignment.checkpoint
-        if kept and (result := kept.state.get("result")) is not None:
+        result = kept.state.get("result") if kept else None
+        if result is not None and not assignment.inbox.has_any:
             yield Finished(str(result))
             return
         reason, fix = await in_thread(probes.CODEX.obstacle)

@@ -30,6 +30,7 @@ from agents.runtimes.codex.app_server import CallRefused, Gone, Message
 from agents.runtimes.codex.approvals import Question, Reply
 from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.codex.items import Items
+from agents.runtimes.codex.messages import HandingOver
 from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
@@ -71,11 +72,13 @@ class Conversation:
             self._items,
             decided=lambda key: self._inbox.put_nowait((DECIDED, {}, key)),
         )
+        self._messages = HandingOver(assignment.inbox, self._thread)
         self._turn: JSON = {}
         self._failures = 0
         self._answered: list[Call] = []
 
     async def run(self) -> AsyncGenerator[Event, None]:
+        watching = asyncio.create_task(self._messages.watch(self._inbox))
         try:
             work = self._work()
             async with aclosing(work):
@@ -88,6 +91,7 @@ class Conversation:
                 await self._thread.server.exit_code(),
             ) from error
         finally:
+            watching.cancel()
             await to_the_end(self._stop())
 
     async def _stop(self) -> None:
@@ -96,6 +100,7 @@ class Conversation:
 
     async def _work(self) -> AsyncGenerator[Event, None]:
         given = await self._thread.open()
+        self._messages.is_at_work = self._thread.goes_on
         if self._thread.notice:
             yield events.Notice(self._thread.notice)
         turns = self._all_turns(given)
@@ -137,12 +142,15 @@ class Conversation:
                 async for event in turn:
                     yield event
             ended, self._turn = self._turn, {}
-            if ended["status"] == "completed":
-                return
-            delay, reason = self._delay(ended.get("error") or {})
-            yield events.Retrying(f"{reason}; next try in {delay:.0f} s", delay)
-            await asyncio.sleep(delay)
+            is_done = ended["status"] == "completed"
+            self._messages.end_turn(is_done=is_done)
             given = []  # it goes on with what it has
+            if is_done and not self._messages.has_any:
+                return
+            if not is_done:
+                delay, reason = self._delay(ended.get("error") or {})
+                yield events.Retrying(f"{reason}; next try in {delay:.0f} s", delay)
+                await asyncio.sleep(delay)
 
     def _delay(self, error: JSON) -> tuple[float, str]:
         """Say when to try again and why, or raise what ends the run."""
@@ -155,8 +163,10 @@ class Conversation:
         return self._policy.delay(failure, self._failures), failure.reason
 
     async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
+        told, line_id = self._messages.take()
+        more = {"clientUserMessageId": line_id} if line_id else {}
         started = await self._thread.call(
-            "turn/start", input=given, **self._output_schema()
+            "turn/start", input=[*given, *told], **more, **self._output_schema()
         )
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":
@@ -191,6 +201,7 @@ class Conversation:
                 await self._desk.forget(params["requestId"])
         for event in self._grown():
             yield event
+        await self._messages.steer(self._turn["id"])
         if due := self._desk.due(self._thread.rollout):
             self._hold_to_the_limit()
             self._desk.ask(due, self._thread.rollout)
@@ -233,9 +244,12 @@ class Conversation:
         if news.used:
             self._failures = 0
         self._answered += news.answered
-        if news.lines:
+        if news.lines or news.delivered:
             yield events.CheckpointReached(
-                self._thread.rollout.state(), news.lines, will_continue=news.calls_tools
+                self._thread.rollout.state(),
+                news.lines,
+                will_continue=news.calls_tools,
+                delivered=tuple(news.delivered),
             )
         if news.calls_tools:
             self._hold_to_the_limit()

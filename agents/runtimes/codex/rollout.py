@@ -6,10 +6,13 @@ So it is read as it grows, kept in checkpoints, and laid down again where a run 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from uuid import UUID, uuid4
 
 from agents.events import JSON, UsageReported
+from agents.inbox import Message, ids_of
 from agents.providers import usage
 from agents.runtime import Checkpoint
 
@@ -39,9 +42,18 @@ class RunUpdates:
     lines: list[JSON] = field(default_factory=list)
     used: list[UsageReported] = field(default_factory=list)
     answered: list[Call] = field(default_factory=list)
+    delivered: list[UUID] = field(default_factory=list)
     calls_tools: bool = (
         False  # an answer is whole, and its calls make another one needed
     )
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """Messages of people that Codex has accepted, and in which words."""
+
+    messages: Sequence[Message]
+    texts: Sequence[str]
 
 
 class Rollout:
@@ -60,6 +72,8 @@ class Rollout:
         self._in_answer: list[Call] = []
         self._is_answer = False
         self._kept: list[JSON] = []
+        self._left_open: list[Call] = []  # when it was taken up: nobody answers them
+        self._handed_over: dict[str, HandedOver] = {}  # by the ids of their lines
 
     @classmethod
     def restored(
@@ -97,6 +111,23 @@ class Rollout:
         call = self.calls.get(call_id)
         return call if call and call.output is None else None
 
+    @property
+    def is_in_tools(self) -> bool:
+        """Whether the model's answer is whole, and it waits for the tools that it called."""
+        waiting = (call for call in self.open_calls if call.is_settled)
+        return any(call not in self._left_open for call in waiting)
+
+    def hand_over(self, messages: Sequence[Message], texts: Sequence[str]) -> str:
+        """Return an id for messages that the model is told of in these words."""
+        line_id = str(uuid4())
+        self._handed_over[line_id] = HandedOver(messages, texts)
+        return line_id
+
+    def take_back(self, line_id: str | None = None) -> list[Message]:
+        """Return what was handed over, of one line or of all, and is not in the rollout."""
+        line_ids = [line_id] if line_id else list(self._handed_over)
+        return [one for key in line_ids for one in self._handed_over.pop(key).messages]
+
     def lay_down(self, home: Path) -> None:
         """Write what was kept where Codex will look for it."""
         assert self._path  # noqa: S101 (for mypy: only of one that was restored)
@@ -108,6 +139,7 @@ class Rollout:
         path.write_text(lines)
         self._read = len(lines.encode())
         self._kept, self.requests = [], 0
+        self._left_open = self.open_calls
 
     def begin(self, home: Path, thread: JSON) -> None:
         """Follow the rollout of a new thread."""
@@ -155,13 +187,35 @@ class Rollout:
         if line["type"] == "response_item":
             self._count(payload)
         match line["type"], payload.get("type"):
+            case "response_item", "message" if payload.get("role") == "user":
+                self._deliver(self._find_told(payload), news)
             case "response_item", kind if kind in CALLS:
                 self._call(payload)
             case "response_item", kind if kind in OUTPUTS:
                 self._output(payload, news)
+            case "event_msg", "item_completed":
+                line_id = str((payload.get("item") or {}).get("client_id"))
+                self._deliver(line_id, news)
             case "token_usage_record", _:
                 self._settle(news)
                 self._book(line, news)
+
+    def _find_told(self, payload: JSON) -> str:
+        """Return the id of what the model is told with this item, which does not bear it.
+
+        The line that does comes after it, and the two may be kept at different times.
+        """
+        said = [part.get("text") for part in payload.get("content") or []]
+        told = (
+            line_id
+            for line_id, handed_over in self._handed_over.items()
+            if all(text in said for text in handed_over.texts)
+        )
+        return next(told, "")
+
+    def _deliver(self, line_id: str, news: RunUpdates) -> None:
+        if handed_over := self._handed_over.pop(line_id, None):
+            news.delivered += ids_of(handed_over.messages)
 
     def _count(self, payload: JSON) -> None:
         # The items of one answer follow one another; what its tools say comes after them.

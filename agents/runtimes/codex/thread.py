@@ -32,6 +32,7 @@ class Thread:
         self.notice = (
             ""  # what a person should know of how it was opened; mostly nothing
         )
+        self.goes_on = False  # it was taken up in the middle of its work
         self._assignment = assignment
         self._endpoint = endpoint
         self._home = new_home(
@@ -49,10 +50,11 @@ class Thread:
             environment=self._home.environment(self._endpoint),
         )
         if is_taken_up and await self._resume():
+            kept = self._assignment.checkpoint
+            self.goes_on = kept is not None and kept.state.get("result") is None
             told = INTERRUPTED + self._assignment.reminder
             if self.rollout.open_calls:
                 return [text(told)]
-            kept = self._assignment.checkpoint
             note = kept.state.get("note") if kept else ""
             return [text(note)] if note else []
         started = await self._open("start", dynamicTools=[ASK_HUMAN_TOOL])

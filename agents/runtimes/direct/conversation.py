@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from typing import Literal, Self, get_args
+from uuid import UUID
 
 from agents import events
 from agents.events import JSON
@@ -82,7 +83,9 @@ class Conversation:
         """Whether any of it is in a checkpoint."""
         return self._kept > 0
 
-    def checkpoint(self, *, will_continue: bool) -> events.CheckpointReached:
+    def checkpoint(
+        self, *, will_continue: bool, delivered: tuple[UUID, ...] = ()
+    ) -> events.CheckpointReached:
         state = {
             "v": self.VERSION,
             "wire": self.wire,
@@ -94,7 +97,7 @@ class Conversation:
             "text": self.text if self.phase == "done" else "",
         }
         new_items, self._kept = self.history[self._kept :], len(self.history)
-        return events.CheckpointReached(state, new_items, will_continue)
+        return events.CheckpointReached(state, new_items, will_continue, delivered)
 
     def add_turn(self, turn: Turn) -> None:
         self.turns += 1
@@ -113,9 +116,9 @@ class Conversation:
         elif turn.stop is not StopReason.PAUSED:
             self.phase = "done"
 
-    def ask_again(self, item: JSON) -> None:
-        """Go on after the model's last word: something is to be said to that."""
-        self.history.append(item)
+    def ask_again(self, *items: JSON) -> None:
+        """Go on, also after the model's last word: something more is said to it."""
+        self.history += items
         self.phase = "model"
 
     def add_results(self, items: list[JSON]) -> None:

@@ -19,6 +19,7 @@ import httpx2
 
 from agents import events
 from agents.events import JSON, Event
+from agents.inbox import ids_of, told_meanwhile
 from agents.providers import causes
 from agents.providers.causes import Cause
 from agents.providers.connections import Connections
@@ -99,6 +100,7 @@ class AgentLoop:
     ) -> None:
         self._wire = wire
         self._assignment = assignment
+        self._inbox = assignment.inbox
         self._policy = policy
         self._requests = 0
         schema = assignment.output_schema
@@ -113,6 +115,8 @@ class AgentLoop:
         try:
             while not self._is_done():
                 in_tools = self._conversation.phase == "tools"
+                for told in () if in_tools else self._take_in_messages():
+                    yield told
                 steps = self._use_tools() if in_tools else self._take_turn()
                 async with aclosing(steps):
                     async for event in steps:
@@ -139,7 +143,7 @@ class AgentLoop:
 
     def _is_done(self) -> bool:
         """Tell if there is no more to do; let the model mend its result, once a run."""
-        if self._conversation.phase != "done":
+        if self._conversation.phase != "done" or self._inbox.has_any:
             return False
         if self._output is None or self._is_repair:
             return True
@@ -148,6 +152,19 @@ class AgentLoop:
         self._is_repair = True
         self._conversation.ask_again(self._wire.user_item(problems))
         return False
+
+    def _take_in_messages(self) -> Iterator[Event]:
+        """Put what people said behind all else, before the next request."""
+        messages = self._inbox.take()
+        if not messages:
+            return
+        is_at_work = self._conversation.phase != "done" and self._conversation.turns > 0
+        told = (told_meanwhile(one) if is_at_work else one.text for one in messages)
+        self._conversation.ask_again(*map(self._wire.user_item, told))
+        self._is_repair = False  # it will have another result
+        yield self._conversation.checkpoint(
+            will_continue=True, delivered=ids_of(messages)
+        )
 
     # --- The model's turn ---
 

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from tasks import catalog
+from tasks import catalog, questions
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
@@ -19,7 +19,7 @@ from tasks.api.views.tasks import get_task, parse_id
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
-from tasks.models.permission import Answer
+from tasks.models.permission import PERMISSION_REQUEST, QUESTION, Answer
 from tasks.rules import patterns
 
 JSON = dict[str, Any]
@@ -33,8 +33,11 @@ class RespondView(ApiView):
         request=Respond, responses={200: responses.Success, 409: responses.CONFLICT}
     )
     def post(self, request: Request, task_id: str) -> Response:
-        """Allow or deny a pending permission request; the first answer wins.
+        """Allow or deny a pending permission request, or answer a question; the first answer wins.
 
+        A question (`type` of its notification) is answered with `behavior` allow and
+        `updatedInput` {"answers": {"the question": "a label, or any text"}}, a list where it
+        is `multiSelect`; denied, the agent is told that nobody answered.
         `alwaysAllow` makes a rule, and needs the right to make rules.
         """
         task = get_task(task_id)
@@ -63,6 +66,8 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     edits = data.get("updatedInput")
     if edits is None:
         return None
+    if asked.is_question:
+        return _answered(asked, edits)
     if asked.session is None:
         message = "A step of a workflow starts as it is: allow it, or deny it"
         raise Invalid.field("updatedInput", message)
@@ -76,6 +81,15 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     if problem := edit_problem(asked.tool_input, edits):
         raise Invalid.field("updatedInput", problem)
     return {**asked.tool_input, **edits}
+
+
+def _answered(asked: PermissionRequest, edits: JSON) -> JSON:
+    """Return the questions with their answers, which is all that may be added."""
+    if others := sorted(edits.keys() - {"answers"}):
+        raise Invalid.field("updatedInput", f"Disallowed input key: {others[0]}")
+    if problem := questions.problem_with(asked.tool_input, edits.get("answers")):
+        raise Invalid.field("updatedInput", problem)
+    return questions.with_answers(asked.tool_input, edits["answers"])
 
 
 def edit_problem(original: JSON, edits: JSON) -> str | None:
@@ -97,6 +111,8 @@ def _rule(asked: PermissionRequest, data: JSON) -> str | None:
     if asked.is_checkpoint:
         message = "No rule answers for a person before a step of a workflow"
         raise Invalid.field("alwaysAllow", message)
+    if asked.is_question:
+        raise Invalid.field("alwaysAllow", "No rule answers a question")
     pattern: str = data.get("permissionPattern") or _pattern_for(asked, data)
     try:
         patterns.validate(pattern)
@@ -133,6 +149,8 @@ class NotificationsView(ApiView):
                 return Response([])
         if "status" in query:
             asked = asked.filter(status=query["status"])
+        if "type" in query:
+            asked = asked.of_type(query["type"])
         return paging.answer(request, query, asked, paging.NEWEST, notification)
 
 
@@ -150,7 +168,7 @@ def notification(asked: PermissionRequest) -> JSON:
     return {
         "id": asked.pk,
         "notificationId": asked.pk,
-        "type": "permission_request",
+        "type": QUESTION if asked.is_question else PERMISSION_REQUEST,
         "taskId": str(asked.task_id),
         "status": asked.status,
         "toolName": asked.tool_name,
@@ -161,4 +179,11 @@ def notification(asked: PermissionRequest) -> JSON:
         "decidedAt": to_text(asked.decided_at) if asked.decided_at else None,
         "decidedBy": asked.decided_by or None,
         "decisionMessage": asked.decision_message or None,
+        **_shown_answers(asked),
     }
+
+
+def _shown_answers(asked: PermissionRequest) -> JSON:
+    if not asked.is_question:
+        return {}
+    return {"answers": questions.answers_in(asked.decided_input or {})}

@@ -3,10 +3,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
+from tasks import questions
 from tasks.api.views.notifications import notification
 from tasks.management.command import AdministratorCommand, actor, explained
 from tasks.management.finding import find_request
 from tasks.management.output import Error, ExitCode, one_line
+from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
 from tasks.rules import patterns
 
@@ -18,6 +20,7 @@ class Command(AdministratorCommand):
     )
     example = (
         "manage.py respond 0199a3c4-7d21 allow --always 'write:/reports/*'\n"
+        "  manage.py respond 0199a3c4-7d21 allow --answer PostgreSQL\n"
         "  manage.py respond 0199a3c4-7d21 deny --message 'Write to /drafts instead.'"
     )
 
@@ -36,6 +39,16 @@ class Command(AdministratorCommand):
             " one: write:/reports/*, run:git status; a bare kind such as read is all of it",
         )
         parser.add_argument(
+            "--answer",
+            dest="answers",
+            metavar="TEXT",
+            action="append",
+            default=[],
+            help="the answer to a question of the agent: one of its choices, or any text."
+            " Where it asks several, once for each, in their order; where several may be"
+            " chosen, with commas between them",
+        )
+        parser.add_argument(
             "--json",
             action="store_true",
             help="print the permission request as the API shows it",
@@ -48,15 +61,26 @@ class Command(AdministratorCommand):
         behavior: str,
         message: str,
         always: str | None,
+        answers: list[str],
         json: bool,
         **options: Any,
     ) -> None:
         is_allowed = behavior == "allow"
         _check_rule(always, is_allowed=is_allowed)
         asked = find_request(id)
+        if asked.is_question and always:
+            raise Error("No rule answers a question.", ExitCode.USAGE)
+        if answers and not is_allowed:
+            raise Error("--answer goes with allow only.", ExitCode.USAGE)
         with explained(id):
             asked.answer(
-                Answer(is_allowed, actor(), message=message, always_allow=always)
+                Answer(
+                    is_allowed,
+                    actor(),
+                    message=message,
+                    edited_input=_read_answers(asked, answers) if answers else None,
+                    always_allow=always,
+                )
             )
         if json:
             self.write_json(notification(asked))
@@ -64,6 +88,29 @@ class Command(AdministratorCommand):
             self.stdout.write(
                 f"{asked.get_status_display()}: {one_line(asked.message)}"
             )
+
+
+def _read_answers(asked: PermissionRequest, texts: list[str]) -> dict[str, Any]:
+    """Return the questions with what was given as their answers, in their order."""
+    asked_for = questions.asked_in(asked.tool_input) if asked.is_question else []
+    if len(texts) != len(asked_for):
+        counts = (
+            f"{len(texts)} answers were given, and {len(asked_for)} questions asked."
+        )
+        raise Error(f"--answer: {counts}", ExitCode.USAGE)
+    answers = {
+        questions.text_of(question): _choices(text)
+        if question.get("multiSelect")
+        else text
+        for question, text in zip(asked_for, texts, strict=True)
+    }
+    if problem := questions.problem_with(asked.tool_input, answers):
+        raise Error(f"--answer: {problem}", ExitCode.USAGE)
+    return questions.with_answers(asked.tool_input, answers)
+
+
+def _choices(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",")]
 
 
 def _check_rule(pattern: str | None, *, is_allowed: bool) -> None:

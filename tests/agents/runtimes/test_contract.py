@@ -8,7 +8,6 @@ import pytest
 from agents import events
 from agents.runtime import Checkpoint
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment
-from tests.agents.runtimes.drivers import DRIVERS
 from tests.agents.runtimes.drivers.base import PASSING, PERMANENT, Tokens, Turn, Use
 from tests.waiting import until
 
@@ -18,41 +17,6 @@ NONSENSE = Use("nonsense", content="17")
 # Of a length of its own, to be found among the processes of other tests.
 SLEEP = f"sleep 600.{os.getpid()}"
 SLOW = Use("run", command=f"echo >> started; {SLEEP}; echo >> ended")
-
-
-@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
-def driver(request):
-    return request.param
-
-
-@pytest.fixture
-async def runtime(driver):
-    async with driver.runtime() as runtime:
-        yield runtime
-
-
-@pytest.fixture
-def serving(driver, monkeypatch):
-    """Serve a script where the runtime will look for its provider."""
-
-    def serve(*turns, **options):
-        return _Serving(driver, driver.server(*turns, **options), monkeypatch)
-
-    return serve
-
-
-class _Serving:
-    def __init__(self, driver, server, monkeypatch):
-        self.driver, self.server, self.monkeypatch = driver, server, monkeypatch
-
-    async def __aenter__(self):
-        await self.server.__aenter__()
-        for name, value in self.driver.environment(self.server.url).items():
-            self.monkeypatch.setenv(name, value)
-        return self.server
-
-    async def __aexit__(self, *exc):
-        await self.server.__aexit__(*exc)
 
 
 def of(events_seen, kind):

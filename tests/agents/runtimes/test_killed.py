@@ -35,6 +35,7 @@ def site(driver, tmp_path):
         threaded(driver.server(*SCRIPT, by_turn=True)) as server,
         live.site(tmp_path, **driver.environment(server.url)) as running,
     ):
+        running.model = server
         yield running
 
 
@@ -51,6 +52,10 @@ def test_a_run_that_waits_and_one_in_a_tool_both_outlive_their_server(driver, si
     allow(site, working)
     started = site.home / "workspaces" / working / "started"
     live.wait_for(started.exists)
+    # Taken by the worker, perhaps by the agent: in no conversation, for the tool still runs.
+    said = {"text": "The OTHER file!"}
+    path = f"/api/tasks/{working}/messages"
+    assert site.client.post(path, json=said).status_code == 201
     site.pending(waiting)
     live.kill(server)
 
@@ -59,12 +64,24 @@ def test_a_run_that_waits_and_one_in_a_tool_both_outlive_their_server(driver, si
     task = site.wait_for_status(working, "completed", "failed")
     assert (task["status"], task["result"]) == ("completed", "The end.")
     assert started.read_text() == "\n"  # an outcome that is unknown is not tried again
+    assert_heard_once(site, working, "The OTHER file!")
     site.client.post(f"/api/tasks/{waiting}/cancel")
     for task_id in (waiting, working):
         numbers = [entry["sequence"] for entry in site.follow(task_id)]
         assert numbers == list(range(1, len(numbers) + 1))
     usages = [e for e in site.follow(working) if e["eventType"] == "usage"]
     assert len(usages) == 2  # each request once
+
+
+def assert_heard_once(site, task_id, text):
+    [message] = site.client.get(f"/api/tasks/{task_id}/messages").json()
+    assert message["deliveredAt"] is not None
+    told = [
+        e["isDelivered"] for e in site.follow(task_id) if e["eventType"] == "message"
+    ]
+    assert told == [False, True]
+    heard = [str(request.body) for request in site.model.requests]
+    assert [body.count(text) for body in heard if text in body] == [1]
 
 
 @pytest.fixture

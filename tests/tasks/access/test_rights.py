@@ -36,6 +36,8 @@ MATRIX = [
     ("task-execute", "POST", "tasks.change_task", "Operator"),
     ("task-resume", "POST", "tasks.change_task", "Operator"),
     ("task-cancel", "POST", "tasks.change_task", "Operator"),
+    ("task-messages", "GET", "tasks.view_task", "Viewer"),
+    ("task-messages", "POST", "tasks.change_task", "Operator"),
     ("task-respond", "POST", "tasks.change_permissionrequest", "Operator"),
     ("task-output", "GET", "tasks.view_task", "Viewer"),
     ("task-logs", "GET", "tasks.view_task", "Viewer"),
@@ -397,6 +399,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         "tasks.failedlogins",
         "tasks.sessionitem",
         "tasks.leftover",
+        "tasks.message",  # a task's: who may see and change the one, may the other
         *("tasks.workflowrun", "tasks.steprun", "tasks.workflowdocument"),
         "ledger.dailyspend",
         "ledger.openrequest",

@@ -30,6 +30,7 @@ from tests.ledger.factories import (
     LedgerEntryFactory,
     UnknownUsageFactory,
 )
+from tests.tasks.api.test_questions import asked
 from tests.tasks.schedules.due import HOUR, NOON, end, fire
 from tests.tasks.schedules.test_heartbeat import QUIET, due_heartbeat
 
@@ -239,7 +240,8 @@ def test_a_task_with_a_long_life(check, lived):
     task = check("get", path)
     assert task["usage"]["unpricedRequests"] == 1
     assert task["waitingFor"]
-    for part in ("output", "provenance", "siblings"):
+    check("post", f"{path}/messages", {"text": "The other file!"}, status=201)
+    for part in ("output", "provenance", "siblings", "messages"):
         assert check("get", f"{path}/{part}")
     (asked,) = check("get", "/api/notifications")
     check("get", f"/api/notifications/{asked['id']}")
@@ -247,6 +249,16 @@ def test_a_task_with_a_long_life(check, lived):
     check("post", f"{path}/respond", answer)
     check("post", f"{path}/respond", answer, status=409)
     check("get", f"/api/notifications/{asked['id']}")
+
+
+def test_a_question_and_its_answer(check):
+    question = asked()
+    path = f"/api/tasks/{question.task_id}"
+    check("get", "/api/notifications?type=question")
+    answers = {"updatedInput": {"answers": {"Which database?": "SQLite"}}}
+    body = {"notificationId": question.pk, "behavior": "allow", **answers}
+    check("post", f"{path}/respond", body)
+    assert check("get", f"/api/notifications/{question.pk}")["answers"]
 
 
 def test_a_task_whose_every_price_is_unknown(check):

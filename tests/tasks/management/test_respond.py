@@ -9,6 +9,7 @@ from tasks.models import (
 from tests.factories import (
     PermissionRequestFactory,
 )
+from tests.tasks.api.test_questions import DATABASE, TOOLS, asked
 from tests.tasks.management.commands import manage
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +48,37 @@ def test_a_rule_that_cannot_be_kept_answers_nothing(options):
     request = PermissionRequestFactory()
     assert manage("respond", request.pk, *options).code == 2
     assert PermissionRequest.objects.pending().exists()
+
+
+def test_a_question_is_answered():
+    question = asked(DATABASE, TOOLS)
+    answers = ("--answer", "SQLite", "--answer", "ruff, mypy")
+    shown = manage("respond", question.pk, "allow", *answers, "--json").json
+    assert shown["answers"] == {
+        "Which database?": ["SQLite"],
+        "Which tools?": ["ruff", "mypy"],
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["allow", "--answer", "SQLite"],
+        ["allow", "--answer", "SQLite", "--answer", " "],
+        ["deny", "--answer", "SQLite", "--answer", "ruff"],
+        ["allow", "--always", "read"],
+    ],
+)
+def test_what_is_no_answer_to_a_question_answers_nothing(options):
+    question = asked(DATABASE, TOOLS)
+    assert manage("respond", question.pk, *options).code == 2
+    assert PermissionRequest.objects.pending().exists()
+
+
+def test_a_permission_is_not_answered_like_a_question():
+    request = PermissionRequestFactory()
+    result = manage("respond", request.pk, "allow", "--answer", "SQLite")
+    assert (result.code, "0 questions asked" in result.err) == (2, True)
 
 
 def test_a_request_that_is_not_there_is_not_found():

@@ -140,6 +140,7 @@ class Performance:
                 async for event in performance:
                     self._keep(event)
                     seen.append(event)
+                    self.events.append(event)
                     if len(seen) == until or (until_budget and _may_stop(event)):
                         break
         except RuntimeFailed as failure:
@@ -147,7 +148,6 @@ class Performance:
             self.was_killed = isinstance(failure, AgentKilled)
         except Parked as parked:
             self.parked = parked
-        self.events += seen
         return seen
 
     @property

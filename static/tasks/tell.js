@@ -1,0 +1,39 @@
+// Sends the line under the log without leaving the page. Without this it is an ordinary form.
+(() => {
+  "use strict";
+
+  const form = document.getElementById("tell");
+  if (!form) return;
+  const field = form.elements.text;
+  const button = form.querySelector("button");
+  const problem = form.querySelector(".st-error");
+
+  function tell(text) {
+    problem.textContent = text;
+    problem.hidden = !text;
+  }
+
+  async function send() {
+    const response = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { "X-Requested-With": "fetch" },
+    }).catch(() => null);
+    const isOurs = response?.headers.get("Content-Type")?.startsWith("application/json");
+    if (!isOurs) return tell("It could not be sent. Reload the page and try again.");
+    const answer = await response.json();
+    tell(answer.error);
+    if (!response.ok) return;
+    field.value = "";
+    if (answer.followUp) window.location.reload(); // the log goes on, which had ended
+  }
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    await send();
+    button.disabled = false;
+    field.focus();
+  });
+})();

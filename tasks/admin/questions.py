@@ -1,0 +1,79 @@
+"""A question of an agent as a form: its choices, and room for an answer of one's own."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.safestring import SafeString
+
+from tasks import questions
+from tasks.admin import display
+from tasks.models import PermissionRequest
+from tasks.models.permission import JSON, Answer
+
+
+@dataclass(frozen=True)
+class Choice:
+    label: SafeString
+    value: str
+    description: SafeString
+
+
+@dataclass(frozen=True)
+class QuestionFields:
+    """One question; its fields are `choice-N` and `text-N`."""
+
+    number: int
+    text: SafeString
+    header: SafeString
+    choices: list[Choice]
+    takes_several: bool
+
+
+def fields_of(request: PermissionRequest) -> list[QuestionFields]:
+    if not request.is_question:
+        return []
+    asked = questions.asked_in(request.tool_input)
+    return [_fields(number, question) for number, question in enumerate(asked)]
+
+
+def _fields(number: int, question: JSON) -> QuestionFields:
+    described = {
+        str(one.get("label")): str(one.get("description") or "")
+        for one in question.get("options") or []
+        if isinstance(one, dict)
+    }
+    return QuestionFields(
+        number=number,
+        text=display.visible(questions.text_of(question)),
+        header=display.visible(str(question.get("header") or "")),
+        choices=[
+            Choice(display.visible(label), label, display.visible(described[label]))
+            for label in questions.labels_of(question)
+        ],
+        takes_several=bool(question.get("multiSelect")),
+    )
+
+
+def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Answer:
+    """Read the form of an answer, or raise ValidationError."""
+    message = form.get("message", "").strip().replace("\x00", "")
+    if form.get("decision") == "deny":
+        return Answer(is_allowed=False, by=by, message=message)
+    answers: JSON = {}
+    for number, question in enumerate(questions.asked_in(asked.tool_input)):
+        if given := _given(form, number, question):
+            answers[questions.text_of(question)] = given
+    if problem := questions.problem_with(asked.tool_input, answers):
+        raise ValidationError(problem if answers else "Choose an answer, or write one.")
+    decided = questions.with_answers(asked.tool_input, answers)
+    return Answer(is_allowed=True, by=by, edited_input=decided)
+
+
+def _given(form: QueryDict, number: int, question: JSON) -> str | list[str]:
+    """Return what was typed, or else chosen; where several may be, both."""
+    typed = form.get(f"text-{number}", "").strip().replace("\x00", "")
+    chosen = form.getlist(f"choice-{number}")
+    if question.get("multiSelect"):
+        return [*chosen, *([typed] if typed else [])]
+    return typed or (chosen[0] if chosen else "")

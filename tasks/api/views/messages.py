@@ -1,0 +1,84 @@
+"""/api/tasks/{id}/messages: what people say to a task's agent."""
+
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from tasks import messages
+from tasks.access import rights
+from tasks.access.authentication import actor
+from tasks.api import paging, responses
+from tasks.api.bodies import json_body
+from tasks.api.json import Response
+from tasks.api.message_responses import Message, SentMessage
+from tasks.api.requests import ListQuery, SendMessage
+from tasks.api.views.base import ApiViewSet
+from tasks.api.views.task_bodies import documents_of
+from tasks.api.views.tasks import get_task
+from tasks.models import Message as Row
+from tasks.models import Worker
+from tasks.models.log import to_text
+
+JSON = dict[str, Any]
+
+validate_send = SendMessage.validator()
+validate_list = ListQuery.validator()
+
+
+class MessageViewSet(ApiViewSet):
+    serializer_class = SendMessage
+
+    @extend_schema(
+        parameters=[ListQuery, responses.LINK],
+        responses={200: Message(many=True)},
+    )
+    def list(
+        self, request: Request, task_id: str
+    ) -> HttpResponse | StreamingHttpResponse:
+        """List what was said to the task's agent, in its order."""
+        query = validate_list(request.query_params.dict())
+        said = Row.objects.filter(task=get_task(task_id))
+        return paging.answer(request, query, said, paging.BY_SEQUENCE, shown)
+
+    @extend_schema(
+        request=SendMessage,
+        responses={
+            201: SentMessage,
+            400: responses.BAD_REQUEST,
+            429: responses.BUDGET_EXCEEDED,
+        },
+    )
+    def create(self, request: Request, task_id: str) -> Response:
+        """Tell the agent something, while it works or after.
+
+        A running agent gets it at its next step, a task that has not started with its start.
+        A finished task goes on with it: a new run in the same session.
+        """
+        task = get_task(task_id)
+        data = validate_send(json_body(request))
+        if document_ids := data.get("documentIds"):
+            rights.require(request, rights.VIEW_DOCUMENTS)
+            document_ids = [document.pk for document in documents_of(document_ids)]
+        message, run = messages.send(
+            task, data["text"], by=actor(request), document_ids=document_ids or ()
+        )
+        response = {**shown(message), "followUp": run is not None}
+        if run and (absence := Worker.objects.absence()):
+            response["warning"] = absence
+        return Response(response, status=201)
+
+
+def shown(message: Row) -> JSON:
+    delivered_at = message.delivered_at
+    return {
+        "id": str(message.pk),
+        "taskId": str(message.task_id),
+        "text": message.text,
+        "documentIds": message.document_ids,
+        "by": message.by or None,
+        "createdAt": to_text(message.created_at),
+        "deliveredAt": to_text(delivered_at) if delivered_at else None,
+        "sequence": message.sequence,
+    }
