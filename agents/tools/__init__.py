@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agents.events import JSON
 from agents.runtime import ToolCall
-from agents.tools import command, files, search
+from agents.tools import ask, command, files, search
 from agents.tools.base import (
     Tool,
     ToolFailed,
@@ -22,7 +22,8 @@ __all__ = ["ALL", "ToolFailed", "ToolRefused", "ToolSchema", "Toolbox"]
 # The order is what a provider's prompt cache sees, so it never changes. The first takes an
 # empty input: a tiny model calls the first tool with no more than that.
 TOOLS = (files.LIST, files.READ, search.SEARCH, files.WRITE, files.EDIT, command.RUN)
-ALL = tuple(tool.schema.name for tool in TOOLS)
+# Tools that act, and the one that asks a person.
+ALL = (*(tool.schema.name for tool in TOOLS), ask.NAME)
 
 
 class Toolbox:
@@ -40,9 +41,17 @@ class Toolbox:
             tool.schema.name: tool for tool in TOOLS if tool.schema.name in names
         }
         self.schemas = [tool.schema for tool in self._tools.values()]
+        self._can_ask = ask.NAME in names
+        if self._can_ask:
+            self.schemas.append(ask.SCHEMA)
+
+    def asks_a_person(self, name: str) -> bool:
+        return self._can_ask and name == ask.NAME
 
     def prepare(self, call_id: str, name: str, tool_input: JSON) -> ToolCall:
         """Check the input and say what it would do, or raise ToolRefused."""
+        if self.asks_a_person(name):
+            return ask.prepare(call_id, tool_input)
         tool = self._tool(name)
         checked = checked_input(tool.schema, tool_input)
         try:
@@ -82,7 +91,6 @@ class Toolbox:
     def _tool(self, name: str) -> Tool:
         tool = self._tools.get(name)
         if tool is None:
-            raise ToolRefused(
-                f"There is no tool {name!r}; there are: {', '.join(self._tools)}."
-            )
+            there = ", ".join(schema.name for schema in self.schemas)
+            raise ToolRefused(f"There is no tool {name!r}; there are: {there}.")
         return tool

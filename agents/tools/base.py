@@ -17,6 +17,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "string": (str, "a string"),
     "integer": (int, "a whole number"),
     "boolean": (bool, "true or false"),
+    "array": (list, "a list of texts"),
 }
 
 P = ParamSpec("P")
@@ -133,6 +134,8 @@ def _checked(name: str, value: Any, rule: JSON) -> Any:
         raise ToolRefused(f"{name} must be {description}.")
     if isinstance(value, str):
         _require_text(name, value, rule)
+    elif isinstance(value, list):
+        return [_checked(f"each of {name}", one, rule["items"]) for one in value]
     elif isinstance(value, int):
         _require_in_bounds(name, value, rule)
     return value

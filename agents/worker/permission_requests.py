@@ -10,6 +10,7 @@ from agents.runtime import Decision, ToolCall
 from agents.tools.base import ToolRefused
 from agents.worker.recorder import Recorder, make_storable
 from agents.worker.tool_rules import ToolRules
+from tasks import questions
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, PermissionRequest
 from tasks.models.ids import new_text_id
@@ -159,6 +160,7 @@ class RunRequests:
             input_digest=_digest(call),
             action=make_storable(call.action),
             message=make_storable(readable(call.message)),
+            is_question=questions.is_question(call.action),
         )
 
     def _drop_requests_of_earlier_runs(self) -> None:
@@ -209,6 +211,10 @@ def _make_request_entry(request: PermissionRequest) -> NewEntry:
         "action": request.action,
         "notificationId": request.pk,
     }
+    if request.is_question:
+        return NewEntry(
+            EventType.PERMISSION_REQUEST, request.message, {**data, "type": "question"}
+        )
     message = f"Permission needed: {request.message}"
     return NewEntry(EventType.PERMISSION_REQUEST, message, data)
 

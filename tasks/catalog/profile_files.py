@@ -34,7 +34,10 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from tasks.catalog.runtimes import ECHO, RUNTIME_NAMES
 from tasks.rules import patterns
 
-TOOL_NAMES: tuple[str, ...] = ("read", "list", "search", "write", "edit", "run")
+TOOL_NAMES: tuple[str, ...] = (
+    *("read", "list", "search", "write", "edit", "run"),
+    "ask",  # a person
+)
 BUILT_IN = "built-in"
 # A site's folder is looked at again when what is known of it is older than this.
 RECHECK_SECONDS = 1.0

@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any
 
 from agents.events import JSON
+from agents.questions import question_call
 from agents.runtime import ToolCall
 from tasks.files.workspace import OUTSIDE, Workspace, path_action
 from tasks.rules.visible_text import readable
 
 # What exists for the agent: a tool that is not named here is not there.
-TOOLS = ("Read", "Glob", "Grep", "Write", "Edit", "Bash", "WebFetch", "Agent")
+ASK = "AskUserQuestion"
+TOOLS = ("Read", "Glob", "Grep", "Write", "Edit", "Bash", "WebFetch", "Agent", ASK)
 # What it fetches comes over the network that commands have, and they have none.
 TOOLS_WITHOUT_NETWORK = tuple(name for name in TOOLS if name != "WebFetch")
 
@@ -27,6 +29,8 @@ def as_call(
     workspace: Workspace, call_id: str, tool_name: str, tool_input: JSON
 ) -> ToolCall:
     """Say what the call would do. What is not known here no rule covers."""
+    if tool_name == ASK:
+        return question_call(call_id, tool_name, tool_input)
     action, message = _described(workspace, tool_name, tool_input)
     return ToolCall(
         call_id,

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.events import JSON
+from agents.questions import question as as_question
+from agents.questions import question_call, told
 from agents.runtime import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import shown_path
 from tasks.files.workspace import Workspace, path_action
+from tasks.questions import answers_in
 from tasks.rules.visible_text import readable
 
 ASK_HUMAN = "ask_human"
@@ -28,7 +31,14 @@ ASK_HUMAN_TOOL: JSON = {
     ),
     "inputSchema": {
         "type": "object",
-        "properties": {"question": {"type": "string"}},
+        "properties": {
+            "question": {"type": "string"},
+            "options": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Choices to offer; the person may answer otherwise, too.",
+            },
+        },
         "required": ["question"],
         "additionalProperties": False,
     },
@@ -37,6 +47,7 @@ NOT_OUTSIDE = "Commands cannot leave the sandbox on this server."
 COMMAND = "item/commandExecution/requestApproval"
 PATCH = "item/fileChange/requestApproval"
 HOST_TOOL = "item/tool/call"
+USER_INPUT = "item/tool/requestUserInput"  # Codex's own tool for questions
 _SHELLS = (["/bin/bash", "-lc"], ["/usr/bin/bash", "-lc"], ["/bin/sh", "-lc"])
 _VERBS = {"add": "Writing", "update": "Writing", "delete": "Deleting"}
 
@@ -83,6 +94,8 @@ def calls_of(
             return _patch(question, item, workspace)
         case "item/tool/call" if question.params.get("tool") == ASK_HUMAN:
             return [_asking(question)]
+        case "item/tool/requestUserInput":
+            return [_asking_for_input(question)]
     return []
 
 
@@ -93,10 +106,12 @@ def reply_to(
     denied = [one for one in decisions if not one.is_allowed]
     reason = denied[0].message if denied else ""
     if question.method == HOST_TOOL:
-        text = decisions[0].message or ("Yes." if not denied else "No.")
-        content = [{"type": "inputText", "text": text}]
+        content = [{"type": "inputText", "text": told(decisions[0])}]
         said: JSON = {"contentItems": content, "success": not denied}
         return Reply("result", said, is_allowed=not denied, calls=calls)
+    if question.method == USER_INPUT:
+        said = {"answers": {} if denied else _answers(question, decisions[0])}
+        return Reply("result", said, is_allowed=not denied, reason=reason, calls=calls)
     # The protocol has no edited input: what was allowed must be what is going to run.
     edited = any(
         one.tool_input != call.tool_input
@@ -219,12 +234,30 @@ def _patch(question: Question, item: JSON, workspace: Workspace) -> list[ToolCal
 
 def _asking(question: Question) -> ToolCall:
     arguments = question.params.get("arguments")
-    asked = arguments.get("question") if isinstance(arguments, dict) else arguments
-    # No kind that rules know: only a person answers.
-    return ToolCall(
-        question.call_id,
-        ASK_HUMAN,
-        {"question": str(asked)},
-        action=f"ask:{asked}",
-        message=f"The agent asks: {readable(str(asked))}",
-    )
+    given = arguments if isinstance(arguments, dict) else {"question": arguments}
+    options = given.get("options")
+    listed = [{"label": one} for one in options] if isinstance(options, list) else []
+    asked = [as_question(str(given.get("question")), listed)]
+    return question_call(question.call_id, ASK_HUMAN, {"questions": asked})
+
+
+def _asking_for_input(question: Question) -> ToolCall:
+    asked = [
+        as_question(
+            str(one.get("question")),
+            one.get("options") or [],
+            header=str(one.get("header") or ""),
+        )
+        for one in question.params.get("questions") or []
+    ]
+    return question_call(question.call_id, "request_user_input", {"questions": asked})
+
+
+def _answers(question: Question, decision: Decision) -> JSON:
+    """Word the answers by the ids that Codex has for its questions."""
+    given = answers_in(decision.tool_input)
+    return {
+        one["id"]: {"answers": given[str(one.get("question"))]}
+        for one in question.params.get("questions") or []
+        if str(one.get("question")) in given
+    }

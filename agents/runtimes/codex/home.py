@@ -41,6 +41,9 @@ SWITCHES: dict[str, bool | str | int] = {
     "skills.bundled.enabled": False,
     "skills.include_instructions": False,  # of the workspace, too
     "web_search": "disabled",
+    # Its tool for questions is always offered, and without this it only fails.
+    "features.default_mode_request_user_input": True,
+    "suppress_unstable_features_warning": True,
     "history.persistence": "none",
     "project_doc_max_bytes": 0,
     "shell_environment_policy.inherit": "core",

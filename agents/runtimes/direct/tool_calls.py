@@ -1,8 +1,9 @@
 """The tool calls of a turn in our own loop: asked about, carried out, and what came of each."""
 
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
-from agents import events
+from agents import events, questions
 from agents.events import JSON, Event
 from agents.runtime import AskPermission, ToolCall
 from agents.runtimes.broken_sandbox import CommandTally
@@ -31,6 +32,12 @@ class ToolCalls:
             call.end(INTERRUPTED, is_error=True)
             yield _result(call)
             return
+        if self._toolbox.asks_a_person(call.tool_name):
+            answering = self._ask_a_person(call)
+            async with aclosing(answering):
+                async for event in answering:
+                    yield event
+            return
         asked, permitted = await self._permitted(call)
         if permitted is None:
             for event in not_run(call, asked):
@@ -42,6 +49,28 @@ class ToolCalls:
             call.call_id, call.tool_name, permitted.tool_input, permitted.message
         )
         await self._execute(call, permitted)
+        yield _result(call)
+
+    async def _ask_a_person(self, call: PendingCall) -> AsyncGenerator[Event, None]:
+        """Ask a question of the model; its answer is all that comes of the call."""
+        try:
+            asked = self._prepare(call, call.tool_input)
+        except ToolRefused as refused:
+            call.end(str(refused), is_error=True)
+            for event in not_run(call):
+                yield event
+            return
+        decision = await self._ask(asked)
+        call.end(questions.told(decision), is_error=not decision.is_allowed)
+        # Kept before all else: nobody is asked twice.
+        yield self._conversation.checkpoint(will_continue=False)
+        if not decision.is_allowed:
+            for event in not_run(call, asked):
+                yield event
+            return
+        yield events.ToolUse(
+            call.call_id, call.tool_name, asked.tool_input, asked.message
+        )
         yield _result(call)
 
     async def _permitted(

@@ -12,7 +12,7 @@ def prepare(tmp_path):
 
 
 def test_tools_come_in_a_stable_order_whatever_order_they_are_named_in(tmp_path):
-    assert ALL == ("list", "read", "search", "write", "edit", "run")
+    assert ALL == ("list", "read", "search", "write", "edit", "run", "ask")
     assert [schema.name for schema in Toolbox(tmp_path).schemas] == list(ALL)
     some = Toolbox(tmp_path, names=["run", "read", "list"]).schemas
     assert [schema.name for schema in some] == ["list", "read", "run"]
@@ -51,6 +51,11 @@ def test_an_unknown_tool_is_refused_with_what_there_is(tmp_path):
         ("read", {"path": "a", "offset": True}, "offset must be a whole number"),
         ("read", {"path": "a", "offset": 1.5}, "offset must be a whole number"),
         ("read", {"path": "a", "offset": 0}, "at least 1"),
+        ("ask", {}, "needs question"),
+        ("ask", {"question": " "}, "The question is empty"),
+        ("ask", {"question": "Q?", "options": "a"}, "options must be a list of texts"),
+        ("ask", {"question": "Q?", "options": [{"label": "a"}]}, "must be a string"),
+        ("ask", {"question": "Q?", "options": ["a"] * 21}, "more than 20 options"),
         ("write", {"path": "a"}, "needs content"),
         ("write", {"path": "a", "content": "\ud800"}, "not valid text"),
         ("write", {"path": "a", "content": "\0"}, "NUL"),

@@ -42,6 +42,8 @@ class MessagesWire:
                 "input_schema": tool.parameters,
             }
             for tool in schemas
+            # The embedded model asks for nothing that a person could answer.
+            if not (endpoint.is_embedded and tool.name == "ask")
         ]
 
     def user_item(self, text: str) -> JSON:

@@ -31,13 +31,15 @@ PASSING: tuple[Fault, ...] = ("overload", "server error", "cut", "ends")
 class Use:
     """A tool call: `write` of a file, `run` of a command, `list` of the workspace.
 
-    Or `nonsense`: `run` with an input that has only the content, and no command.
+    Or `nonsense`: `run` with an input that has only the content, and no command. Or `ask`,
+    which puts the content to a person, with two options.
     """
 
-    tool: Literal["write", "run", "list", "nonsense"]
+    tool: Literal["write", "run", "list", "nonsense", "ask"]
     path: str = ""
     content: str = ""
     command: str = ""
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,18 @@ from agents.providers.wire import RetryPolicy
 from agents.runtimes.claude_code import ClaudeCode
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.runtimes.drivers.direct import ANTHROPIC, DirectDriver
-from tests.servers.scripted import Call, Reply
+from tests.servers.scripted import JSON, Call, Reply
+
+
+def question(use: Use) -> JSON:
+    """Return a question in the form that both agents of vendors have."""
+    options = [{"label": one, "description": f"It is {one}."} for one in use.options]
+    return {
+        "question": use.content,
+        "header": "Choice",
+        "options": options,
+        "multiSelect": False,
+    }
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,8 @@ class ClaudeCodeDriver(DirectDriver):
                 return Call("Write", {"file_path": use.path, "content": use.content})
             case "run":
                 return Call("Bash", {"command": use.command})
+            case "ask":
+                return Call("AskUserQuestion", {"questions": [question(use)]})
             case "nonsense":
                 return Call("Bash", {"what": use.content})
         return Call("Glob", {"pattern": "*"})

@@ -9,6 +9,7 @@ from pathlib import Path
 from agents.providers.wire import RetryPolicy
 from agents.runtimes.codex import Codex
 from tests.agents.runtimes.drivers.base import Fault, Turn, Use
+from tests.agents.runtimes.drivers.claude_code import question
 from tests.agents.runtimes.drivers.direct import OPENAI, DirectDriver
 from tests.servers.openai import added_file
 from tests.servers.scripted import JSON, Call, Reply
@@ -29,6 +30,10 @@ class CodexDriver(DirectDriver):
         return replace(super()._reply(replace(turn, uses=others)), blocks=patches)
 
     def _call(self, use: Use) -> Call:
+        if use.tool == "ask":
+            asked = {"id": "q1", **question(use)}
+            del asked["multiSelect"]
+            return Call("request_user_input", {"questions": [asked]})
         if use.tool == "nonsense":
             return Call("exec_command", {"what": use.content})
         # It waits for the command as long as a test takes: it would go on without it.

@@ -110,6 +110,9 @@ class DirectDriver:
                 return Call("write", {"path": use.path, "content": use.content})
             case "run":
                 return Call("run", {"command": use.command})
+            case "ask":
+                given = {"question": use.content, "options": list(use.options)}
+                return Call("ask", given)
             case "nonsense":
                 return Call("run", {"what": use.content})
         return Call("list")

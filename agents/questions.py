@@ -1,0 +1,49 @@
+"""Questions of an agent to a person, as the call that is asked about."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from agents.events import JSON
+from agents.runtime import Decision, ToolCall
+from tasks import questions
+from tasks.rules.visible_text import readable
+
+NO_ANSWER = "The user did not answer."
+
+
+def question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
+    """Make the call of questions; `tool_input` has them as `tasks.questions` says."""
+    asked = questions.with_answers(tool_input, None)
+    texts = " ".join(map(questions.text_of, questions.asked_in(asked)))
+    return ToolCall(
+        call_id,
+        tool_name,
+        tool_input,
+        action=f"{questions.ACTION}{texts}",
+        message=f"The agent asks: {readable(texts)}",
+        remake=partial(question_call, call_id, tool_name),
+    )
+
+
+def question(
+    text: str, options: Sequence[JSON] = (), *, several: bool = False, header: str = ""
+) -> JSON:
+    listed = [
+        {"label": str(one.get("label")), "description": str(one.get("description", ""))}
+        for one in options
+        if one.get("label")
+    ]
+    return {
+        "question": text,
+        "header": header,
+        "options": listed,
+        "multiSelect": several,
+    }
+
+
+def told(decision: Decision) -> str:
+    """Say to the agent what was answered."""
+    if not decision.is_allowed:
+        reason = f" The user said: {decision.message}" if decision.message else ""
+        return f"{NO_ANSWER}{reason}"
+    return questions.told(decision.tool_input) or decision.message or "Yes."

@@ -1,0 +1,42 @@
+"""ask: a question to the person who gave the task."""
+
+from agents.events import JSON
+from agents.questions import question, question_call
+from agents.runtime import ToolCall
+from agents.tools.base import ToolRefused, checked_input, schema
+from tasks.questions import asked_in
+
+NAME = "ask"
+MAX_OPTIONS = 20
+SCHEMA = schema(
+    NAME,
+    "Ask the person who gave you this task a question, and wait for the answer. Only for what"
+    " you cannot find out and must not decide by yourself.",
+    {
+        "question": {"type": "string", "description": "What you need to know."},
+        "options": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Choices to offer, if any; the person may answer otherwise, too.",
+        },
+        "several": {
+            "type": "boolean",
+            "description": "Whether several of the choices may be chosen.",
+        },
+    },
+    required=("question",),
+)
+
+
+def prepare(call_id: str, tool_input: JSON) -> ToolCall:
+    """Return the call, of what a model wrote or of what a person has answered."""
+    if asked_in(tool_input):
+        return question_call(call_id, NAME, tool_input)
+    given = checked_input(SCHEMA, tool_input)
+    if not given["question"].strip():
+        raise ToolRefused("The question is empty.")
+    options = [{"label": label} for label in given.get("options", [])]
+    if len(options) > MAX_OPTIONS:
+        raise ToolRefused(f"There are more than {MAX_OPTIONS} options.")
+    asked = question(given["question"], options, several=given.get("several", False))
+    return question_call(call_id, NAME, {"questions": [asked]})
