@@ -103,7 +103,7 @@ MATRIX = [
     ("schedule-heartbeat-history", "GET", "tasks.view_schedule", "Viewer"),
 ]
 # Who is known at all may read how the API is described.
-FREE = {("schema", "GET")}
+FREE = {("schema", "GET"), ("api-docs", "GET"), ("api-docs-redoc", "GET")}
 ROLES = ["Viewer", "Operator", "Administrator"]
 
 
