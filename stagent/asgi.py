@@ -8,6 +8,7 @@ sync handler, with all middleware, runs in threads that keep theirs; only what s
 import asyncio
 import gc
 import io
+import logging
 import os
 import time
 from typing import IO
@@ -32,6 +33,7 @@ from django.urls import get_resolver, set_script_prefix
 
 from stagent.database import persistent_connections
 from stagent.database.threads import web_threads
+from stagent.server import request_metrics
 from stagent.server.daphne_bodies import stream_bodies
 from stagent.server.daphne_connections import Message, Send
 from stagent.server.heads import HeadHandler
@@ -46,10 +48,12 @@ from stagent.server.request_reader import (
 from stagent.server.schema_check import refuse_another_schema
 from stagent.server.streaming import send_body
 from stagent.server.waiting import wait_for
-from tasks import pubsub
+from tasks import log_context, pubsub
 from tasks.api.unavailable import unavailable
 
 Answer = HttpResponse | StreamingHttpResponse
+
+log = logging.getLogger("stagent.requests")
 
 # As long as SQLite waits for its lock: who stood in line behind such a wait has waited too.
 PATIENCE_SECONDS = 30
@@ -79,6 +83,7 @@ class SyncHandler(BaseHandler):
             response: HttpResponseBase = unavailable(request, waited)
         else:
             response = self.get_response(request)
+            response.route_name = _route_name(request)  # type: ignore[attr-defined]
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
             response.close()
@@ -103,6 +108,8 @@ class Application:
         if scope["type"] != "http":
             raise ValueError(f"Only HTTP is served here, not {scope['type']}.")
         pubsub.use_loop(asyncio.get_running_loop())
+        request_id = log_context.request_id_of(scope["headers"])
+        log_context.add(request_id=request_id, path=scope["path"])
         if scope["path"] in HEALTH_PATHS:
             await self._answer(await self.health.response(scope), receive, send)
             return
@@ -113,13 +120,18 @@ class Application:
         except BodyRefused as refused:
             await self._answer(refused.response, receive, send)
             return
+        asked_at = time.monotonic()
         with body:
             threads = self.readers if scope["method"] in SAFE else self.writers
-            response = await threads.run(self.handler, scope, body, time.monotonic())
+            handler = log_context.carried(self.handler)
+            response = await threads.run(handler, scope, body, asked_at)
             if hasattr(response, "wait") and not await wait_for(
                 response, receive, self.writers
             ):
                 return
+            seconds = time.monotonic() - asked_at
+            request_metrics.observe(scope["method"], response, seconds)
+            log_request(scope, response, seconds)
             await self._answer(response, receive, send)
 
     async def _check_head(self, scope: Message) -> HttpResponse | None:
@@ -133,7 +145,9 @@ class Application:
         return response
 
     async def _answer(self, response: Answer, receive: Receive, send: Send) -> None:
+        request_id = log_context.current()["request_id"]
         headers = [(k.encode("ascii"), v.encode("latin1")) for k, v in response.items()]
+        headers.append((b"X-Request-ID", request_id.encode("ascii")))
         headers += [
             (b"Set-Cookie", c.output(header="").encode())
             for c in response.cookies.values()
@@ -149,6 +163,22 @@ class Application:
             await send({"type": "http.response.body", "body": response.content})
         else:
             await send_body(response, receive, send)
+
+
+def _route_name(request: ASGIRequest) -> str:
+    match = request.resolver_match
+    return match.view_name if match else ""
+
+
+def log_request(scope: Message, response: Answer, seconds: float) -> None:
+    if not log.isEnabledFor(logging.INFO):
+        return
+    what = {
+        "method": scope["method"],
+        "status": response.status_code,
+        "milliseconds": round(seconds * 1000, 1),
+    }
+    log.info("%s %s", scope["method"], scope["path"], extra=what)
 
 
 refuse_another_schema()

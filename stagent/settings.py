@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ STAGENT_COMMAND_FILE_MB = _whole_number("STAGENT_COMMAND_FILE_MB", 4_096)
 STAGENT_COMMAND_FREE_DISK_MB = _whole_number("STAGENT_COMMAND_FREE_DISK_MB", 1_024)
 # With less than this left on the disk of STAGENT_HOME, /health/ready says so.
 STAGENT_MIN_FREE_DISK_MB = _whole_number("STAGENT_MIN_FREE_DISK_MB", 256)
+# Each night, what finished tasks left that nobody changed for so many days is removed; 0: never.
+STAGENT_PRUNE_DAYS = _whole_number("STAGENT_PRUNE_DAYS", 0)
+STAGENT_PRUNE_KINDS = _names("STAGENT_PRUNE_KINDS") or ["logs", "workspaces"]
+if unknown := set(STAGENT_PRUNE_KINDS) - {"logs", "workspaces", "tasks"}:
+    raise ImproperlyConfigured(
+        f"STAGENT_PRUNE_KINDS takes logs, workspaces and tasks; got {sorted(unknown)[0]!r}."
+    )
 # The longest that a run is parked because its provider's rate limit opens only then.
 STAGENT_MAX_PARK_SECONDS = _whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
 # How many days what came of a schedule's firings is kept, but for the last of each.
@@ -92,6 +100,12 @@ STAGENT_PROVIDER_TIMEOUT_SECONDS = _whole_number(
 STAGENT_DEFAULT_RUNTIME = os.environ.get("STAGENT_DEFAULT_RUNTIME", "")
 # Every route needs a token or a login, on loopback and without tokens issued too.
 STAGENT_REQUIRE_AUTH = _flag("STAGENT_REQUIRE_AUTH")
+# /metrics to anybody who reaches it, instead of to who may view the ledger.
+STAGENT_METRICS_OPEN = _flag("STAGENT_METRICS_OPEN")
+# Where the web processes of this machine keep what each of them counts.
+os.environ.setdefault(
+    "PROMETHEUS_MULTIPROC_DIR", str(STAGENT_HOME / "metrics" / socket.gethostname())
+)
 # Lets tests run tasks on the scripted runtime `echo`.
 STAGENT_ENABLE_ECHO = _flag("STAGENT_ENABLE_ECHO")
 # Bytes: a JSON body, an uploaded document.
@@ -346,6 +360,14 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logging ---------------------------------------------------------------------------
 
+# "line" for people; "json", one object a line, for what gathers logs.
+STAGENT_LOG_FORMAT = os.environ.get("STAGENT_LOG_FORMAT") or "line"
+if STAGENT_LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured(
+        f"STAGENT_LOG_FORMAT is line or json; got {STAGENT_LOG_FORMAT!r}."
+    )
+# Each request and each run: people have the pages for that.
+_EACH_EVENT = "INFO" if STAGENT_LOG_FORMAT == "json" else "WARNING"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -354,14 +376,19 @@ LOGGING = {
             "()": "tasks.credentials.Formatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "tasks.log_lines.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": STAGENT_LOG_FORMAT}
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "stagent": {"level": "INFO"},
         "tasks": {"level": "INFO"},
         "agents": {"level": "INFO"},
+        "stagent.requests": {"level": _EACH_EVENT},
+        "agents.runs": {"level": _EACH_EVENT},
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from stagent.api_docs import RedocView, SwaggerView
+from stagent.metrics import metrics
 from tasks.api.errors import JSONRenderer
 
 urlpatterns = [
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api/docs", SwaggerView.as_view(), name="api-docs"),
     path("api/docs/redoc", RedocView.as_view(), name="api-docs-redoc"),
     path("admin/", include("tasks.admin.urls")),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
 

@@ -41,7 +41,12 @@ class Formatter(logging.Formatter):
     """Formats a line of the log, its traceback included, without credentials."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _OF_ANY_URL.sub(f"{HIDDEN}@", hide_credentials(super().format(record)))
+        return without_credentials(super().format(record))
+
+
+def without_credentials(text: str) -> str:
+    """Replace those of this server, and of any address."""
+    return _OF_ANY_URL.sub(f"{HIDDEN}@", hide_credentials(text))
 
 
 @cache

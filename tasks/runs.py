@@ -22,12 +22,14 @@ from tasks.models import (
     NewEntry,
     PermissionRequest,
     Run,
+    RunTotal,
     Session,
     Status,
     Task,
 )
 from tasks.models.ids import new_id
 from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, POISON_LOSSES
+from tasks.models.run_total import LEASE_LOSS
 from tasks.models.task import change
 from tasks.models.workflow import mark_due
 
@@ -173,6 +175,7 @@ def expire(run: Run) -> bool:
         else:
             _succeed(run, Run.Status.LOST, _about_losses(run.losses + 1))
         Run.objects.filter(pk=run.pk).update(lease_expires_at=None)
+        RunTotal.objects.add_on_commit(run.runtime, LEASE_LOSS)
         return True
 
 

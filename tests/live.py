@@ -31,7 +31,7 @@ class Site:
             **{
                 k: v
                 for k, v in os.environ.items()
-                if not k.startswith(("ANTHROPIC", "OPENAI"))
+                if not k.startswith(("ANTHROPIC", "OPENAI", "PROMETHEUS"))
             },
             "STAGENT_HOME": str(home),
             "STAGENT_ENABLE_ECHO": "1",
@@ -81,10 +81,11 @@ class Site:
         self.wait_until_up(process)
         return process
 
-    def daphne(self) -> subprocess.Popen:
+    def daphne(self, *options: str) -> subprocess.Popen:
         process = self.start(
             "-m",
             "daphne",
+            *options,
             "-b",
             "127.0.0.1",
             "-p",

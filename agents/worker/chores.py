@@ -10,7 +10,7 @@ from django import db
 from django.core.exceptions import ObjectDoesNotExist
 
 from agents.worker.log_fields import log_fields
-from tasks import pubsub
+from tasks import log_context, pubsub
 from tasks.exceptions import LeaseLost
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,10 @@ class Chores:
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` in the background until `end()`."""
         # In a new context, for it outlives whatever started the worker.
+        context = contextvars.Context()
+        context.run(log_context.add, **log_context.current())
         loop = asyncio.get_running_loop()
-        self._tasks.add(loop.create_task(work, context=contextvars.Context()))
+        self._tasks.add(loop.create_task(work, context=context))
 
     def repeat(self, what: str, chore: Chore, *, every_seconds: float) -> None:
         """Do `chore` until `end()`, with `every_seconds` between; `what` names it in the log."""

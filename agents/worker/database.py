@@ -13,6 +13,7 @@ from django import db
 from agents.worker.log_fields import log_fields
 from stagent.database import persistent_connections
 from stagent.database.threads import Threads, database_threads
+from tasks.log_context import carried
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +35,7 @@ async def run_in_database(
 ) -> T:
     """Run `function`, which holds whole transactions, in a database thread."""
     return await _work.run(
-        partial(persistent_connections.call, function, *args, **kwargs)
+        carried(partial(persistent_connections.call, function, *args, **kwargs))
     )
 
 

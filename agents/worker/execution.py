@@ -22,13 +22,15 @@ from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
 from agents.worker.silence import perform_watched
 from agents.worker.spending import RunSpending
-from tasks import runs
+from tasks import log_context, runs
 from tasks.exceptions import LeaseLost
 from tasks.files.keeping import has_outputs, keep_outputs
 from tasks.models import Run, Status
 from tasks.runs import Outcome
 
 log = logging.getLogger(__name__)
+# Shown in JSON only: people look at the task's own log.
+run_log = logging.getLogger("agents.runs")
 
 NOT_RENEWED = "The worker could not renew its lease in time; the run is taken up again."
 
@@ -102,6 +104,8 @@ class Execution:
 
     async def _perform(self) -> None:
         self._has_begun = True
+        log_context.add(run_id=self.run.pk, task_id=self.run.task_id)
+        run_log.info("Run begins.", extra={"runtime": self.run.runtime})
         outcome: Ending = None
         try:
             outcome = await self._find_outcome()
@@ -111,6 +115,7 @@ class Execution:
             # Retried for as long as it takes: an outcome that is not written is lost.
             self._is_concluding = True
             await retry_until_written(self._conclude, outcome)
+            run_log.info("Run ends.", extra={"outcome": self._outcome_name(outcome)})
 
     async def _find_outcome(self) -> Ending:
         """Perform the run; None means that there is nothing to write any more."""
@@ -150,6 +155,11 @@ class Execution:
         if self._stop is Stop.CANCELLED:
             return Outcome(Status.CANCELLED, "Cancelled.")
         return None
+
+    def _outcome_name(self, outcome: Ending) -> str:
+        if isinstance(outcome, Outcome):
+            return outcome.status
+        return self._stop.name.lower() if self._stop else type(outcome).__name__.lower()
 
     def _conclude(self, outcome: Ending) -> None:
         try:

@@ -10,6 +10,7 @@ from ledger.models.daily_spend import (
     Scope,
 )
 from ledger.models.entry import EntryIsFinal, LedgerEntry
+from ledger.models.model_total import ModelTotal
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 
@@ -21,6 +22,7 @@ __all__ = [
     "Dimension",
     "EntryIsFinal",
     "LedgerEntry",
+    "ModelTotal",
     "OpenRequest",
     "Origin",
     "Period",

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ledger.models.budget import Reservation
 from ledger.models.daily_spend import DailySpend, Origin
+from ledger.models.model_total import ModelTotal
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals
 from ledger.pricing import Price, Usage, price_of
@@ -121,6 +122,9 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
                 return self.get(run_id=run_id, key=key)
             DailySpend.objects.add(
                 entry.sums, at=entry.recorded_at, origin=entry.origin
+            )
+            ModelTotal.objects.add(
+                entry.sums, provider=entry.provider, model=entry.model
             )
             if entry.cost_microdollars:
                 Reservation.objects.shrink(entry.task_id, by=entry.cost_microdollars)

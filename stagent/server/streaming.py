@@ -7,7 +7,7 @@ and no more is in memory than what the server could not yet send.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -16,6 +16,7 @@ from stagent.database import persistent_connections
 from stagent.database.failures import is_unavailable
 from stagent.database.threads import Threads
 from stagent.server.daphne_connections import Message, Send, hang_up, paced
+from stagent.server.request_metrics import stream_client
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,13 @@ async def send_body(
 
     So nobody takes a part for the whole, or waits for what will not come.
     """
+    is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
     chunks = aiter(response) if response.is_async else _made_in_threads(response)
     try:
-        with paced(send) as send_paced:
+        with (
+            paced(send) as send_paced,
+            stream_client() if is_stream else nullcontext(),
+        ):
             must_end = await _until_disconnect(
                 _send(chunks, send_paced), receive, _until_shut_out(response)
             )

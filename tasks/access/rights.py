@@ -110,6 +110,7 @@ RIGHTS: dict[str, Rights] = {
     "schema": {"GET": NONE},
     "api-docs": {"GET": NONE},
     "api-docs-redoc": {"GET": NONE},
+    "metrics": {"GET": "ledger.view_ledgerentry"},
 }
 
 

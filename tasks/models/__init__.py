@@ -7,6 +7,7 @@ from tasks.models.message import Message
 from tasks.models.permission import PermissionRequest, PermissionRule
 from tasks.models.project import Project
 from tasks.models.run import Run
+from tasks.models.run_total import RunTotal
 from tasks.models.schedule import Firing, Schedule
 from tasks.models.session import Session, SessionItem
 from tasks.models.task import MAX_RESUME_COUNT, Status, Task
@@ -31,6 +32,7 @@ __all__ = [
     "PermissionRule",
     "Project",
     "Run",
+    "RunTotal",
     "Schedule",
     "Session",
     "SessionItem",

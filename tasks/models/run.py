@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from stagent.database.compiled import (
     CompiledInsert,
@@ -16,6 +17,7 @@ from stagent.database.compiled import (
     CompiledUpdate,
 )
 from tasks.models.ids import new_id
+from tasks.models.run_total import RunTotal
 
 MAX_LOSSES = 3  # since the last step forward
 MAX_LOSSES_IN_ALL = 2 * MAX_LOSSES  # in a row
@@ -219,9 +221,20 @@ class Run(models.Model):
 
         The lease stays: only its worker can say that nothing is left of it.
         """
-        return bool(
+        is_closed = bool(
             _close(run_id=self.pk, status=status, error=error, traceback=traceback)
         )
+        if is_closed:
+            RunTotal.objects.add_on_commit(
+                self.runtime, status, seconds=self._seconds()
+            )
+        return is_closed
+
+    def _seconds(self) -> float:
+        """Return how long it has been performed; 0 if nobody began."""
+        if self.started_at is None:
+            return 0
+        return max((timezone.now() - self.started_at).total_seconds(), 0)
 
 
 # --- Compiled once: every run goes this way -------------------------------------------
