@@ -26,12 +26,13 @@ from agents.worker.leases import Leases
 from agents.worker.log_fields import log_fields
 from agents.worker.messages import receive_messages
 from agents.worker.presence import Presence
+from agents.worker.pruning import NightlyPruning
 from agents.worker.run_updates import look_up_updates
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
 from agents.worker.workflows import MIN_WAIT_SECONDS, WorkflowSweep
 from agents.workspaces import sandbox
-from tasks import catalog, pubsub
+from tasks import catalog, log_context, pubsub
 from tasks.models import Run
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ POLL_SECONDS = 0.4
 GRACE_SECONDS = 5.0
 READING_SECONDS = 2.0
 CLEAN_UP_SECONDS = 5.0
+PRUNING_SECONDS = 60.0  # how late a night may begin
 # In one transaction, during which nobody else can write to SQLite.
 MAX_CLAIMED_AT_ONCE = 16
 
@@ -78,6 +80,7 @@ class Worker(ChannelsWorker):
         self._schedules = ScheduleSweep()
         self._poison_runs = PoisonRuns()
         self._workflows = WorkflowSweep()
+        self._pruning = NightlyPruning()
         self._presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
         )
@@ -85,6 +88,7 @@ class Worker(ChannelsWorker):
     async def handle(self) -> None:
         """Work until `stop()`; ends when every run is finished or handed over."""
         pubsub.use_loop(asyncio.get_running_loop())
+        log_context.add(worker=self.name)
         await asyncio.to_thread(sandbox.kill_strays)
         self._start_chores()
         log.info(
@@ -138,6 +142,7 @@ class Worker(ChannelsWorker):
             self._workflows.advance,
             every_seconds=MIN_WAIT_SECONDS,
         )
+        self._chores.repeat("prune", self._pruning.look, every_seconds=PRUNING_SECONDS)
         self._chores.start(warm_up())
 
     def _keep_leases(self) -> None:

@@ -12,8 +12,8 @@ from tasks.files.folders import baseline_of, folder_of
 
 def remove_files(task_id: UUID) -> bool:
     """Remove all of a task that was deleted; False if something could not be."""
-    is_gone = _remove(folder_of(task_id))
-    return _remove(baseline_of(task_id)) and is_gone
+    is_gone = remove_folder(folder_of(task_id))
+    return remove_folder(baseline_of(task_id)) and is_gone
 
 
 def prune_files(task_id: UUID) -> bool:
@@ -26,7 +26,7 @@ def prune_files(task_id: UUID) -> bool:
     return True
 
 
-def _remove(folder: Path) -> bool:
+def remove_folder(folder: Path) -> bool:
     """Remove a folder and never what links in it lead to; True if nothing is left."""
     if folder.is_symlink():
         folder.unlink()

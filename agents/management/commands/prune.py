@@ -1,0 +1,70 @@
+import re
+from argparse import ArgumentTypeError
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from agents.worker.pruning import Kind, as_text, steps
+from tasks.management.command import AdministratorCommand
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+HELP = {
+    Kind.LOGS: "their logs; the tasks, their results and costs stay",
+    Kind.WORKSPACES: "the folders that their agents worked in",
+    Kind.TASKS: "the tasks themselves, with all of that; their costs stay",
+}
+
+
+class Command(AdministratorCommand):
+    help = (
+        "Remove what tasks left that are finished and were not changed for a while. Without a"
+        " choice: logs and workspaces. What was spent stays in the ledger. STAGENT_PRUNE_DAYS"
+        " does the same every night."
+    )
+    example = "manage.py prune --older-than 90d --logs --dry-run"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            required=True,
+            type=_age,
+            metavar="AGE",
+            help="such as 90d, 12w or 36h",
+        )
+        for kind in Kind:
+            parser.add_argument(f"--{kind}", action="store_true", help=HELP[kind])
+        parser.add_argument(
+            "--dry-run", action="store_true", help="remove nothing; say how much it is"
+        )
+        parser.add_argument("--json", action="store_true")
+
+    def handle(
+        self,
+        *args: Any,
+        older_than: timedelta,
+        dry_run: bool,
+        json: bool,
+        **options: Any,
+    ) -> None:
+        kinds = [kind for kind in Kind if options[kind]]
+        kinds = kinds or [Kind.LOGS, Kind.WORKSPACES]
+        removed: Counter[Kind] = Counter(dict.fromkeys(kinds, 0))
+        walk = steps(kinds, until=timezone.now() - older_than, dry_run=dry_run)
+        for kind, was_there in walk:
+            removed[kind] += was_there
+        if json:
+            counts: dict[str, int] = {str(kind): n for kind, n in removed.items()}
+            self.write_json({**counts, "dryRun": dry_run})
+        else:
+            verb = "Would remove" if dry_run else "Removed"
+            self.stdout.write(f"{verb} {as_text(removed)}.")
+
+
+def _age(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    if not match:
+        raise ArgumentTypeError(f"{text!r} is no age such as 90d, 12w or 36h")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
