@@ -1,0 +1,88 @@
+"""Whether each provider that is set up answers, and takes the key. It costs nothing."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from agents.doctor.finding import Finding, State, fine
+from agents.doctor.place import judge_clock
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.endpoint import Endpoint, variable
+from agents.providers.ollama import OllamaEndpoint
+from agents.providers.openai import OpenAIEndpoint
+from agents.runtime import RuntimeFailed
+from tasks import catalog
+from tasks.credentials import without_credentials
+
+PATIENCE_SECONDS = 5
+
+
+def look() -> Iterator[Finding]:
+    found = False
+    for kind, path in (
+        (AnthropicEndpoint, "/v1/models"),
+        (OpenAIEndpoint, "/models"),
+        (OllamaEndpoint, "/api/tags"),
+    ):
+        try:
+            endpoint = kind.from_environment()
+        except RuntimeFailed:
+            continue  # it is not set up, which is no fault
+        found = True
+        yield from _ask(endpoint, path)
+    if not found and catalog.has_embedded_model():
+        yield fine("providers", "none is set up: `serve` brings the embedded model")
+    elif not found:
+        cure = "Set ANTHROPIC_API_KEY, OPENAI_API_KEY or OLLAMA_HOST."
+        message = "none is set up: no task can run"
+        yield Finding("providers", State.FAILING, message, cure)
+
+
+def _ask(endpoint: Endpoint, path: str) -> Iterator[Finding]:
+    what = f"provider {endpoint.provider}"
+    url = endpoint.address.rstrip("/") + path
+    try:
+        answer = httpx2.get(url, headers=_headers(endpoint), timeout=PATIENCE_SECONDS)
+    except httpx2.HTTPError as error:
+        yield Finding(
+            what,
+            State.FAILING,
+            without_credentials(f"{endpoint.address} does not answer: {error}"),
+            f"Look at the network, a proxy, and {endpoint.url_name}.",
+        )
+        return
+    if answer.status_code in {401, 403}:
+        message = f"{endpoint.address} refuses the key ({answer.status_code})"
+        cure = (
+            f"Correct {endpoint.key_name} in the server's environment and restart it."
+        )
+        yield Finding(what, State.FAILING, message, cure)
+    elif answer.status_code >= 500:
+        message = f"{endpoint.address} answers {answer.status_code}"
+        yield Finding(what, State.WARNING, message, "Try again in a while.")
+    else:
+        yield fine(what, f"{endpoint.address} answers")
+    if date := answer.headers.get("Date"):
+        yield from _compare_clock(endpoint, date)
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    key = variable(endpoint.key_name)
+    headers = dict(endpoint.login)
+    if endpoint.key_name == "ANTHROPIC_API_KEY":
+        headers |= {"anthropic-version": "2023-06-01"}
+        headers |= {"x-api-key": key} if key else {}
+    elif key:
+        headers["Authorization"] = f"Bearer {key}"
+    return headers
+
+
+def _compare_clock(endpoint: Endpoint, date: str) -> Iterator[Finding]:
+    try:
+        seconds = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return
+    findings = judge_clock("clock", seconds, f"{endpoint.provider}'s")
+    yield from (one for one in findings if one.state is not State.OK)
