@@ -32,8 +32,10 @@ class JsonFormatter(OrjsonFormatter):
         log_data["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
         log_data["level"] = record.levelname
         log_data["logger"] = record.name
-        log_data.update(_ids())
         super().add_fields(log_data, record, message_dict)
+        for name, value in _ids().items():
+            if not log_data.get(name):  # what the line itself says goes first
+                log_data[name] = value
 
     def process_log_record(self, log_data: LogData) -> LogData:
         """Hide credentials in each text, before JSON escapes what they are known by."""
@@ -42,6 +44,7 @@ class JsonFormatter(OrjsonFormatter):
             if isinstance(value, int | float | None)
             else without_credentials(str(value))
             for key, value in log_data.items()
+            if value != ""
         }
 
 

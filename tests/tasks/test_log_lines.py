@@ -95,7 +95,7 @@ def test_real_processes_log_requests_and_runs_with_their_ids(tmp_path):
     begins, ends = (one for one in lines if one["logger"] == "agents.runs")
     assert begins["task_id"] == ends["task_id"] == task_id
     assert begins["run_id"] == ends["run_id"]
-    assert begins["worker_id"] == ends["worker_id"]
+    assert begins["worker"] == ends["worker"] != ""
     assert ends["outcome"] == "completed"
 
 
