@@ -14,7 +14,7 @@ TEST_REDIS_URL ?= redis://127.0.0.1:6379/0
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 # What is installed, to the byte; `make lock` renews it from pyproject.toml.
 LOCKS := .locks
-EXTRAS := $(addprefix --extra ,embedded claude-code codex otel)
+EXTRAS := $(addprefix --extra ,embedded claude-code codex)
 # For every platform, and without the address of the index that it was read from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
