@@ -119,8 +119,8 @@ def _remove_workspace(task_id: UUID, until: datetime) -> bool:
                 if folder.is_dir():
                     folder.rename(aside)
             prune_files(task_id)
-    there_were = any(aside.is_dir() for aside in asides)
-    return there_were and all([remove_folder(aside) for aside in asides])
+    removed = [remove_folder(aside) for aside in asides if aside.is_dir()]
+    return bool(removed) and all(removed)
 
 
 def _has_log(task_id: UUID) -> bool:

@@ -401,7 +401,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         "tasks.leftover",
         "tasks.message",  # a task's: who may see and change the one, may the other
         *("tasks.workflowrun", "tasks.steprun", "tasks.workflowdocument"),
-        *("tasks.runtotal", "tasks.idempotencykey"),
+        *("tasks.runtotal", "tasks.idempotencykey", "tasks.documenttext"),
         *("ledger.dailyspend", "ledger.dailytaskspend"),
         "ledger.modeltotal",
         "ledger.openrequest",
