@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0024_documents_read_and_kept'),
+        ('tasks', '0026_questions'),
     ]
 
     operations = [
