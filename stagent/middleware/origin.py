@@ -18,16 +18,21 @@ class OriginMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        try:
-            host = request.get_host()
-        except DisallowedHost:
-            name = request.META.get("HTTP_HOST", "")
-            return _refuse(
-                400, f"Host {name!r} is not allowed; add it to STAGENT_ALLOWED_HOSTS."
-            )
-        if _is_foreign(request, host):
-            return _refuse(403, "Requests from other origins are refused.")
-        return self.get_response(request)
+        return refusal(request) or self.get_response(request)
+
+
+def refusal(request: HttpRequest) -> JsonResponse | None:
+    """Return what is answered to a foreign page or by a foreign name, from the head alone."""
+    try:
+        host = request.get_host()
+    except DisallowedHost:
+        name = request.META.get("HTTP_HOST", "")
+        return _refuse(
+            400, f"Host {name!r} is not allowed; add it to STAGENT_ALLOWED_HOSTS."
+        )
+    if _is_foreign(request, host):
+        return _refuse(403, "Requests from other origins are refused.")
+    return None
 
 
 def _is_foreign(request: HttpRequest, host: str) -> bool:

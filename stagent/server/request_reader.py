@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import IO
 
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, JsonResponse
 
+from stagent.middleware.origin import SAFE_METHODS, refusal
 from stagent.server.daphne_connections import Message
 
 Receive = Callable[[], Awaitable[Message]]
@@ -46,6 +48,10 @@ class RequestReader:
 
     async def read(self, receive: Receive) -> IO[bytes]:
         """Return the body, or raise BodyRefused as soon as it is known to be in vain."""
+        # Before anything is waited for: what comes by a foreign name is not worth it.
+        head = ASGIRequest(self._scope, io.BytesIO())
+        if head.method not in SAFE_METHODS and (response := refusal(head)):
+            raise BodyRefused(response)
         await self._judge(_declared_length(self._scope))
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):

@@ -80,8 +80,9 @@ def test_nobody_is_told_to_go_on_with_what_is_refused(server):
                 assert answer.read().count(b" 413 ") == 1
 
 
-def test_a_foreign_host_is_refused_at_the_head(server):
-    head = (server.token, FORM, length(50 * MEGABYTE))
+@pytest.mark.parametrize("size", [10, 50 * MEGABYTE])
+def test_a_foreign_host_is_refused_at_the_head(server, size):
+    head = (server.token, FORM, length(size))
     with sending(server, "/api/documents", *head, host="evil.example") as connection:
         assert status(connection) == 400
 
