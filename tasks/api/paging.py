@@ -149,22 +149,29 @@ def answer(
     def text(row: Any) -> str:
         return orjson.dumps(show(row)).decode()
 
-    def by_key(some: Iterable[Any]) -> dict[str, str]:
-        return {str(row.pk): text(row) for row in some}
-
     if limit is None:
-        return WholeList(
-            first=lambda: list(map(text, rows[: FIRST + 1])),
-            keys=lambda: map(
-                str, rows.values_list("pk", flat=True).iterator(KEYS_AT_ONCE)
-            ),
-            rows=lambda keys: by_key(rows.filter(pk__in=keys).order_by()),
-        ).answer()
+        return whole(rows, show)
     if "cursor" in query:
         found = order.rows_after(rows, order.place(query["cursor"]), limit + 1)
     else:
         found = list(rows[: limit + 1])
     return page(request, order, found, limit, text)
+
+
+def whole(rows: QuerySet[Any], show: Callable[[Any], JSON]) -> Answer:
+    """Answer all rows, in their order."""
+
+    def text(row: Any) -> str:
+        return orjson.dumps(show(row)).decode()
+
+    def by_key(some: Iterable[Any]) -> dict[str, str]:
+        return {str(row.pk): text(row) for row in some}
+
+    return WholeList(
+        first=lambda: list(map(text, rows[: FIRST + 1])),
+        keys=lambda: map(str, rows.values_list("pk", flat=True).iterator(KEYS_AT_ONCE)),
+        rows=lambda keys: by_key(rows.filter(pk__in=keys).order_by()),
+    ).answer()
 
 
 def page(

@@ -16,6 +16,7 @@ from tasks.api.json import Response
 from tasks.api.requests import CreateRule, RuleListQuery
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.tasks import parse_id
+from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project, Task
 from tasks.models.log import to_text
@@ -33,11 +34,13 @@ class RuleViewSet(ApiViewSet):
         parameters=[RuleListQuery, responses.LINK],
         responses={200: responses.Rule(many=True)},
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response | Answer:
         """List rules, the newest first: all, or by `limit` and `cursor` a page, as Link says."""
         query = validate_list(request.query_params.dict())
         limit = paging.limit_of(query)
-        rules = list(_filtered(query)[: None if limit is None else limit + 1])
+        if limit is None:
+            return paging.whole(_filtered(query), _shown)
+        rules = list(_filtered(query)[: limit + 1])
         page = rules[:limit]
         is_last = len(rules) == len(page)
         headers = None if is_last else {"Link": paging.link(request, str(page[-1].pk))}

@@ -1,5 +1,6 @@
 """Rules are made, found and revoked over the API."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -150,6 +151,18 @@ def test_without_a_limit_all_are_listed(api):
     answer = api.get("/api/permissions")
     assert (len(answer.json()), "Link" in answer) == (101, False)
     assert "Link" in api.get("/api/permissions?limit=100")
+
+
+def test_a_long_list_streams(api):
+    PermissionRule.objects.bulk_create(
+        PermissionRule(pattern=f"read:/{n}", effect="allow") for n in range(1_301)
+    )
+    answer = api.get("/api/permissions")
+    assert answer.streaming
+    rules = json.loads(b"".join(answer.streaming_content))
+    assert [rule["pattern"] for rule in rules] == [
+        f"read:/{n}" for n in range(1_300, -1, -1)
+    ]
 
 
 def test_a_revoked_rule_is_gone(api):
