@@ -1,5 +1,6 @@
 """What agents ask for, and the answers of people."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -160,7 +161,7 @@ class PermissionRequestAdmin(RecordAdmin):
     def answers(self, asked: PermissionRequest) -> str:
         if asked.status != PENDING:
             return f"by {asked.decided_by}" if asked.decided_by else ""
-        if asked.is_question or _short(asked.action) != display.visible(asked.action):
+        if asked.is_question or not _is_seen_whole(asked):
             return format_html(
                 '<a class="st-button st-small" href="{}">Review</a>',
                 display.page_of(asked),
@@ -178,7 +179,15 @@ class PermissionRequestAdmin(RecordAdmin):
     def allow_selected(
         self, request: HttpRequest, queryset: QuerySet[PermissionRequest]
     ) -> None:
-        self._answer_all(request, queryset, is_allowed=True)
+        seen = [asked for asked in queryset if _is_seen_whole(asked)]
+        self._answer_all(request, seen, is_allowed=True)
+        if unseen := len(queryset) - len(seen):
+            self.message_user(
+                request,
+                f"Not allowed, since the list does not show all of what is asked: {unseen}."
+                " Review each of these.",
+                messages.WARNING,
+            )
 
     @admin.action(description="Deny selected requests", permissions=["answer"])
     def deny_selected(
@@ -189,12 +198,12 @@ class PermissionRequestAdmin(RecordAdmin):
     def _answer_all(
         self,
         request: HttpRequest,
-        queryset: QuerySet[PermissionRequest],
+        requests: Iterable[PermissionRequest],
         *,
         is_allowed: bool,
     ) -> None:
         answer = Answer(is_allowed=is_allowed, by=request.user.get_username())
-        for asked in queryset:
+        for asked in requests:
             if asked.is_question:
                 why = f"{asked} A question is answered on its own page."
                 self.message_user(request, why, messages.WARNING)
@@ -270,6 +279,11 @@ class PermissionRequestAdmin(RecordAdmin):
 
 def _short(text: str) -> SafeString:
     return display.shortened(text, SHOWN_IN_LIST)
+
+
+def _is_seen_whole(asked: PermissionRequest) -> bool:
+    """Whether the list shows all of what is asked: who has not seen it does not allow it."""
+    return _short(asked.action) == display.visible(asked.action)
 
 
 def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stagent.admin_theme import UNFOLD
+from tasks.admin.permissions import SHOWN_IN_LIST
 from tasks.models import LogEntry, PermissionRequest, PermissionRule, Status
 from tests.factories import (
     PermissionRequestFactory,
@@ -211,6 +212,17 @@ def test_selected_requests_are_answered(admin_client):
         assert set(PermissionRequest.objects.values_list("status", flat=True)) == {
             status
         }
+
+
+def test_what_the_list_does_not_show_whole_is_not_allowed_by_selecting_it(admin_client):
+    short = PermissionRequestFactory()
+    long = PermissionRequestFactory(action=f"run:{'x' * SHOWN_IN_LIST}; rm -rf /")
+    told = select(admin_client, "permissionrequest", "allow_selected", short, long)
+    assert "does not show all of what is asked: 1" in told
+    statuses = PermissionRequest.objects.values_list("pk", "status")
+    assert dict(statuses) == {short.pk: "allowed", long.pk: "pending"}
+    select(admin_client, "permissionrequest", "deny_selected", long)
+    assert PermissionRequest.objects.get(pk=long.pk).status == "denied"
 
 
 def test_requests_are_not_edited(admin_client):
