@@ -107,18 +107,20 @@ SHOWN = (
     *("name", "media_type", "length", "text_state", "text"),
     *("made", "created", "id", "download"),
 )
+NAME_TOO_LONG = "The file's name is longer than 255 bytes."
 
 
 class DocumentForm(BaseForm):
     class Meta:
         model = Document
         fields = ("file", "project", "category")
+        error_messages: ClassVar[Any] = {"file": {"max_length": NAME_TOO_LONG}}
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         name = file.name or ""
         if len(name.encode("utf-8", "replace")) > 255:
-            raise ValidationError("The file's name is longer than 255 bytes.")
+            raise ValidationError(NAME_TOO_LONG)
         return file
 
 

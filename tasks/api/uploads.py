@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.core.files import uploadhandler
-from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.http import multipartparser
 from django.http.multipartparser import RAW, MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
@@ -84,6 +84,12 @@ def keep_names() -> None:
     """Make Django keep them too, in the admin's forms."""
     multipartparser.Parser = _Parts  # type: ignore[misc]
     MultiPartParser.sanitize_file_name = _without_controls  # type: ignore[method-assign,assignment]
+    # Django cuts a name to 255 characters, so that no form could refuse it.
+    UploadedFile.name = property(lambda file: file._name, _keep_whole)  # type: ignore[assignment]
+
+
+def _keep_whole(file: Any, name: str | None) -> None:
+    file._name = _last_part(name) if name else name
 
 
 def _without_controls(parser: MultiPartParser, file_name: str) -> str | None:

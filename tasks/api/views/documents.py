@@ -76,6 +76,11 @@ class DocumentViewSet(ApiViewSet):
                     "id": {"type": "string"},
                     "projectId": {"type": "string"},
                 },
+                "example": {
+                    "file": "region,revenue\nnorth,3400\n",
+                    "id": "q4-revenue",
+                    "projectId": "sales",
+                },
             },
             "application/json": KeepFile,
         },

@@ -174,9 +174,12 @@ def test_a_type_that_the_browser_does_not_know_is_guessed(admin_client):
     assert Document.objects.get().media_type == "text/plain"
 
 
-def test_a_name_too_long_for_a_file_system_is_refused(admin_client):
-    response = upload(admin_client, SimpleUploadedFile("é" * 130 + ".txt", b"x"))
+@pytest.mark.parametrize("name", ["é" * 130 + ".txt", "a" * 252 + ".txt"])
+@pytest.mark.parametrize("size", [1, 3_000_000])  # held in memory, or in a file
+def test_a_name_too_long_for_a_file_system_is_refused(admin_client, name, size):
+    response = upload(admin_client, SimpleUploadedFile(name, b"x" * size))
     assert "longer than 255 bytes" in unescape(response.content.decode())
+    assert not Document.objects.exists()
 
 
 def test_a_large_upload_may_have_a_long_suffix(admin_client):
