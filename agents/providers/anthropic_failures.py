@@ -2,6 +2,7 @@
 
 import anthropic
 
+from agents.events import JSON
 from agents.providers import failures
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.wire import TurnFailed
@@ -19,8 +20,14 @@ def as_failure(
                 kind=error.type or "",
                 said=error.api_message or error.message,
                 headers=error.response.headers,
+                facts=_facts(error.body),
             )
             return failures.refused(refusal, endpoint)
         case anthropic.APIConnectionError() if isinstance(error.__cause__, Exception):
             return failures.unreachable(error.__cause__, endpoint)
     return failures.unreachable(error, endpoint)
+
+
+def _facts(body: object) -> JSON:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}

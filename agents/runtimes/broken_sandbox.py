@@ -11,8 +11,10 @@ from agents.providers.failures import failed
 from agents.runtime import RuntimeFailed
 
 # What bubblewrap says when it cannot start, where the command's output would be; and what
-# Codex makes of that for a patch.
-_COMPLAINT = re.compile(r"^(bwrap: .+|Failed to write file .+)", re.MULTILINE)
+# Codex makes of that for a patch, and of a shell that its sandbox hides.
+_COMPLAINT = re.compile(
+    r"^(bwrap: .+|Failed to write file .+|Failed to execvp .+)", re.MULTILINE
+)
 # Said to the agent where its run is resumed.
 MENDED = (
     "None of your commands could be run, since the sandbox of the machine was broken. It may"

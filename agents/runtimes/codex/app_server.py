@@ -6,6 +6,7 @@ was said; the end of the process is the last message. Nothing here knows what it
 
 import asyncio
 import json
+import re
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ EXIT_SECONDS = 1.0
 MAX_LINE = 64 << 20  # bytes; a command's output is cut at 1 MiB by Codex
 STDERR_LINES = 20
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # All that is said besides would only be thrown away: outputs come again, whole.
 UNHEARD = (
     "item/commandExecution/outputDelta",
@@ -183,4 +185,4 @@ class AppServer:
     async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
         with suppress(ValueError):
             async for line in stderr:
-                self._stderr.append(line.decode(errors="replace"))
+                self._stderr.append(COLOURS.sub("", line.decode(errors="replace")))

@@ -125,7 +125,7 @@ async def test_what_a_broken_answer_used_is_booked(runtime, tmp_path):
         1,
     )
     assert whole.key == "msg_2"
-    assert kinds(events)[2:4] == ["UsageReported", "Retrying"]
+    assert kinds(events)[3:5] == ["UsageReported", "Retrying"]
 
 
 async def test_a_server_that_is_not_there_is_tried_again(tmp_path, monkeypatch):
@@ -252,7 +252,9 @@ async def test_a_lasting_failure_is_not_retried_and_says_what_to_do(
     assert advice in performance.failure
     assert performance.failure.endswith(f"({status}: {said})")
     assert len(server.requests) == 1
-    assert kinds(performance.events) == ["CheckpointReached"]  # for a resume
+    *asked, kept = kinds(performance.events)
+    assert asked == ["UsageSoFar", "NothingUsed"]
+    assert kept == "CheckpointReached"  # for a resume
 
 
 async def test_a_lasting_failure_within_an_answer_is_not_retried(runtime, tmp_path):
@@ -272,3 +274,17 @@ async def test_a_base_url_that_is_none_says_so(runtime, tmp_path, monkeypatch, u
     performance = Performance(runtime)
     await performance.run(assignment(tmp_path))
     assert performance.failure.startswith("ANTHROPIC_BASE_URL is not an http URL")
+
+
+async def test_the_end_of_a_plans_limit_is_read_from_the_error_itself(
+    runtime, tmp_path
+):
+    error = {
+        "type": "rate_limit_error",
+        "message": "limit",
+        "resets_in_seconds": 7_200,
+    }
+    async with serving(Reply(status=429, error=error)):
+        performance = Performance(runtime)
+        await performance.run(assignment(tmp_path))
+    assert performance.parked.seconds == 7_200
