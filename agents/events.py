@@ -75,14 +75,31 @@ class UsageReported:
 
     key: str
     usage: Usage
+    opened_as: str = ""  # the key of its UsageSoFar, where that is another
+    is_estimated: bool = False  # by us: the provider did not come to tell it
+
+    @property
+    def open_key(self) -> str:
+        return self.opened_as or self.key
 
 
 @dataclass(frozen=True)
 class UsageSoFar:
-    """What a request has used that is still being answered: booked only if it breaks off."""
+    """What a request has used that is still being answered: booked only if it breaks off.
+
+    An estimate, yielded before it is sent; or what the provider tells at its answer's start.
+    """
 
     key: str
     usage: Usage
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True)
+class NothingUsed:
+    """The provider did not take the request that a UsageSoFar of this key has told of."""
+
+    key: str
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,7 @@ class Finished:
     text: str
 
 
+ToldOfUsage = UsageSoFar | UsageReported | NothingUsed
 # What is written down when it comes. The end is, with what becomes of the task.
 Recorded = (
     PartialText
@@ -132,6 +150,7 @@ Recorded = (
     | ToolNotRun
     | ToolResult
     | UsageReported
+    | NothingUsed
     | Retrying
     | Notice
     | CheckpointReached

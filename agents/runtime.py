@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from agents.events import Event, UsageReported, UsageSoFar
+from agents.events import Event, ToldOfUsage
 from agents.inbox import Inbox
 from ledger.pricing import Usage
 
@@ -59,7 +59,7 @@ class Spending:
     This one has no limit and keeps nothing.
     """
 
-    def remember_usage(self, event: UsageSoFar | UsageReported) -> None:
+    def remember_usage(self, event: ToldOfUsage) -> None:
         """Keep what a request used, so that it is booked even if nobody takes the event."""
 
     async def has_room(self, in_flight: Sequence[Usage]) -> bool:

@@ -6,7 +6,8 @@ from uuid import UUID
 from django.db import transaction
 
 from ledger.models import LedgerEntry, OpenRequest
-from ledger.models.entry import COUNTS, beginning_of
+from ledger.models.entry import beginning_of
+from ledger.models.open_request import COUNTS
 from ledger.pricing import Usage
 
 
@@ -37,6 +38,7 @@ def _record(pk: int) -> LedgerEntry | None:
                 **{count: getattr(request, count) for count in COUNTS},
             ),
             runtime=request.runtime,
+            is_estimated=request.is_estimated,
             project_id=request.project_id,
             profile=request.profile,
             created_by=request.created_by,

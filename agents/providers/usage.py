@@ -5,6 +5,8 @@ from dataclasses import fields
 from agents.events import JSON
 from ledger.pricing import Usage
 
+# The usual measure, of text and JSON in any language.
+BYTES_PER_TOKEN = 4
 COUNTS = [field.name for field in fields(Usage) if field.name.endswith("_tokens")]
 
 

@@ -13,6 +13,7 @@ from agents import events
 from agents.events import JSON
 from agents.providers import causes
 from agents.providers.causes import Cause
+from agents.providers.endpoint import Endpoint
 from agents.runtime import Parked, RuntimeFailed
 from ledger.pricing import Usage
 
@@ -66,6 +67,9 @@ class Wire(Protocol):
 
     name: str  # of the format of its items: a history is of one format
     notice: str  # what a person should know before the first request; mostly nothing
+
+    @property
+    def endpoint(self) -> Endpoint: ...
 
     def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False

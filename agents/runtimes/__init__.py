@@ -4,6 +4,7 @@ import asyncio
 import gc
 from importlib import import_module
 
+from agents.events import UsageReported
 from agents.runtime import Runtime
 
 _PLACES = {
@@ -14,7 +15,8 @@ _PLACES = {
     "ollama": "agents.runtimes.direct.ollama:Ollama",
     "echo": "agents.runtimes.echo:Echo",
 }
-
+# Agents that write down themselves what they used; the files outlive a worker that is killed.
+WRITE_DOWN = {"openai-codex-app-server": "agents.runtimes.codex.left_behind"}
 
 _loaded: dict[str, Runtime] = {}
 
@@ -30,6 +32,22 @@ def runtime(name: str) -> Runtime:
         gc.collect()
         gc.freeze()
     return _loaded[name]
+
+
+def left_behind(
+    name: str, open_key: str, *, provider: str, model: str
+) -> list[UsageReported]:
+    """Return what an agent wrote down of its requests, this one being the last it made."""
+    if name not in WRITE_DOWN:
+        return []
+    try:
+        module = import_module(WRITE_DOWN[name])
+    except ImportError:  # it is not installed here, and has left nothing behind
+        return []
+    found: list[UsageReported] = module.read_left_behind(
+        open_key, provider=provider, model=model
+    )
+    return found
 
 
 async def load(name: str) -> Runtime:

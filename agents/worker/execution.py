@@ -218,7 +218,7 @@ class Execution:
             async for event in performance:
                 if isinstance(event, events.Finished):
                     return _result(event.text, assignment.output_schema)
-                if isinstance(event, events.UsageSoFar | events.UsageReported):
+                if isinstance(event, events.ToldOfUsage):
                     self.recorder.remember_usage(event)
                 if isinstance(event, events.UsageSoFar):
                     await self._begin_request(event)
@@ -227,6 +227,9 @@ class Execution:
         raise RuntimeFailed("The agent stopped without a result.")
 
     async def _begin_request(self, event: events.UsageSoFar) -> None:
+        if event.is_estimated:
+            await self._write_before_it_is_sent(event)
+            return
         try:
             await run_in_database(self.recorder.begin_request, event)
         except (db.Error, *UNBOOKABLE) as error:
@@ -238,6 +241,13 @@ class Execution:
                 error,
                 extra=log_fields("record", run=self.run),
             )
+
+    async def _write_before_it_is_sent(self, event: events.UsageSoFar) -> None:
+        try:
+            await retry_until_written(self.recorder.begin_request, event)
+        except BaseException:  # a cancel too: it is not sent any more
+            self.recorder.remember_usage(events.NothingUsed(event.key))
+            raise
 
     def _prepare(self) -> tuple[PreparedRun, Gate, RunInbox]:
         prepared = prepare_run(self.run)

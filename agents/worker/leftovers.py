@@ -1,10 +1,14 @@
-"""Removes the workspaces and the long logs of tasks that were deleted."""
+"""Removes what dead workers left, and the workspaces and long logs of tasks that were deleted."""
 
 import asyncio
 import logging
+from functools import partial
 
+from agents.worker.chores import Chores
 from agents.worker.database import run_in_database
 from agents.worker.log_fields import log_fields
+from agents.worker.unanswered import book_left_behind
+from agents.workspaces import processes, sandbox
 from tasks.files.folders import folder_of
 from tasks.files.removal import remove_files
 from tasks.models import Leftover, LogEntry
@@ -14,6 +18,14 @@ log = logging.getLogger(__name__)
 BATCH = 20  # tasks at once; the next call is seconds away
 # In one transaction, so that other writers wait for milliseconds only.
 ENTRIES_AT_ONCE = 1_000
+
+
+async def clear_up(chores: Chores) -> None:
+    """End what dead workers of this machine left running, book what it used, remove the rest."""
+    await asyncio.to_thread(processes.kill_strays)
+    booking = partial(run_in_database, book_left_behind)
+    await chores.try_once("book what killed agents used", booking)
+    await asyncio.to_thread(sandbox.remove_strays)
 
 
 async def remove_due() -> None:

@@ -31,7 +31,6 @@ from agents.worker.run_updates import look_up_updates
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
 from agents.worker.workflows import MIN_WAIT_SECONDS, WorkflowSweep
-from agents.workspaces import sandbox
 from tasks import catalog, log_context, pubsub
 from tasks.models import Run
 
@@ -89,7 +88,7 @@ class Worker(ChannelsWorker):
         """Work until `stop()`; ends when every run is finished or handed over."""
         pubsub.use_loop(asyncio.get_running_loop())
         log_context.add(worker=self.name)
-        await asyncio.to_thread(sandbox.kill_strays)
+        await leftovers.clear_up(self._chores)
         self._start_chores()
         log.info(
             "Worker %s performs up to %d runs at once.",

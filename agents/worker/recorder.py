@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from agents import events
 from agents.worker.log_fields import log_fields
+from agents.worker.usage_entries import make_usage_entry
 from ledger.models import LedgerEntry, OpenRequest
-from ledger.models.entry import COUNTS, MAX_KEY
-from ledger.pricing import dollars
+from ledger.models.entry import MAX_KEY
+from ledger.models.open_request import COUNTS
 from stagent.database.compiled import CompiledQuery
 from tasks import messages, pubsub
 from tasks.credentials import hide_credentials
@@ -78,9 +79,10 @@ class Recorder:
         self.task_id: UUID = run.task_id
         self.session_id: UUID = run.session_id
         self.runtime, self.profile = run.runtime, run.profile
-        self._unbooked: dict[str, events.UsageReported] = {}
+        self._unbooked: dict[str, events.UsageReported] = {}  # by their open keys
         self._complete: set[str] = set()  # requests whose whole usage is known
         self._begun_requests: set[str] = set()
+        self._unused: set[str] = set()  # of those, what the provider did not take
         self._event: events.Recorded | None = None
         self._began_at = timezone.now()
 
@@ -92,24 +94,32 @@ class Recorder:
                 pubsub.publish_partial(self.task_id, make_storable(text))
             case events.UsageReported():
                 self._book(event, this_try)
+            case events.NothingUsed(key):
+                self._delete_open_request(key)
             case events.CheckpointReached():
                 self._save_checkpoint(event, this_try)
             case _:
                 self._append_once(_make_entry(event), this_try)
 
-    def remember_usage(self, event: events.UsageSoFar | events.UsageReported) -> None:
+    def remember_usage(self, event: events.ToldOfUsage) -> None:
         """Remember it in memory until it is booked: mostly the whole follows soon."""
-        if isinstance(event, events.UsageReported):
-            self._complete.add(event.key)
-        elif event.key in self._complete:
-            return
-        self._unbooked[event.key] = events.UsageReported(event.key, event.usage)
+        match event:
+            case events.NothingUsed():
+                self._complete.add(event.key)
+                self._unbooked.pop(event.key, None)
+                self._unused.add(event.key)
+            case events.UsageReported():
+                self._complete.add(event.open_key)
+                self._unbooked[event.open_key] = event
+            case _ if event.key not in self._complete:
+                self._unbooked[event.key] = events.UsageReported(
+                    event.key, event.usage, is_estimated=event.is_estimated
+                )
 
     def begin_request(self, event: events.UsageSoFar) -> None:
         """Write what a request has used so far, in case this process dies before its end."""
-        if event.key in self._begun_requests | self._complete:
+        if event.key in self._complete:
             return
-        self._begun_requests.add(event.key)
         request = OpenRequest(
             run_id=self.run_id,
             key=_fit_key(event.key),
@@ -119,9 +129,14 @@ class Recorder:
             **self._find_task_facts(),
             provider=event.usage.provider,
             model=event.usage.model,
+            is_estimated=event.is_estimated,
             **{count: getattr(event.usage, count) for count in COUNTS},
         )
-        OpenRequest.objects.begin(request)
+        if event.key in self._begun_requests:
+            OpenRequest.objects.recount(request)
+        else:
+            self._begun_requests.add(event.key)
+            OpenRequest.objects.begin(request)
 
     @property
     def unbooked(self) -> list[events.UsageReported]:
@@ -130,21 +145,27 @@ class Recorder:
 
     def book_unfinished(self) -> None:
         """Book the usage of requests that broke off before their end."""
+        for key in list(self._unused):
+            self._delete_open_request(key)
         for event in self.unbooked:
             try:
                 self._book(event, self._find_try(event))
             except LeaseLost:
                 # It is booked; only the log entry is missing.
-                self._unbooked.pop(event.key, None)
+                self._unbooked.pop(event.open_key, None)
             except UNBOOKABLE:
                 # The run must come to its end all the same.
-                self._unbooked.pop(event.key, None)
+                self._unbooked.pop(event.open_key, None)
                 log.exception(
                     "Usage of run %s is not booked: %s",
                     self.run_id,
                     event,
                     extra=log_fields("book", run=self.run),
                 )
+
+    def _delete_open_request(self, key: str) -> None:
+        OpenRequest.objects.end(run_id=self.run_id, key=_fit_key(key))
+        self._unused.discard(key)
 
     def append(self, *entries: NewEntry) -> None:
         """Append `entries` to the task's log, or raise LeaseLost."""
@@ -180,10 +201,16 @@ class Recorder:
             runtime=self.runtime,
             profile=self.profile,
             **self._find_task_facts(),
-            has_begun=event.key in self._begun_requests,
+            is_estimated=event.is_estimated,
+            open_key=_fit_key(event.open_key)
+            if event.open_key in self._begun_requests
+            else None,
         )
-        self._append_once(_make_usage_entry(event, entry.cost_microdollars), this_try)
-        self._unbooked.pop(event.key, None)
+        told = make_usage_entry(
+            event.usage, entry.cost_microdollars, is_estimated=event.is_estimated
+        )
+        self._append_once(told, this_try)
+        self._unbooked.pop(event.open_key, None)
 
     def _find_task_facts(self) -> dict[str, str]:
         """Return what a ledger entry keeps of its task, which it outlives."""
@@ -215,22 +242,6 @@ def _make_entry_storable(entry: NewEntry) -> NewEntry:
     return NewEntry(
         entry.event_type, make_storable(entry.message), make_storable(entry.data)
     )
-
-
-def _make_usage_entry(event: events.UsageReported, cost: int | None) -> NewEntry:
-    usage = event.usage
-    prompt = usage.prompt_tokens
-    price = "price unknown" if cost is None else f"${dollars(cost)}"
-    message = (
-        f"{usage.model}: {prompt:,} tokens in, {usage.output_tokens:,} out, {price}"
-    )
-    data = {
-        "modelId": usage.model,
-        "inputTokens": prompt,
-        "outputTokens": usage.output_tokens,
-        "costMicros": cost,
-    }
-    return NewEntry(EventType.USAGE, message, data)
 
 
 def _make_entry(

@@ -196,17 +196,12 @@ def describe() -> str:
     return "bubblewrap" if bubblewrap else f"none: {problem}"
 
 
-def kill_strays() -> int:
-    """Kill what dead workers of this machine left running; return how many that were.
-
-    The folders that were their own go too.
-    """
-    killed = processes.kill_strays()
+def remove_strays() -> None:
+    """Remove the folders that dead workers of this machine left, once their agents are dead."""
     for prefix in (_SCRATCH, _PRIVATE, f"{agent_homes()}/"):
         for folder in glob(f"{prefix}*"):
             if processes.is_stray(folder.removeprefix(prefix)):
                 shutil.rmtree(folder, ignore_errors=True)
-    return killed
 
 
 @cache

@@ -121,7 +121,12 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         (None, {"fields": ("recorded_at", "task_id", "run_id", "project_id", "key")}),
         (
             "Used",
-            {"fields": ("runtime", "provider", "model", "prompt", "tokens", "output")},
+            {
+                "fields": (
+                    *("runtime", "provider", "model", "prompt", "tokens", "output"),
+                    "is_estimated",
+                )
+            },
         ),
         ("Cost", {"fields": ("cost", "prices", "price_source")}),
         ("Correction", {"fields": ("corrects", "reason")}),
@@ -171,7 +176,9 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="")
     def note(self, entry: LedgerEntry) -> str:
-        return "correction" if entry.corrects_id else ""
+        if entry.corrects_id:
+            return "correction"
+        return "estimated" if entry.is_estimated else ""
 
 
 class BudgetForm(BaseForm):

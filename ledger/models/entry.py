@@ -12,18 +12,11 @@ from django.utils import timezone
 from ledger.models.budget import Reservation
 from ledger.models.daily_spend import DailySpend, Origin
 from ledger.models.model_total import ModelTotal
-from ledger.models.open_request import OpenRequest
+from ledger.models.open_request import COUNTS, OpenRequest
 from ledger.models.totals import Totals
 from ledger.pricing import Price, Usage, price_of
 from stagent.database.compiled import CompiledInsert
 
-COUNTS = (
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-)
 PRICES = (
     "input_price",
     "cache_read_price",
@@ -57,16 +50,17 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         project_id: str | None = None,
         profile: str = "",
         created_by: str = "",
-        has_begun: bool = False,
+        is_estimated: bool = False,
+        open_key: str | None = None,
     ) -> LedgerEntry:
         """Write `usage` down once; the same key again returns the first entry.
 
-        `has_begun`: there is, or was, an OpenRequest of this key.
+        `open_key`: the key of the OpenRequest that there is, or was, of it.
         """
         price = price_of(usage)
         with transaction.atomic(savepoint=False):
-            if has_begun and not OpenRequest.objects.end(run_id=run_id, key=key):
-                self._correct_beginning(run_id, key)
+            if open_key and not OpenRequest.objects.end(run_id=run_id, key=open_key):
+                self._correct_beginning(run_id, open_key)
             return self._book(
                 run_id=run_id,
                 key=key,
@@ -77,6 +71,7 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
                 created_by=created_by,
                 provider=usage.provider,
                 model=usage.model,
+                is_estimated=is_estimated,
                 cost_microdollars=price.cost(usage)
                 if price
                 else None,  # None is unknown, 0 is free
@@ -103,6 +98,7 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
             "created_by",
             "provider",
             "model",
+            "is_estimated",
             "price_source",
         )
         return self._book(
@@ -211,6 +207,12 @@ class LedgerEntry(models.Model):
     cache_write_tokens = models.BigIntegerField()
     cache_write_1h_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
+    is_estimated = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="The provider did not come to tell: its input is estimated, its output"
+        " unknown.",
+    )
     cost_microdollars = models.BigIntegerField(
         null=True, help_text="Empty: unknown. 0: free."
     )
@@ -267,8 +269,13 @@ class LedgerEntry(models.Model):
         raise EntryIsFinal
 
     @property
+    def usage(self) -> Usage:
+        counts = {count: getattr(self, count) for count in COUNTS}
+        return Usage(self.provider, self.model, **counts)
+
+    @property
     def prompt_tokens(self) -> int:
-        return sum(getattr(self, count) for count in COUNTS if count != "output_tokens")
+        return self.usage.prompt_tokens
 
     @property
     def origin(self) -> Origin:

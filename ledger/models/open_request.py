@@ -7,7 +7,19 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 
-from stagent.database.compiled import CompiledDelete, CompiledInsert
+from stagent.database.compiled import (
+    CompiledDelete,
+    CompiledInsert,
+    CompiledUpdate,
+)
+
+COUNTS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+)
 
 
 class OpenRequestQuerySet(models.QuerySet["OpenRequest"]):
@@ -15,13 +27,23 @@ class OpenRequestQuerySet(models.QuerySet["OpenRequest"]):
         """Write a request down, unless it is there already."""
         _insert.unless_there(request)
 
+    def recount(self, request: OpenRequest) -> None:
+        """Take what the provider has told since; nothing if it is booked meanwhile."""
+        counts = {count: getattr(request, count) for count in COUNTS}
+        _recount(
+            run_id=request.run_id,
+            key=request.key,
+            model=request.model,
+            **counts,
+        )
+
     def end(self, *, run_id: UUID, key: str) -> bool:
         """Cross a request out, in the transaction that books it; False: it is not there."""
         return bool(_end(run_id=run_id, key=key))
 
 
 class OpenRequest(models.Model):
-    """A request that is being answered, and what its provider said at the start that it uses.
+    """A request that was sent, and what it uses: estimated, until its provider tells.
 
     It becomes a ledger entry when it is answered, or when its worker turns out to be gone: so
     a crash costs the book no more than the output.
@@ -41,6 +63,7 @@ class OpenRequest(models.Model):
     cache_write_tokens = models.BigIntegerField()
     cache_write_1h_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
+    is_estimated = models.BooleanField(db_default=False, default=False)
     began_at = models.DateTimeField(default=timezone.now)
 
     objects = OpenRequestQuerySet.as_manager()
@@ -58,6 +81,16 @@ class OpenRequest(models.Model):
 
 
 _insert = CompiledInsert(OpenRequest)
+_recount = CompiledUpdate(
+    lambda run_id, key, **changes: (
+        OpenRequest.objects.filter(run_id=run_id, key=key),
+        {**changes, "is_estimated": False},
+    ),
+    run_id=UUID,
+    key=str,
+    model=str,
+    **dict.fromkeys(COUNTS, int),
+)
 _end = CompiledDelete(
     lambda run_id, key: OpenRequest.objects.filter(run_id=run_id, key=key),
     run_id=UUID,

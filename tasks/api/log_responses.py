@@ -67,6 +67,13 @@ class LogEntry(drf.Serializer[Any]):
     costMicros = drf.IntegerField(
         allow_null=True, **_of(EventType.USAGE, text="Microdollars; null: unknown.")
     )
+    isEstimated = drf.BooleanField(
+        **_of(
+            EventType.USAGE,
+            text="True: the provider did not tell. The input is estimated, the output not"
+            " counted.",
+        )
+    )
     delaySeconds = drf.FloatField(allow_null=True, **_of(EventType.RETRY))
 
 

@@ -73,6 +73,7 @@ _USAGE_COLUMNS = {
     ),
     "startedAt": _of_all(_RUNS, IsoText(Min("started_at"))),
     "finishedAt": _of_all(_RUNS, IsoText(Max("finished_at"))),
+    "estimatedRequests": _of_all(_ENTRIES, Sum(_SIGN, filter=Q(is_estimated=True))),
     "unpricedRequests": _of_all(_ENTRIES, Sum(_SIGN, filter=Q(cost_microdollars=None))),
 }
 # What really ran, last.
@@ -267,6 +268,7 @@ def _shown_run(status: str, row: Row) -> JSON:
 
 def _shown_usage(usage: JSON) -> JSON:
     unpriced = usage.pop("unpricedRequests")
+    estimated = usage.pop("estimatedRequests")
     # PostgreSQL sums to a Decimal.
     for name in ("inputTokens", "outputTokens", "costMicros"):
         usage[name] = None if usage[name] is None else int(usage[name])
@@ -274,4 +276,6 @@ def _shown_usage(usage: JSON) -> JSON:
         usage["costMicros"] = usage["costMicros"] or 0
     total = usage["inputTokens"] + usage["outputTokens"]
     more = {"unpricedRequests": unpriced} if unpriced else {}
+    if estimated:
+        more["estimatedRequests"] = estimated
     return {**usage, "totalTokens": total, **more}

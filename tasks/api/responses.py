@@ -133,6 +133,11 @@ class Usage(Answer):
     startedAt = _maybe_time()
     finishedAt = _maybe_time()
     unpricedRequests = drf.IntegerField(required=False)
+    estimatedRequests = drf.IntegerField(
+        required=False,
+        help_text="Of these the provider did not tell what they used, as when a worker dies"
+        " before it does: their input is estimated, their output unknown and not counted.",
+    )
 
 
 class WaitingFor(Answer):

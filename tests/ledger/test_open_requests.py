@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.models import DailySpend, LedgerEntry, OpenRequest, Scope
-from ledger.models.entry import COUNTS
+from ledger.models.open_request import COUNTS
 from ledger.pricing import Usage
 from ledger.unanswered import record_unanswered
 from tasks.models.ids import new_id
@@ -31,7 +31,7 @@ def begun(ids):
 
 
 def record(ids):
-    return LedgerEntry.objects.record(**ids, key="msg_1", usage=WHOLE, has_begun=True)
+    return LedgerEntry.objects.record(**ids, key="msg_1", usage=WHOLE, open_key="msg_1")
 
 
 def spent():

@@ -13,6 +13,7 @@ import asyncio
 import json
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -77,6 +78,7 @@ class ScriptedServer(ABC):
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.answered = 0  # requests, to their end
+        self.when_answered: Callable[[], object] = lambda: None
         self._replies = replies
         self._by_turn = by_turn
         self._handlers: set[asyncio.Task[None]] = set()
@@ -159,6 +161,7 @@ class ScriptedServer(ABC):
                     await self._answer(request, reader, writer)
                     await writer.drain()
                     self.answered += 1
+                    self.when_answered()
         finally:
             writer.close()
 

@@ -88,6 +88,9 @@ class Gateway:
             await asyncio.Future()  # no answer: the run is over in a moment
         try:
             return await self._answer(request, body, metered)
+        except asyncio.CancelledError:
+            metered.is_abandoned = True
+            raise
         finally:
             self._meter.leave(metered)
 

@@ -25,9 +25,14 @@ COUNTED = (b"message_start", b"message_delta", b"message_stop")
 class Request:
     """A request that is being answered: it takes the answer in and keeps what that counts."""
 
-    def __init__(self, agent: str, most: Usage) -> None:
+    def __init__(self, agent: str, most: Usage, *, size: int) -> None:
         self.agent = agent  # the CLI's id of a helper, empty for the main agent
         self.most = most  # that it can use
+        self.open_key = str(uuid.uuid4())  # ours, until the provider gives one
+        self.estimate = Usage(
+            most.provider, most.model, input_tokens=size // usage.BYTES_PER_TOKEN
+        )
+        self.is_abandoned = False  # nobody waits for its answer any more
         self.key = ""
         self.model = most.model
         self.counts: JSON = {}
@@ -103,11 +108,20 @@ class Meter:
         Beside others it is made only where the budget would not be used up if each of them
         used the most that it can. So a run oversteps its budget by one request at most.
         """
-        request = Request(agent, self._most(body))
+        request = Request(agent, self._most(body), size=len(body))
         async with self._door:  # one looks at a time, in their order
             while not await self._has_room():
                 await self._ended.wait()
             self._in_flight.append(request)
+        estimate = events.UsageSoFar(
+            request.open_key, request.estimate, is_estimated=True
+        )
+        self._report(estimate)
+        try:
+            await self._is_booked()  # before it is sent, lest this process dies
+        except BaseException:
+            self._settle(request)
+            raise
         return request
 
     def take(self, request: Request, chunk: bytes) -> None:
@@ -116,7 +130,7 @@ class Meter:
         request.take(chunk)
         if request.key and not was_begun:
             request.key = self._unique(request.key)
-            self._report(events.UsageSoFar(request.key, self._used(request)))
+            self._report(events.UsageSoFar(request.open_key, self._used(request)))
         if request.is_whole:
             self._settle(request)
 
@@ -131,16 +145,25 @@ class Meter:
         if request not in self._in_flight:
             return
         self._in_flight.remove(request)
-        if request.key:  # of an answer; without one it cost nothing
-            self._answers += 1
-            used = events.UsageReported(request.key, self._used(request))
-            self._spending.remember_usage(
-                used
-            )  # the run may be ended by another request
-            self._report(used)
+        self._answers += bool(request.key)
+        used = self._told_of(request)
+        # The run may be ended by another request.
+        self._spending.remember_usage(used)
+        self._report(used)
         if request.calls_tools:  # where the agent's next step asks the provider again
             self._report(self._checkpoint())
         self._ended.set()
+
+    def _told_of(self, request: Request) -> events.UsageReported | events.NothingUsed:
+        if request.key:
+            return events.UsageReported(
+                request.key, self._used(request), request.open_key
+            )
+        if request.is_abandoned:
+            return events.UsageReported(
+                request.open_key, request.estimate, is_estimated=True
+            )
+        return events.NothingUsed(request.open_key)  # it had no answer
 
     async def answered(self, agent: str) -> None:
         """Wait until all that `agent` asked is answered and booked: calls come before."""

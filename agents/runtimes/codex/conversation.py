@@ -32,6 +32,7 @@ from agents.runtimes.codex.failures import failure_of
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.messages import HandingOver
 from agents.runtimes.codex.pending_approvals import PendingApprovals
+from agents.runtimes.codex.requests import Requests
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
 from agents.structured_output import StructuredOutput
@@ -62,6 +63,7 @@ class Conversation:
         self._endpoint = endpoint
         self._policy = policy
         self._thread = Thread(assignment, endpoint, homes)
+        self._requests = Requests(self._thread)
         self._inbox = self._thread.server.inbox
         self._items = Items()
         schema = assignment.output_schema
@@ -144,6 +146,9 @@ class Conversation:
             ended, self._turn = self._turn, {}
             is_done = ended["status"] == "completed"
             self._messages.end_turn(is_done=is_done)
+            if ended.get("error"):
+                for event in self._requests.broken_off():
+                    yield event
             given = []  # it goes on with what it has
             if is_done and not self._messages.has_any:
                 return
@@ -165,6 +170,7 @@ class Conversation:
     async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
         told, line_id = self._messages.take()
         more = {"clientUserMessageId": line_id} if line_id else {}
+        yield self._requests.open([*given, *told])
         started = await self._thread.call(
             "turn/start", input=[*given, *told], **more, **self._output_schema()
         )
@@ -218,6 +224,7 @@ class Conversation:
         return message
 
     def _said(self, method: str, params: JSON) -> Iterator[Event]:
+        self._requests.hear(method, params)
         match method:
             case (
                 "item/agentMessage/delta"
@@ -241,6 +248,8 @@ class Conversation:
     def _grown(self) -> Iterator[Event]:
         news = self._thread.rollout.grow()
         yield from news.used
+        if self._thread.rollout.is_asking_again:
+            yield self._requests.open()
         if news.used:
             self._failures = 0
         self._answered += news.answered

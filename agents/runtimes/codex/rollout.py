@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import UUID, uuid4
 
-from agents.events import JSON, UsageReported
+from agents.events import JSON, UsageReported, UsageSoFar
 from agents.inbox import Message, ids_of
 from agents.providers import usage
 from agents.runtime import Checkpoint
+from ledger.pricing import Usage
 
 VERSION = 1
 CALLS = {"function_call", "custom_tool_call"}
 MODEL_ITEMS = CALLS | {"reasoning"}
 OUTPUTS = {"function_call_output", "custom_tool_call_output"}
+# What Codex tells the model of itself and of its tools before all else, as measured.
+OWN_TOKENS = 7_500
 
 
 @dataclass
@@ -69,6 +72,13 @@ class Rollout:
         self._path: Path | None = None
         self._read = 0
         self.requests = 0  # of the model's, answered at least in part
+        # The key of the request that is being answered, as far as can be seen; or nothing.
+        self.open_key = ""
+        self._tokens = (
+            OWN_TOKENS  # of the conversation, as its provider counted it last
+        )
+        self._bytes = 0  # that came to it since
+        self._awaited: list[Call] = []  # of the last answer: the next one needs them
         self._in_answer: list[Call] = []
         self._is_answer = False
         self._kept: list[JSON] = []
@@ -147,6 +157,19 @@ class Rollout:
         self._thread_id = thread["id"]
         self._path = Path(thread["path"]).relative_to(home.resolve())
 
+    @property
+    def is_asking_again(self) -> bool:
+        """Whether the calls of the last answer have their outputs, and none is known to be sent."""
+        calls = self._awaited
+        return bool(calls) and all(call.output is not None for call in calls)
+
+    def open_request(self, key: str, *, new_bytes: int = 0) -> UsageSoFar:
+        """Take it that a request is being made, and return what it uses by estimate."""
+        self.open_key, self._awaited = key, []
+        tokens = self._tokens + (self._bytes + new_bytes) // usage.BYTES_PER_TOKEN
+        used = Usage(self._provider, self._model, input_tokens=tokens)
+        return UsageSoFar(key, used, is_estimated=True)
+
     def grow(self) -> RunUpdates:
         """Read what was added since, up to the last whole line."""
         news = RunUpdates()
@@ -186,6 +209,7 @@ class Rollout:
         payload = line["payload"]
         if line["type"] == "response_item":
             self._count(payload)
+            self._bytes += len(json.dumps(payload))
         match line["type"], payload.get("type"):
             case "response_item", "message" if payload.get("role") == "user":
                 self._deliver(self._find_told(payload), news)
@@ -240,7 +264,7 @@ class Rollout:
         news.calls_tools = news.calls_tools or bool(self._in_answer)
         for call in self._in_answer:
             call.is_settled = True
-        self._in_answer = []
+        self._awaited, self._in_answer = self._in_answer, []
 
     def _book(self, line: JSON, news: RunUpdates) -> None:
         """Report what one response used.
@@ -254,7 +278,9 @@ class Rollout:
         )
         if used.prompt_tokens or used.output_tokens:
             key = f"{payload.get('response_id')}@{line.get('ordinal')}"
-            news.used.append(UsageReported(key, used))
+            news.used.append(UsageReported(key, used, self.open_key))
+            self.open_key = ""
+            self._tokens, self._bytes = used.prompt_tokens + used.output_tokens, 0
 
 
 def _without_lone_thoughts(lines: list[JSON]) -> list[JSON]:

@@ -65,6 +65,10 @@ class Thread:
         schema = self._assignment.output_schema
         return "" if schema is None else StructuredOutput(schema).instruction
 
+    @property
+    def marker(self) -> str:
+        return self._home.marker
+
     async def call(self, method: str, **params: object) -> JSON:
         return await self.server.call(
             method, {"threadId": self.rollout.thread_id, **params}

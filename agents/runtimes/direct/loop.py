@@ -35,6 +35,7 @@ from agents.providers.wire import (
 from agents.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.direct.conversation import Conversation
+from agents.runtimes.direct.request import Request
 from agents.runtimes.direct.tool_calls import ToolCalls, not_run
 from agents.structured_output import StructuredOutput
 from agents.tools import Toolbox, ToolSchema
@@ -103,6 +104,7 @@ class AgentLoop:
         self._inbox = assignment.inbox
         self._policy = policy
         self._requests = 0
+        self._request = Request(assignment.instructions, toolbox.schemas)
         schema = assignment.output_schema
         self._output = None if schema is None else StructuredOutput(schema)
         self._is_repair = False  # the model mends its result
@@ -187,16 +189,19 @@ class AgentLoop:
     async def _answer(self) -> AsyncGenerator[Event | Turn, None]:
         """Ask until there is an answer: yield what happens on the way, then the turn."""
         for failures in count(1):
+            yield self._request.open(self._wire.endpoint, self._conversation.history)
             try:
                 stream = self._stream()
                 async with aclosing(stream):
                     async for step in stream:
-                        yield step
+                        yield self._request.heard(step)
                 return
+            except RuntimeFailed:
+                yield self._request.broken_off()
+                raise
             except TurnFailed as error:
                 failure = error
-            if failure.spent:
-                yield failure.spent
+            yield self._request.broken_off(failure)
             delay = self._policy.delay(failure, failures)
             yield events.Retrying(f"{failure.reason}; next try in {delay:.0f} s", delay)
             await asyncio.sleep(delay)
@@ -222,7 +227,7 @@ class AgentLoop:
 
     def _digest(self, turn: Turn) -> Iterator[Event]:
         # First, so that whatever comes of the turn, it is paid for.
-        yield events.UsageReported(turn.request_id, turn.usage)
+        yield self._request.used(turn)
         if turn.thinking.strip():
             yield events.Thinking(turn.thinking)
         if not causes.is_blank(turn.text):

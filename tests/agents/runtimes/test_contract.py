@@ -313,6 +313,24 @@ async def test_usage_is_told_once_a_request_in_disjoint_counts(
             assert (usage.cache_read_tokens, usage.cache_write_tokens) == (400, 50)
 
 
+@pytest.mark.parametrize("fault", ["overload", "cut"])
+async def test_each_request_is_written_down_before_it_is_sent_and_ends_once(
+    runtime, serving, tmp_path, fault
+):
+    """As booked, or as crossed out where the provider did not take it."""
+    fails = Turn("Revenue grew in three of four quarters.", fault=fault)
+    async with serving(fails, Turn(uses=(WRITE,)), Turn("Done.")):
+        performance = Performance(runtime)
+        seen = await performance.run(assignment(tmp_path))
+    opened = {event.key for event in of(seen, events.UsageSoFar)}
+    reported = of(seen, events.UsageReported)
+    ended = [event.open_key for event in reported]
+    ended += [event.key for event in of(seen, events.NothingUsed)]
+    assert sorted(ended) == sorted(opened)
+    assert len(opened) == 3
+    assert len(reported) == (3 if fault == "cut" else 2)
+
+
 # --- Answers that are none ---------------------------------------------------------------
 
 ENDINGS = {

@@ -14,7 +14,7 @@ import pytest
 
 from agents.tools import Toolbox, ToolFailed, ToolRefused
 from agents.tools.base import MAX_OUTPUT_CHARACTERS
-from agents.workspaces import sandbox
+from agents.workspaces import processes, sandbox
 from tests.waiting import until
 
 # Every way to leave the shell that started it.
@@ -240,7 +240,7 @@ async def test_cancelling_at_once_leaves_nothing(run, tag):
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from agents.workspaces import sandbox
+from agents.workspaces import processes, sandbox
 from agents.tools import Toolbox
 
 if sys.argv[3] == "bare":
@@ -272,7 +272,8 @@ def worker(root, confinement):
     for process in started:
         process.kill()
         process.wait()
-    sandbox.kill_strays()
+    processes.kill_strays()
+    sandbox.remove_strays()
 
 
 async def test_a_killed_worker_takes_its_command_along(worker, tag, ready):
@@ -293,7 +294,8 @@ async def test_strays_of_a_killed_worker_are_ended_at_the_next_start(
     await asyncio.to_thread(ready.read_text)
     process.kill()
     process.wait()
-    sandbox.kill_strays()
+    processes.kill_strays()
+    sandbox.remove_strays()
     assert not sleepers(tag)
     assert not glob(f"{tempfile.gettempdir()}/stagent-run-*-{process.pid}-*")
 
@@ -302,5 +304,6 @@ async def test_commands_of_a_live_worker_are_no_strays(worker, tag, ready):
     worker(f"echo > ready; exec sleep {tag}")
     await asyncio.to_thread(ready.read_text)
     await until(lambda: sleepers(tag))  # the shell is about to become the sleeper
-    sandbox.kill_strays()
+    processes.kill_strays()
+    sandbox.remove_strays()
     assert sleepers(tag)

@@ -32,7 +32,7 @@ class MessagesWire:
         output_schema: JSON | None = None,
     ) -> None:
         self._client = client
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._instructions = instructions
         self._output_schema = output_schema
         self._tools = [
@@ -64,7 +64,7 @@ class MessagesWire:
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | UsageSoFar | Turn, None]:
-        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        answer = Answer(self.endpoint.provider, self.endpoint.model)
         try:
             async with await self._client.messages.create(
                 **self.request(history, is_repair=is_repair)
@@ -77,7 +77,7 @@ class MessagesWire:
         except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:
-                failure = as_failure(error, self._endpoint)
+                failure = as_failure(error, self.endpoint)
                 if isinstance(failure, TurnFailed):
                     failure.spent = answer.spent()
                 raise failure from error
@@ -94,7 +94,7 @@ class MessagesWire:
     def request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
         """Return what to ask the API for."""
         request: dict[str, Any] = {
-            "model": self._endpoint.model,
+            "model": self.endpoint.model,
             "max_tokens": MAX_OUTPUT_TOKENS,
             "messages": history,
             "stream": True,

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import httpx2
 
-from agents.events import JSON
+from agents.events import JSON, UsageSoFar
 from agents.providers import causes, failures
 from agents.providers.connections import read_seconds
 from agents.providers.lines import lines_of
@@ -65,7 +65,7 @@ class ChatWire:
         timeout: httpx2.Timeout,
     ) -> None:
         self._client = client
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._instructions = instructions
         self._output_schema = output_schema
         self._timeout = timeout
@@ -89,13 +89,13 @@ class ChatWire:
 
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
-    ) -> AsyncGenerator[str | Turn, None]:
+    ) -> AsyncGenerator[str | UsageSoFar | Turn, None]:
         body = json.dumps(self._request(history, is_repair)).encode()
-        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        answer = Answer(self.endpoint.provider, self.endpoint.model)
         try:
             async with self._client.stream(
                 "POST",
-                f"{self._endpoint.url}/api/chat",
+                f"{self.endpoint.url}/api/chat",
                 content=body,
                 headers={"content-type": "application/json"},
                 timeout=self._timeout,
@@ -109,11 +109,12 @@ class ChatWire:
         except (httpx2.HTTPError, ValueError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:
-                raise failures.unreachable(error, self._endpoint) from error
+                raise failures.unreachable(error, self.endpoint) from error
         if not answer.is_complete:
             raise TurnFailed("The provider's answer broke off")
         if answer.was_shortened(len(body)):
-            raise RuntimeFailed(self._endpoint.too_long)
+            yield answer.so_far()
+            raise RuntimeFailed(self.endpoint.too_long)
         yield answer.turn()
 
     async def _texts(
@@ -129,11 +130,11 @@ class ChatWire:
     def _request(self, history: list[JSON], is_repair: bool) -> JSON:
         system = [{"role": "system", "content": self._instructions}]
         request: JSON = {
-            "model": self._endpoint.model,
+            "model": self.endpoint.model,
             "messages": [*(system if self._instructions else []), *history],
             "stream": True,
             "keep_alive": KEEP_LOADED,
-            "options": {"num_ctx": self._endpoint.context_tokens},
+            "options": {"num_ctx": self.endpoint.context_tokens},
             # What does not fit is an error. Else the oldest is left out in silence.
             "truncate": False,
             "shift": False,
@@ -161,8 +162,8 @@ class ChatWire:
             response.status_code, "", _said(body), response.headers
         )
         if refusal.status == 200:  # it came in the middle of an answer
-            return failures.failed(causes.FAILED, self._endpoint, refusal.said)
-        return failures.refused(refusal, self._endpoint)
+            return failures.failed(causes.FAILED, self.endpoint, refusal.said)
+        return failures.refused(refusal, self.endpoint)
 
 
 def _said(body: bytes) -> str:

@@ -2,10 +2,11 @@
 
 import uuid
 
-from agents.events import JSON
+from agents.events import JSON, UsageSoFar
 from agents.providers import usage
 from agents.providers.model_text import json_object, mended
 from agents.providers.wire import RequestedCall, StopReason, Turn
+from ledger.pricing import Usage
 
 STOPS = {"stop": StopReason.FINISHED, "length": StopReason.MAX_TOKENS}
 # No text has fewer tokens than one in so many bytes, but for long runs of one character.
@@ -45,6 +46,9 @@ class Answer:
         read = self._last.get("prompt_eval_count") or 0  # 0: it does not count
         return 0 < read * MOST_BYTES_A_TOKEN < sent_bytes
 
+    def so_far(self) -> UsageSoFar:
+        return UsageSoFar("", self._usage())
+
     def turn(self) -> Turn:
         text, thinking = mended("".join(self._text)), mended("".join(self._thinking))
         calls = [_call(call) for call in self._calls]
@@ -60,11 +64,12 @@ class Answer:
             calls=calls,
             text=text,
             thinking=thinking,
-            usage=usage.of_ollama(
-                self._last, provider=self._provider, model=self._model
-            ),
+            usage=self._usage(),
             stop=self._stop(calls),
         )
+
+    def _usage(self) -> Usage:
+        return usage.of_ollama(self._last, provider=self._provider, model=self._model)
 
     def _stop(self, calls: list[RequestedCall]) -> StopReason:
         stop = STOPS.get(self._last.get("done_reason") or "stop", StopReason.UNKNOWN)

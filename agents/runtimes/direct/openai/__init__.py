@@ -79,7 +79,7 @@ class ResponsesWire:
         output_schema: JSON | None = None,
     ) -> None:
         self._client = client
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._instructions = instructions
         self._output_schema = output_schema
         self._tools = [
@@ -109,7 +109,7 @@ class ResponsesWire:
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | Turn, None]:
-        answer = Answer(self._endpoint.provider, self._endpoint.model)
+        answer = Answer(self.endpoint.provider, self.endpoint.model)
         try:
             async with await self._client.responses.create(
                 **self._request(history)
@@ -122,7 +122,7 @@ class ResponsesWire:
             if not answer.is_complete and answer.refusal is None:
                 raise self._failure(error) from error
         if answer.refusal:
-            failure = failures.refused(answer.refusal, self._endpoint)
+            failure = failures.refused(answer.refusal, self.endpoint)
             if isinstance(failure, TurnFailed):
                 failure.spent = answer.spent()
             raise failure
@@ -139,7 +139,7 @@ class ResponsesWire:
         if self._tools:
             body["tools"] = self._tools
         request: dict[str, Any] = {
-            "model": self._endpoint.model,
+            "model": self.endpoint.model,
             "max_output_tokens": MAX_OUTPUT_TOKENS,
             "store": False,
             "include": ["reasoning.encrypted_content"],
@@ -162,10 +162,10 @@ class ResponsesWire:
                     headers=error.response.headers,
                     facts=error.body if isinstance(error.body, dict) else {},
                 )
-                return failures.refused(refusal, self._endpoint)
+                return failures.refused(refusal, self.endpoint)
             case openai.APIConnectionError() if isinstance(error.__cause__, Exception):
-                return failures.unreachable(error.__cause__, self._endpoint)
-        return failures.unreachable(error, self._endpoint)
+                return failures.unreachable(error.__cause__, self.endpoint)
+        return failures.unreachable(error, self.endpoint)
 
 
 def _format(schema: JSON) -> JSON:

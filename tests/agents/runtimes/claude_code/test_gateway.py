@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from agents.events import UsageReported
+from agents.events import NothingUsed, UsageReported, UsageSoFar
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.metering import Meter
@@ -100,7 +100,7 @@ async def test_a_failure_passes_with_its_headers_and_costs_nothing(connected):
     async with connected(busy) as there:
         answer = await there.ask()
     assert (answer.status_code, answer.headers["retry-after"]) == (529, "7")
-    assert there.told == []
+    assert [type(one) for one in there.told] == [UsageSoFar, NothingUsed]
 
 
 async def test_an_answer_that_breaks_off_breaks_off_and_is_booked(connected):

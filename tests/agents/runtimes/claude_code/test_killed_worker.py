@@ -1,5 +1,9 @@
 """What becomes of an agent whose worker is killed, before any other worker starts."""
 
+import json
+import threading
+import time
+
 import pytest
 
 from agents.workspaces import processes
@@ -29,6 +33,42 @@ def test_neither_the_agent_nor_its_command_outlives_a_killed_worker(site):
     assert _started_by(worker)
     live.kill(worker)
     live.wait_for(lambda: not _started_by(worker))
+
+
+def test_what_a_command_did_is_not_done_again_when_its_result_was_never_written(
+    tmp_path,
+):
+    """Killed in the instant at which the effect is there, and nothing has been told of it."""
+    acts = Turn(uses=(Use("run", command="echo >> done"),)), Turn("The end.")
+    with (
+        threaded(CLAUDE_CODE.server(*acts, by_turn=True)) as model,
+        live.site(tmp_path, **CLAUDE_CODE.environment(model.url)) as site,
+    ):
+        worker = site.serve()
+        task_id = site.execute(title="Acts", assignedAgent=CLAUDE_CODE.name)
+        done = site.home / "workspaces" / task_id / "done"
+        body = {"notificationId": site.pending(task_id)["id"], "behavior": "allow"}
+        answer = threading.Thread(
+            target=site.client.post,
+            args=[f"/api/tasks/{task_id}/respond"],
+            kwargs={"json": body},
+        )
+        answer.start()
+        deadline = time.monotonic() + 60
+        while not done.exists() and time.monotonic() < deadline:
+            pass  # without a pause: the result is milliseconds away
+        live.kill(worker)
+        answer.join()
+        results = "SELECT 1 FROM tasks_logentry WHERE event_type = 'tool_result'"
+        assert site.rows(results) == []
+
+        site.serve()
+        task = site.wait_for_status(task_id, "completed", "failed")
+        assert (task["status"], task["result"]) == ("completed", "The end.")
+        assert done.read_text() == "\n"
+        assert "outcome is unknown" in json.dumps(model.requests[-1].body)
+        kinds = [entry["eventType"] for entry in site.follow(task_id)]
+        assert kinds.count("tool_use") == kinds.count("tool_result") == 1
 
 
 def _started_by(worker):
