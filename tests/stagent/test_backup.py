@@ -22,7 +22,7 @@ def site(tmp_path):
 def other(tmp_path):
     """Another site: a home and a database of its own."""
     (tmp_path / "two").mkdir()
-    with live.site(tmp_path / "two") as running:
+    with live.site(tmp_path / "two", is_new=True) as running:
         yield running
 
 

@@ -61,7 +61,7 @@ def test_it_migrates_and_what_waits_still_waits(dump, using):
 
 @pytest.mark.parametrize("dump", [OLDEST], ids=["oldest"])
 def test_real_processes_go_on_with_the_tasks_of_an_earlier_version(dump, tmp_path):
-    with live.site(tmp_path) as site:
+    with live.site(tmp_path, is_new=True) as site:
         site.environment["DATABASE_URL"] = ""
         load(dump, tmp_path / live.SQLITE_FILE)
         site.serve()  # which migrates
