@@ -10,7 +10,9 @@ import gc
 import io
 import logging
 import os
+import sys
 import time
+from importlib import import_module
 from typing import IO
 
 import django
@@ -34,15 +36,13 @@ from django.urls import get_resolver, set_script_prefix
 from stagent.database import persistent_connections
 from stagent.database.threads import web_threads
 from stagent.server import request_metrics
-from stagent.server.daphne_bodies import stream_bodies
-from stagent.server.daphne_connections import Message, Send
+from stagent.server.asgi_types import Message, Receive, Send
 from stagent.server.heads import HeadHandler
 from stagent.server.health import PATHS as HEALTH_PATHS
 from stagent.server.health import Health
 from stagent.server.request_reader import (
     BodyRefused,
     Disconnected,
-    Receive,
     RequestReader,
 )
 from stagent.server.schema_check import refuse_another_schema
@@ -182,7 +182,9 @@ def log_request(scope: Message, response: Answer, seconds: float) -> None:
 
 
 refuse_another_schema()
-stream_bodies()
+# Loaded by `serve` and by daphne's own command line; other servers need no adapter.
+if "daphne.server" in sys.modules:
+    import_module("stagent.server.daphne_adapter").install()
 persistent_connections.take_over()
 application = Application()
 get_resolver().url_patterns  # noqa: B018  loads the views

@@ -19,7 +19,7 @@ from django.http.request import split_domain_port, validate_host
 
 from stagent.database import persistent_connections, schema
 from stagent.database.threads import Threads
-from stagent.server.daphne_connections import Message
+from stagent.server.asgi_types import Message
 from tasks import pubsub
 from tasks.models import Worker
 

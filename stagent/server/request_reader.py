@@ -10,9 +10,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, JsonResponse
 
 from stagent.middleware.origin import SAFE_METHODS, refusal
-from stagent.server.daphne_connections import Message
+from stagent.server.asgi_types import Message, Receive
 
-Receive = Callable[[], Awaitable[Message]]
 HeadCheck = Callable[[Message], Awaitable[HttpResponse | None]]
 
 # Where files are taken: the API's route and the admin's form.

@@ -6,7 +6,7 @@ and no more is in memory than what the server could not yet send.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -15,12 +15,11 @@ from django.http import StreamingHttpResponse
 from stagent.database import persistent_connections
 from stagent.database.failures import is_unavailable
 from stagent.database.threads import Threads
-from stagent.server.daphne_connections import Message, Send, hang_up, paced
+from stagent.server import connections
+from stagent.server.asgi_types import Receive, Send
 from stagent.server.request_metrics import stream_client
 
 log = logging.getLogger(__name__)
-
-Receive = Callable[[], Awaitable[Message]]
 
 # What a synchronous response yields is made in these. Not in the web's own threads: a
 # piece of a long list may take a while.
@@ -38,7 +37,7 @@ async def send_body(
     chunks = aiter(response) if response.is_async else _made_in_threads(response)
     try:
         with (
-            paced(send) as send_paced,
+            connections.get().pace(send) as send_paced,
             stream_client() if is_stream else nullcontext(),
         ):
             must_end = await _until_disconnect(
@@ -50,7 +49,7 @@ async def send_body(
             error,
             exc_info=None if is_unavailable(error) else error,
         )
-        hang_up(send)
+        connections.get().hang_up(send)
         return
     if must_end:
         await send({"type": "http.response.body", "body": b""})

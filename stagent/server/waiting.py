@@ -16,7 +16,8 @@ from django.http import HttpResponseBase
 
 from stagent.database import persistent_connections
 from stagent.database.threads import Threads
-from stagent.server.streaming import Receive, until_disconnected
+from stagent.server.asgi_types import Receive
+from stagent.server.streaming import until_disconnected
 
 
 async def wait_for(
