@@ -57,11 +57,16 @@ def _id(place: int) -> str:
 
 
 def _name(title: str, otherwise: str) -> str:
-    return " ".join(title.split())[:MAX_NAME] or otherwise
+    return " ".join(_storable(title).split())[:MAX_NAME] or otherwise
 
 
 def _prompt(description: str, otherwise: str) -> str:
-    return description.strip() or otherwise.strip() or "Go on."
+    told = _storable(description).strip() or _storable(otherwise).strip()
+    return told or "Go on."
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", " ")  # which JSON can say, and no database takes
 
 
 # --- By pattern -------------------------------------------------------------------------
