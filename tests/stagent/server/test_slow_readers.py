@@ -71,9 +71,10 @@ def fill_list(site, count):
     execute(
         site,
         "INSERT INTO tasks_task (id, title, description, status, priority, assigned_agent,"
-        " agent_profile, created_by, result, resume_count, log_sequence, created_at,"
-        f" updated_at) {numbers(count)} SELECT {key}, 'A task', '{'x' * 500}', 'planned',"
-        " i % 4, '', '', '', '', 0, 0, '2026-01-01', '2026-01-01' FROM n",
+        " agent_profile, output_schema, is_assist, created_by, result, resume_count,"
+        f" log_sequence, created_at, updated_at) {numbers(count)} SELECT {key}, 'A task',"
+        f" '{'x' * 500}', 'planned', i % 4, '', '', '', false, '', '', 0, 0, '2026-01-01',"
+        " '2026-01-01' FROM n",
     )
 
 
