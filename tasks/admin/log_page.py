@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,96 +11,15 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 
-from tasks.admin import display, results
 from tasks.admin.log_strip import make_strip
+from tasks.admin.log_turns import IN_THE_MESSAGE, turns_of
 from tasks.models import EventType, LogEntry, Task
 
 SHOWN_ENTRIES = 200
 # Entries, the newest, among which is counted, searched and filtered: the last ones matter.
 LOOKED_AT = 20_000
 AT_ONCE = 1_000  # of a download
-# Of an entry's data, what its message says already.
-TOLD = frozenset({"status", "callId", "notificationId", "messageId"})
-
-
-@dataclass
-class Row:
-    """An entry; of a tool's call also its result."""
-
-    entry: LogEntry
-    result: LogEntry | None = None
-
-    @property
-    def message(self) -> SafeString:
-        return results.shortened(self.entry.message)
-
-    @property
-    def answer(self) -> SafeString | str:
-        return results.shortened(self.result.message) if self.result else ""
-
-    @property
-    def data(self) -> SafeString | str:
-        data = {key: one for key, one in self.entry.data.items() if key not in TOLD}
-        return results.shortened(display.written(data)) if data else ""
-
-    @property
-    def is_error(self) -> bool:
-        shown = self.result or self.entry
-        return shown.event_type == EventType.ERROR or shown.data.get("isError") is True
-
-
-@dataclass
-class Turn:
-    """What one answer of the model led to, up to the next one's usage."""
-
-    rows: list[Row] = field(default_factory=list)
-    entries: list[LogEntry] = field(default_factory=list)
-    costs: list[int | None] = field(default_factory=list)
-    ended_at: datetime | None = None
-
-    @property
-    def began_at(self) -> datetime:
-        return self.rows[0].entry.recorded_at
-
-    @property
-    def took(self) -> str:
-        return display.duration(self.began_at, self.ended_at)
-
-    @property
-    def cost(self) -> SafeString | str:
-        known = [cost for cost in self.costs if cost is not None]
-        return display.amount(sum(known)) if known else ""
-
-    @property
-    def calls(self) -> int:
-        return sum(row.entry.event_type == EventType.TOOL_USE for row in self.rows)
-
-    @property
-    def has_error(self) -> bool:
-        return any(row.is_error for row in self.rows)
-
-
-def turns_of(entries: list[LogEntry]) -> list[Turn]:
-    """Group entries into turns, which end with the model's usage; results go to their calls."""
-    turns, calls = [Turn()], dict[str, Row]()
-    for entry in entries:
-        turn = turns[-1]
-        call = calls.get(entry.data.get("callId") or "")
-        turn.ended_at = entry.recorded_at
-        turn.entries.append(entry)
-        if entry.event_type == EventType.TOOL_RESULT and call and not call.result:
-            call.result = entry
-            continue
-        row = Row(entry)
-        turn.rows.append(row)
-        if entry.event_type == EventType.TOOL_USE and entry.data.get("callId"):
-            calls[entry.data["callId"]] = row
-        if entry.event_type == EventType.USAGE:
-            turn.costs.append(entry.data.get("costMicros"))
-            turns.append(Turn())
-    return [turn for turn in turns if turn.rows]
 
 
 @dataclass(frozen=True)
@@ -176,7 +94,7 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
         "log_config": {
             "url": reverse("task-logs", args=[task.pk]),
             "after": after,
-            "told": sorted(TOLD),
+            "told": sorted(IN_THE_MESSAGE),
             "isWhole": not window.is_filtered and not window.from_start,
             "follows": is_end and not task.is_finished,
             "earlier": reverse("admin:tasks_task_log_part", args=[task.pk]),

@@ -1,17 +1,12 @@
 """A strip of turns: where the time went, and how the cost grew, in the part of a log that is shown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from tasks.admin import display
+from tasks.admin.log_turns import Turn
 from tasks.models import EventType, LogEntry
-
-if TYPE_CHECKING:
-    from tasks.admin.log_page import Turn
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""The entries of a log as turns: what each answer of the model led to."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.safestring import SafeString
+
+from tasks.admin import display, results
+from tasks.models import EventType, LogEntry
+
+# Of an entry's data, what its message says already.
+IN_THE_MESSAGE = frozenset({"status", "callId", "notificationId", "messageId"})
+
+
+@dataclass
+class Row:
+    """An entry; of a tool's call also its result."""
+
+    entry: LogEntry
+    result: LogEntry | None = None
+
+    @property
+    def message(self) -> SafeString:
+        return results.shortened(self.entry.message)
+
+    @property
+    def answer(self) -> SafeString | str:
+        return results.shortened(self.result.message) if self.result else ""
+
+    @property
+    def data(self) -> SafeString | str:
+        data = {
+            key: one
+            for key, one in self.entry.data.items()
+            if key not in IN_THE_MESSAGE
+        }
+        return results.shortened(display.written(data)) if data else ""
+
+    @property
+    def is_error(self) -> bool:
+        shown = self.result or self.entry
+        return shown.event_type == EventType.ERROR or shown.data.get("isError") is True
+
+
+@dataclass
+class Turn:
+    """What one answer of the model led to, up to the next one's usage."""
+
+    rows: list[Row] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
+    costs: list[int | None] = field(default_factory=list)
+    ended_at: datetime | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        return self.rows[0].entry.recorded_at
+
+    @property
+    def took(self) -> str:
+        return display.duration(self.began_at, self.ended_at)
+
+    @property
+    def cost(self) -> SafeString | str:
+        known = [cost for cost in self.costs if cost is not None]
+        return display.amount(sum(known)) if known else ""
+
+    @property
+    def calls(self) -> int:
+        return sum(row.entry.event_type == EventType.TOOL_USE for row in self.rows)
+
+    @property
+    def has_error(self) -> bool:
+        return any(row.is_error for row in self.rows)
+
+
+def turns_of(entries: list[LogEntry]) -> list[Turn]:
+    """Group entries into turns, which end with the model's usage; results go to their calls."""
+    turns, calls = [Turn()], dict[str, Row]()
+    for entry in entries:
+        turn = turns[-1]
+        call = calls.get(entry.data.get("callId") or "")
+        turn.ended_at = entry.recorded_at
+        turn.entries.append(entry)
+        if entry.event_type == EventType.TOOL_RESULT and call and not call.result:
+            call.result = entry
+            continue
+        row = Row(entry)
+        turn.rows.append(row)
+        if entry.event_type == EventType.TOOL_USE and entry.data.get("callId"):
+            calls[entry.data["callId"]] = row
+        if entry.event_type == EventType.USAGE:
+            turn.costs.append(entry.data.get("costMicros"))
+            turns.append(Turn())
+    return [turn for turn in turns if turn.rows]
