@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import httpx2 as httpx
 import pytest
@@ -113,13 +114,14 @@ def test_a_client_that_goes_away_stops_it(site):
     ):
         ask(site, "sleep: 600", client=client)
     after = {row[0] for row in site.rows("SELECT id FROM tasks_task")}
-    (task_id,) = after - before
-    site.wait_for_status(str(task_id), "cancelled", seconds=SECONDS + 20)
-    assert "who did not wait" in str(list(site.follow(str(task_id))))
+    (key,) = after - before
+    task_id = str(UUID(str(key)))  # SQLite keeps it without dashes
+    site.wait_for_status(task_id, "cancelled", seconds=SECONDS + 20)
+    assert "who did not wait" in str(list(site.follow(task_id)))
 
 
 def test_a_used_up_budget_is_a_429(site):
-    budget = {"scope": "runtime", "scopeId": "echo", "period": "daily", "limitUsd": 0}
+    budget = {"scope": "overall", "period": "daily", "limitUsd": 0}
     made = site.client.post("/api/budgets", json=budget)
     assert made.status_code == 201, made.text
     try:

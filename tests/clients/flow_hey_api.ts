@@ -66,6 +66,7 @@ async function main(url: string): Promise<void> {
   const rules = await api.listPermissionRules({ throwOnError: true });
   assert.ok(rules.data.some((rule) => rule.pattern === "write:/reports/q4.md"));
   const usage = await api.getUsage({ query: { taskId: path.task_id }, throwOnError: true });
+  assert.ok("requests" in usage.data);
   assert.equal(usage.data.requests, 1);
 
   const resumed = await api.resumeTask({ path });

@@ -59,7 +59,8 @@ async function main(url: string): Promise<void> {
   const tasks = await GET("/api/tasks", { params: { query: { status: "completed", limit: 1 } } });
   assert.equal(tasks.data?.length, 1);
   const usage = await GET("/api/usage", { params: { query: { taskId: created.data.id } } });
-  assert.equal(usage.data?.requests, 1);
+  assert.ok(usage.data && "requests" in usage.data);
+  assert.equal(usage.data.requests, 1);
 
   const cancelled = await POST("/api/tasks/{task_id}/cancel", { params });
   assert.equal(cancelled.response.status, 400);

@@ -82,15 +82,15 @@ class DocumentViewSet(ApiViewSet):
                     "projectId": "sales",
                 },
             },
-            "application/json": KeepFile,
         },
         responses={201: responses.Document},
     )
     def create(self, request: Request) -> Response:
         """Upload a file, under an id of the client's choice if it gives one.
 
-        As JSON, a file that a task has made is kept: as the next version of its name, of
-        direction `output`.
+        With a body of JSON, `{"taskId": …, "path": …}` and if need be `projectId` and `category`,
+        a file that a task has made is kept: as the next version of its name, of direction
+        `output`.
         """
         if (request.content_type or "").startswith(JSONParser.media_type):
             return Response(shown(_kept(request)), status=201)

@@ -34,6 +34,7 @@ def model(driver):
 def site(driver, model, database, tmp_path):
     environment = driver.environment(model.url) | {"DATABASE_URL": database.new()}
     with live.site(tmp_path, **environment) as running:
+        running.manage("migrate", "-v", "0")
         running.daphne()
         yield running
 
