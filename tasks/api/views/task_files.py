@@ -117,7 +117,7 @@ class TaskArchiveView(ApiView):
 class TaskDiffView(ApiView):
     @extend_schema(
         parameters=[DiffQuery],
-        responses={(200, "text/plain"): BINARY, 410: responses.GONE},
+        responses={(200, "text/plain"): OpenApiTypes.STR, 410: responses.GONE},
     )
     def get(self, request: Request, task_id: str) -> StreamingHttpResponse:
         """Show what changed since the run began, as a unified diff.
