@@ -120,6 +120,7 @@ class Meter:
         try:
             await self._is_booked()  # before it is sent, lest this process dies
         except BaseException:
+            # Also when it is cancelled: else those who wait for its room wait for ever.
             self._settle(request)
             raise
         return request
