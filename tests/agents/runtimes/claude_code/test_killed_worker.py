@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 
 import pytest
 
@@ -38,8 +37,8 @@ def test_neither_the_agent_nor_its_command_outlives_a_killed_worker(site):
 def test_what_a_command_did_is_not_done_again_when_its_result_was_never_written(
     tmp_path,
 ):
-    """Killed in the instant at which the effect is there, and nothing has been told of it."""
-    acts = Turn(uses=(Use("run", command="echo >> done"),)), Turn("The end.")
+    """Killed while the effect is there, and nothing has been told of it."""
+    acts = Turn(uses=(Use("run", command="echo >> done; sleep 5"),)), Turn("The end.")
     with (
         threaded(CLAUDE_CODE.server(*acts, by_turn=True)) as model,
         live.site(tmp_path, **CLAUDE_CODE.environment(model.url)) as site,
@@ -54,9 +53,8 @@ def test_what_a_command_did_is_not_done_again_when_its_result_was_never_written(
             kwargs={"json": body},
         )
         answer.start()
-        deadline = time.monotonic() + 60
-        while not done.exists() and time.monotonic() < deadline:
-            pass  # without a pause: the result is milliseconds away
+        # Not merely until the file is there: a shell makes it before its command writes.
+        live.wait_for(lambda: done.exists() and done.read_text())
         live.kill(worker)
         answer.join()
         results = "SELECT 1 FROM tasks_logentry WHERE event_type = 'tool_result'"
