@@ -8,11 +8,11 @@ import httpx2
 
 from agents.doctor.finding import Finding, State, fine
 from agents.doctor.place import judge_clock
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.endpoint import Endpoint, variable
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.openai import OpenAIEndpoint
-from agents.runtime import RuntimeFailed
 from tasks import catalog
 from tasks.credentials import without_credentials
 

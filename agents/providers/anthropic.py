@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers import embedded
 from agents.providers.endpoint import Endpoint, http_url, variable
-from agents.runtime import RuntimeFailed
 from tasks.catalog.runtimes import ANTHROPIC_MODEL
 
 VENDOR_URL = "https://api.anthropic.com"

@@ -2,11 +2,11 @@
 
 import anthropic
 
-from agents.events import JSON
+from agents.protocol.events import JSON
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers import failures
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.wire import TurnFailed
-from agents.runtime import RuntimeFailed
 
 
 def as_failure(

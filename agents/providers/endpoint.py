@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx2
 
-from agents.runtime import RuntimeFailed
+from agents.protocol.runtime import RuntimeFailed
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from agents.events import JSON
+from agents.protocol.events import JSON
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers.causes import Cause, cause_of
 from agents.providers.endpoint import Endpoint
 from agents.providers.wire import TurnFailed
-from agents.runtime import RuntimeFailed
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 

@@ -2,7 +2,7 @@
 
 import json
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 
 
 def mended(text: str) -> str:

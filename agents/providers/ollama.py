@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers.endpoint import Endpoint, http_url, variable
-from agents.runtime import RuntimeFailed
 from tasks.catalog.runtimes import OLLAMA_MODEL
 
 DEFAULT_MODEL = OLLAMA_MODEL[1]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers.endpoint import Endpoint, http_url, variable
-from agents.runtime import RuntimeFailed
 from tasks.catalog.runtimes import OPENAI_MODEL
 
 VENDOR_URL = "https://api.openai.com/v1"

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from ledger.pricing import Usage
 
 # The usual measure, of text and JSON in any language.

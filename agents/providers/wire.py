@@ -9,12 +9,12 @@ from typing import Protocol
 
 from django.conf import settings
 
-from agents import events
-from agents.events import JSON
+from agents.protocol import events
+from agents.protocol.events import JSON
+from agents.protocol.runtime import Parked, RuntimeFailed
 from agents.providers import causes
 from agents.providers.causes import Cause
 from agents.providers.endpoint import Endpoint
-from agents.runtime import Parked, RuntimeFailed
 from ledger.pricing import Usage
 
 A_YEAR = 365 * 86_400.0  # seconds

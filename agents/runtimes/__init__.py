@@ -4,8 +4,8 @@ import asyncio
 import gc
 from importlib import import_module
 
-from agents.events import UsageReported
-from agents.runtime import Runtime
+from agents.protocol.events import UsageReported
+from agents.protocol.runtime import Runtime
 
 _PLACES = {
     "claude-code": "agents.runtimes.claude_code:ClaudeCode",

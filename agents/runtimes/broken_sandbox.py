@@ -6,9 +6,9 @@ the command's own failure: it tells of it in its answer at best.
 
 import re
 
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes
 from agents.providers.failures import failed
-from agents.runtime import RuntimeFailed
 
 # What bubblewrap says when it cannot start, where the command's output would be; and what
 # Codex makes of that for a patch, and of a shell that its sandbox hides.

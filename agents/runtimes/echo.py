@@ -25,9 +25,15 @@ import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import partial
 
-from agents import events
-from agents.inbox import ids_of
-from agents.runtime import AskPermission, Assignment, Parked, RuntimeFailed, ToolCall
+from agents.protocol import events
+from agents.protocol.inbox import ids_of
+from agents.protocol.runtime import (
+    AskPermission,
+    Assignment,
+    Parked,
+    RuntimeFailed,
+    ToolCall,
+)
 from ledger.pricing import Usage
 from tasks.files.workspace import Workspace
 

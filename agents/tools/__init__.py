@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from agents.events import JSON
-from agents.runtime import ToolCall
+from agents.protocol.events import JSON
+from agents.protocol.runtime import ToolCall
 from agents.tools import ask, command, files, search
 from agents.tools.base import (
     Tool,

@@ -1,8 +1,8 @@
 """ask: a question to the person who gave the task."""
 
-from agents.events import JSON
-from agents.questions import question, question_call
-from agents.runtime import ToolCall
+from agents.protocol.events import JSON
+from agents.protocol.questions import question, question_call
+from agents.protocol.runtime import ToolCall
 from agents.tools.base import ToolRefused, checked_input, schema
 from tasks.questions import asked_in
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from tasks.files.workspace import Workspace
 from tasks.rules.visible_text import readable
 

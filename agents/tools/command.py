@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from agents.tools.base import (
     Plan,
     Tool,

@@ -4,7 +4,7 @@ import os
 from itertools import islice
 from typing import BinaryIO
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from agents.tools.base import (
     Plan,
     Tool,

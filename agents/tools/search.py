@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from agents.tools import searcher
 from agents.tools.base import (
     Plan,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import orjson
 
-from agents.prompt import (
+from agents.protocol.runtime import Assignment, Checkpoint, RuntimeFailed
+from agents.worker.prompt import (
     AttachedDocument,
     build_prompt,
     build_reminder,
@@ -16,7 +17,6 @@ from agents.prompt import (
     extract_text,
     safe_name,
 )
-from agents.runtime import Assignment, Checkpoint, RuntimeFailed
 from stagent.database.compiled import CompiledObjects, CompiledQuery
 from tasks import assist, catalog, lifecycle
 from tasks.access import agent_user

@@ -4,9 +4,9 @@ import logging
 from pathlib import Path
 from uuid import UUID
 
-from agents.inbox import Inbox, Message
-from agents.prompt import AttachedDocument, build_message
+from agents.protocol.inbox import Inbox, Message
 from agents.worker.assignments import copy_documents
+from agents.worker.prompt import AttachedDocument, build_message
 from tasks.models import Document
 from tasks.models import Message as Row
 from tasks.models.message import undelivered_of

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from agents.runtime import Decision, ToolCall
+from agents.protocol.runtime import Decision, ToolCall
 from agents.tools.base import ToolRefused
 from agents.worker.recorder import Recorder, make_storable
 from agents.worker.tool_rules import ToolRules

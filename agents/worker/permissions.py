@@ -2,7 +2,7 @@
 
 import asyncio
 
-from agents.runtime import Decision, ToolCall
+from agents.protocol.runtime import Decision, ToolCall
 from agents.worker.database import retry_until_written
 from agents.worker.permission_requests import Question, RunRequests
 from agents.worker.recorder import Recorder

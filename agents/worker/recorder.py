@@ -11,7 +11,7 @@ from django import db
 from django.db import transaction
 from django.utils import timezone
 
-from agents import events
+from agents.protocol import events
 from agents.worker.log_fields import log_fields
 from agents.worker.usage_entries import make_usage_entry
 from ledger.models import LedgerEntry, OpenRequest

@@ -12,11 +12,17 @@ from contextlib import aclosing
 
 from django.conf import settings
 
-from agents import events
-from agents.events import Event
+from agents.protocol import events
+from agents.protocol.events import Event
+from agents.protocol.runtime import (
+    AskPermission,
+    Assignment,
+    Decision,
+    Runtime,
+    ToolCall,
+)
 from agents.providers import causes
 from agents.providers.failures import failed
-from agents.runtime import AskPermission, Assignment, Decision, Runtime, ToolCall
 from agents.tools.base import to_the_end
 
 END = None  # the last item in the queue

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from agents.events import ToldOfUsage
-from agents.runtime import RuntimeFailed, Spending
+from agents.protocol.events import ToldOfUsage
+from agents.protocol.runtime import RuntimeFailed, Spending
 from agents.worker.database import retry_until_written
 from agents.worker.recorder import Recorder
 from ledger import budgets

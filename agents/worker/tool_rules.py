@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from agents.runtime import JSON, Decision, ToolCall
+from agents.protocol.runtime import JSON, Decision, ToolCall
 from tasks.catalog import Profile
 from tasks.models import PermissionRule, Task
 from tasks.rules.patterns import covers, denies

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from django.db.models.functions import Now
 
-from agents import events, runtimes
+from agents import runtimes
+from agents.protocol import events
 from agents.worker.usage_entries import make_usage_entry
 from agents.workspaces import processes
 from ledger.models import LedgerEntry, OpenRequest

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 
-from agents import checks, runtimes
+from agents import runtimes
+from agents.doctor import checks
 from agents.worker.database import run_in_database
 from agents.worker.log_fields import log_fields
 from tasks import catalog

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import psutil
 from django.conf import settings
 
-from agents.runtime import RuntimeFailed
+from agents.protocol.runtime import RuntimeFailed
 from tasks.access import peers
 
 SUPERVISOR = str(Path(__file__).with_name("supervisor"))

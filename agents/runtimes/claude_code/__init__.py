@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from agents import events
-from agents.events import Event
+from agents.protocol import events
+from agents.protocol.events import Event
+from agents.protocol.runtime import AskPermission, Assignment
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.wire import RetryPolicy
-from agents.runtime import AskPermission, Assignment
 from agents.runtimes.claude_code.run import AgentRun
 from agents.runtimes.claude_code.session import KeptSession
 

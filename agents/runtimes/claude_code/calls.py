@@ -4,9 +4,9 @@ import os
 from functools import partial
 from typing import Any
 
-from agents.events import JSON
-from agents.questions import question_call
-from agents.runtime import ToolCall
+from agents.protocol.events import JSON
+from agents.protocol.questions import question_call
+from agents.protocol.runtime import ToolCall
 from tasks.files.workspace import OUTSIDE, Workspace, path_action
 from tasks.rules.visible_text import readable
 

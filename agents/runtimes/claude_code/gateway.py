@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx2
 from aiohttp import web
 
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.runtime import RuntimeFailed
 from agents.runtimes.claude_code.metering import Meter, Request
 from agents.tools.base import in_thread
 

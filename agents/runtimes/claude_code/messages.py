@@ -10,15 +10,15 @@ from typing import Any
 
 from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, ResultMessage
 
-from agents.events import JSON
-from agents.inbox import (
+from agents.protocol.events import JSON
+from agents.protocol.inbox import (
     Inbox,
     Message,
     told_afterwards,
     told_meanwhile,
     told_with,
 )
-from agents.runtime import Assignment
+from agents.protocol.runtime import Assignment
 from agents.runtimes.claude_code.session import KeptSession
 
 GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."

@@ -10,11 +10,11 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from agents import events
-from agents.events import JSON, Event
+from agents.protocol import events
+from agents.protocol.events import JSON, Event
+from agents.protocol.runtime import Assignment, RuntimeFailed
 from agents.providers import usage
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.runtime import Assignment, RuntimeFailed
 from ledger.pricing import Usage
 
 # Fewer than in any text, so that what a request may cost is not underrated.

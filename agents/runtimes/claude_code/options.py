@@ -6,11 +6,11 @@ from typing import Any
 import httpx2
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
-from agents.events import JSON
+from agents.protocol.events import JSON
+from agents.protocol.runtime import Assignment
 from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.embedded_grammar import bounded
-from agents.runtime import Assignment
 from agents.runtimes.claude_code.calls import TOOLS, TOOLS_WITHOUT_NETWORK
 from agents.runtimes.claude_code.session import KeptSession
 from agents.workspaces import sandbox

@@ -4,11 +4,11 @@ import time
 
 from claude_agent_sdk import ResultMessage
 
-from agents.events import JSON
+from agents.protocol.events import JSON
+from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.failures import Refusal, refused
 from agents.providers.wire import RetryPolicy, TurnFailed
-from agents.runtime import AgentKilled, Parked, RuntimeFailed
 
 
 def failure_of(

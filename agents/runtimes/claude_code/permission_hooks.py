@@ -7,9 +7,9 @@ from typing import Any
 
 from claude_agent_sdk import PermissionResultAllow, PermissionResultDeny
 
-from agents import events
-from agents.events import JSON, Event
-from agents.runtime import AskPermission, ToolCall
+from agents.protocol import events
+from agents.protocol.events import JSON, Event
+from agents.protocol.runtime import AskPermission, ToolCall
 from agents.runtimes.claude_code import calls
 from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.options import RESULT_TOOL, for_every_tool

@@ -16,8 +16,8 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from agents import events
-from agents.events import JSON, Event
+from agents.protocol import events
+from agents.protocol.events import JSON, Event
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.claude_code.options import RESULT_TOOL
 from agents.runtimes.direct.loop import PARTIAL_TEXT_SECONDS

@@ -16,21 +16,22 @@ from claude_agent_sdk import (
     SystemMessage,
 )
 
-from agents import events
-from agents.events import Event
-from agents.providers import embedded
-from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.causes import cause_of_silence, is_blank
-from agents.providers.connections import read_seconds
-from agents.providers.failures import failed
-from agents.providers.wire import RetryPolicy
-from agents.runtime import (
+from agents.protocol import events
+from agents.protocol.events import Event
+from agents.protocol.runtime import (
     AgentKilled,
     AskPermission,
     Assignment,
     RuntimeFailed,
     ended_by_itself,
 )
+from agents.protocol.structured_output import StructuredOutput
+from agents.providers import embedded
+from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.causes import cause_of_silence, is_blank
+from agents.providers.connections import read_seconds
+from agents.providers.failures import failed
+from agents.providers.wire import RetryPolicy
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
@@ -40,7 +41,6 @@ from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
-from agents.structured_output import StructuredOutput
 from agents.tools.base import in_thread, to_the_end
 from agents.workspaces import sandbox
 from tasks.files.workspace import Workspace

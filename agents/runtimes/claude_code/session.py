@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from claude_agent_sdk import project_key_for_directory
 
-from agents.events import JSON, CheckpointReached
-from agents.inbox import Message, ids_of
-from agents.runtime import Assignment, Checkpoint
+from agents.protocol.events import JSON, CheckpointReached
+from agents.protocol.inbox import Message, ids_of
+from agents.protocol.runtime import Assignment, Checkpoint
 from tasks.files.workspace import PathRefused, Workspace
 
 FORMAT = "claude-code-transcript"

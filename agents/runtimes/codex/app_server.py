@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from agents.tools.base import to_the_end
 
 CALL_SECONDS = 60  # it answers in milliseconds, on a busy machine in seconds

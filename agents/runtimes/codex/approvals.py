@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.events import JSON
-from agents.questions import question as as_question
-from agents.questions import question_call, told
-from agents.runtime import Decision, ToolCall
+from agents.protocol.events import JSON
+from agents.protocol.questions import question as as_question
+from agents.protocol.questions import question_call, told
+from agents.protocol.runtime import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import shown_path
 from tasks.files.workspace import Workspace, path_action

@@ -11,19 +11,20 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
-from agents import events
-from agents.events import JSON, Event
-from agents.providers.causes import cause_of_silence
-from agents.providers.failures import failed
-from agents.providers.openai import OpenAIEndpoint
-from agents.providers.wire import RetryPolicy, TurnFailed
-from agents.runtime import (
+from agents.protocol import events
+from agents.protocol.events import JSON, Event
+from agents.protocol.runtime import (
     AgentKilled,
     AskPermission,
     Assignment,
     RuntimeFailed,
     ended_by_itself,
 )
+from agents.protocol.structured_output import StructuredOutput
+from agents.providers.causes import cause_of_silence
+from agents.providers.failures import failed
+from agents.providers.openai import OpenAIEndpoint
+from agents.providers.wire import RetryPolicy, TurnFailed
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused, Gone, Message
@@ -35,7 +36,6 @@ from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.requests import Requests
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
-from agents.structured_output import StructuredOutput
 from agents.tools.base import to_the_end
 from tasks.files.workspace import Workspace
 from tasks.json_schemas import is_strict

@@ -4,8 +4,8 @@ import re
 import time
 from collections.abc import Iterator
 
-from agents import events
-from agents.events import JSON, Event
+from agents.protocol import events
+from agents.protocol.events import JSON, Event
 from agents.providers.causes import is_blank
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.codex.rollout import Call

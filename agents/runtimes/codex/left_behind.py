@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from agents.events import UsageReported
+from agents.protocol.events import UsageReported
 from agents.runtimes.codex.rollout import Rollout
 from agents.workspaces import sandbox
 

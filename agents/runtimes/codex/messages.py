@@ -7,8 +7,8 @@ rollout tells what the agent has.
 
 import asyncio
 
-from agents.events import JSON
-from agents.inbox import Inbox, told_meanwhile
+from agents.protocol.events import JSON
+from agents.protocol.inbox import Inbox, told_meanwhile
 from agents.runtimes.codex.app_server import CallRefused
 from agents.runtimes.codex.app_server import Message as Notification
 from agents.runtimes.codex.rollout import Rollout

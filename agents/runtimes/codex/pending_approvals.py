@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from agents.runtime import AskPermission, Decision
+from agents.protocol.runtime import AskPermission, Decision
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.approvals import Question, Reply
 from agents.runtimes.codex.items import Items

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from agents import events
-from agents.events import JSON
+from agents.protocol import events
+from agents.protocol.events import JSON
 from agents.runtimes.codex.thread import Thread
 
 # Of what is no part of an answer.

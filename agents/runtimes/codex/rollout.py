@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import UUID, uuid4
 
-from agents.events import JSON, UsageReported, UsageSoFar
-from agents.inbox import Message, ids_of
+from agents.protocol.events import JSON, UsageReported, UsageSoFar
+from agents.protocol.inbox import Message, ids_of
+from agents.protocol.runtime import Checkpoint
 from agents.providers import usage
-from agents.runtime import Checkpoint
 from ledger.pricing import Usage
 
 VERSION = 1

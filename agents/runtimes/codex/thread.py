@@ -4,14 +4,14 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from agents.events import JSON
+from agents.protocol.events import JSON
+from agents.protocol.runtime import Assignment, RuntimeFailed
+from agents.protocol.structured_output import StructuredOutput
 from agents.providers.openai import OpenAIEndpoint
-from agents.runtime import Assignment, RuntimeFailed
 from agents.runtimes.codex.app_server import AppServer, CallRefused, Gone
 from agents.runtimes.codex.approvals import ASK_HUMAN_TOOL
 from agents.runtimes.codex.home import PERMISSIONS, PROVIDER, new_home
 from agents.runtimes.codex.rollout import Rollout
-from agents.structured_output import StructuredOutput
 from agents.workspaces import processes
 
 POLICY = "untrusted"  # by which it asks before every command and every patch

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal, Self, get_args
 from uuid import UUID
 
-from agents import events
-from agents.events import JSON
+from agents.protocol import events
+from agents.protocol.events import JSON
+from agents.protocol.runtime import Checkpoint
 from agents.providers.wire import StopReason, Turn
-from agents.runtime import Checkpoint
 
 MAX_ID_CHARACTERS = 200
 NOT_RUN = "This call was not run: your answer ended before it was complete."

@@ -17,9 +17,11 @@ from itertools import count
 
 import httpx2
 
-from agents import events
-from agents.events import JSON, Event
-from agents.inbox import ids_of, told_meanwhile
+from agents.protocol import events
+from agents.protocol.events import JSON, Event
+from agents.protocol.inbox import ids_of, told_meanwhile
+from agents.protocol.runtime import AskPermission, Assignment, RuntimeFailed
+from agents.protocol.structured_output import StructuredOutput
 from agents.providers import causes
 from agents.providers.causes import Cause
 from agents.providers.connections import Connections
@@ -32,12 +34,10 @@ from agents.providers.wire import (
     TurnFailed,
     Wire,
 )
-from agents.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.direct.conversation import Conversation
 from agents.runtimes.direct.request import Request
 from agents.runtimes.direct.tool_calls import ToolCalls, not_run
-from agents.structured_output import StructuredOutput
 from agents.tools import Toolbox, ToolSchema
 
 PARTIAL_TEXT_SECONDS = 0.1

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-from agents import events
-from agents.events import JSON
+from agents.protocol import events
+from agents.protocol.events import JSON
 from agents.providers import causes
 from agents.providers.endpoint import Endpoint
 from agents.providers.usage import BYTES_PER_TOKEN

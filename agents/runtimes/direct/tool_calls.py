@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
-from agents import events, questions
-from agents.events import JSON, Event
-from agents.runtime import AskPermission, ToolCall
+from agents.protocol import events, questions
+from agents.protocol.events import JSON, Event
+from agents.protocol.runtime import AskPermission, ToolCall
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.direct.conversation import Conversation, PendingCall
 from agents.tools import Toolbox, ToolFailed, ToolRefused

@@ -10,9 +10,9 @@ import sys
 import psutil
 import pytest
 
-from agents.events import Finished, Notice, ToolResult, UsageReported
+from agents.protocol.events import Finished, Notice, ToolResult, UsageReported
+from agents.protocol.structured_output import StructuredOutput
 from agents.providers import embedded
-from agents.structured_output import StructuredOutput
 from ledger.pricing import price_of
 from tasks.assist.answer import readable
 from tasks.assist.definition import definition_of

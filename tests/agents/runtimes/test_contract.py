@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from agents import events
-from agents.runtime import Checkpoint
+from agents.protocol import events
+from agents.protocol.runtime import Checkpoint
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment
 from tests.agents.runtimes.drivers.base import PASSING, PERMANENT, Tokens, Turn, Use
 from tests.waiting import until

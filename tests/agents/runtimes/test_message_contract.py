@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from agents import events
-from agents.inbox import Inbox, Message
+from agents.protocol import events
+from agents.protocol.inbox import Inbox, Message
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment
 from tests.agents.runtimes.drivers.base import Turn, Use
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from agents import events
-from agents.runtime import Decision
+from agents.protocol import events
+from agents.protocol.runtime import Decision
 from tasks import questions
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers.base import Turn, Use

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from agents import events
-from agents.structured_output import OutputMismatched, StructuredOutput
+from agents.protocol import events
+from agents.protocol.structured_output import OutputMismatched, StructuredOutput
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX, DRIVERS
 from tests.agents.runtimes.drivers.base import Turn, Use

@@ -3,7 +3,7 @@
 import pytest
 from asgiref.sync import sync_to_async
 
-from agents.events import UsageReported
+from agents.protocol.events import UsageReported
 from agents.worker.execution import Execution
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.db import OperationalError
 
-from agents.runtime import ToolCall
+from agents.protocol.runtime import ToolCall
 from agents.worker import leases
 from agents.worker import loop as worker_module
 from agents.worker.chores import Chores

@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents import events
+from agents.protocol import events
 from agents.worker import loop as worker_module
 from agents.worker.recorder import Recorder
 from agents.worker.run_updates import look_up_updates

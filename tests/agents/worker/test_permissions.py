@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import connection
 
-from agents.runtime import ToolCall
+from agents.protocol.runtime import ToolCall
 from agents.tools import Toolbox
 from tasks.models import LogEntry, PermissionRequest, PermissionRule, Run
 from tasks.models.permission import Answer

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from asgiref.sync import sync_to_async
 
-from agents.events import ToolUse
-from agents.runtime import ToolCall
+from agents.protocol.events import ToolUse
+from agents.protocol.runtime import ToolCall
 from tasks.exceptions import LeaseLost
 from tasks.models import PermissionRequest, Run
 from tests.agents.worker.gates import answer, asked, asked_and_answered, gate_of

@@ -3,7 +3,7 @@
 import pytest
 from django import db
 
-from agents import events
+from agents.protocol import events
 from agents.worker.database import is_passing
 from agents.worker.recorder import Recorder
 from ledger.models import LedgerEntry, OpenRequest

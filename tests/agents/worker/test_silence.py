@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from agents import events
-from agents.runtime import Decision
+from agents.protocol import events
+from agents.protocol.runtime import Decision
 from agents.worker.silence import perform_watched
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers import DRIVERS

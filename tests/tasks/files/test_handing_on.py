@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from agents.runtime import RuntimeFailed
+from agents.protocol.runtime import RuntimeFailed
 from tasks.files import handing_on
 from tasks.files.removal import prune_files
 from tests.factories import DocumentFactory, TaskFactory

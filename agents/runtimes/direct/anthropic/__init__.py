@@ -11,7 +11,7 @@ from functools import lru_cache
 import anthropic
 import httpx2
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.connections import KEPT_CLIENTS, read_seconds
 from agents.providers.wire import RetryPolicy, Wire

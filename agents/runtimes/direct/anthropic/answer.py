@@ -8,12 +8,12 @@ import uuid
 from collections import defaultdict
 from typing import Any
 
-from agents import events
-from agents.events import JSON
+from agents.protocol import events
+from agents.protocol.events import JSON
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers import usage
 from agents.providers.model_text import json_object, mended
 from agents.providers.wire import RequestedCall, StopReason, Turn
-from agents.runtime import RuntimeFailed
 from ledger.pricing import Usage
 
 STOPS = {

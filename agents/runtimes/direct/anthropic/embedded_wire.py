@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from agents.events import JSON
+from agents.protocol.events import JSON
 from agents.providers import embedded
 from agents.providers.embedded_grammar import bounded
 from agents.providers.wire import StopReason, Turn

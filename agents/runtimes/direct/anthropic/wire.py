@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import httpx2
 
-from agents.events import JSON, UsageSoFar
+from agents.protocol.events import JSON, UsageSoFar
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.anthropic_failures import as_failure
 from agents.providers.wire import Result, Turn, TurnFailed

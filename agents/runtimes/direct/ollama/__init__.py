@@ -10,13 +10,13 @@ from contextlib import aclosing
 
 import httpx2
 
-from agents.events import JSON, UsageSoFar
+from agents.protocol.events import JSON, UsageSoFar
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes, failures
 from agents.providers.connections import read_seconds
 from agents.providers.lines import lines_of
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
-from agents.runtime import RuntimeFailed
 from agents.runtimes.direct.loop import DirectRuntime
 from agents.runtimes.direct.ollama.answer import Answer
 from agents.tools import ToolSchema

@@ -2,7 +2,7 @@
 
 import uuid
 
-from agents.events import JSON, UsageSoFar
+from agents.protocol.events import JSON, UsageSoFar
 from agents.providers import usage
 from agents.providers.model_text import json_object, mended
 from agents.providers.wire import RequestedCall, StopReason, Turn

@@ -13,12 +13,12 @@ from typing import Any
 import httpx2
 import openai
 
-from agents.events import JSON
+from agents.protocol.events import JSON
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers import failures
 from agents.providers.connections import KEPT_CLIENTS, read_seconds
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
-from agents.runtime import RuntimeFailed
 from agents.runtimes.direct.loop import DirectRuntime
 from agents.runtimes.direct.openai.answer import Answer
 from agents.tools import ToolSchema

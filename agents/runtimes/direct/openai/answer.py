@@ -8,8 +8,8 @@ unknown ones some class.
 import uuid
 from typing import Any
 
-from agents import events
-from agents.events import JSON
+from agents.protocol import events
+from agents.protocol.events import JSON
 from agents.providers import usage
 from agents.providers.failures import Refusal
 from agents.providers.model_text import json_object, mended

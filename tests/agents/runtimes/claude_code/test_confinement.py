@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents.events import Finished, ToolResult
+from agents.protocol.events import Finished, ToolResult
 from agents.runtimes import claude_cli
 from agents.workspaces import processes, sandbox
 from tests.agents.runtimes.direct.performing import (

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from agents.events import NothingUsed, UsageReported, UsageSoFar
+from agents.protocol.events import NothingUsed, UsageReported, UsageSoFar
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.metering import Meter

@@ -5,9 +5,9 @@ import time
 import pytest
 from claude_agent_sdk import ResultMessage
 
+from agents.protocol.runtime import Parked, RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.wire import RetryPolicy
-from agents.runtime import Parked, RuntimeFailed
 from agents.runtimes.claude_code.outcome import failure_of
 
 ENDPOINT = AnthropicEndpoint("http://localhost", "claude-sonnet-5-5", api_key="key")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from agents.events import (
+from agents.protocol.events import (
     AssistantText,
     Finished,
     Notice,

@@ -9,8 +9,14 @@ import uuid
 import psutil
 import pytest
 
-from agents.events import CheckpointReached, Finished, Notice, ToolUse, UsageReported
-from agents.runtime import Checkpoint
+from agents.protocol.events import (
+    CheckpointReached,
+    Finished,
+    Notice,
+    ToolUse,
+    UsageReported,
+)
+from agents.protocol.runtime import Checkpoint
 from agents.runtimes import claude_cli
 from agents.runtimes.claude_code.session import KeptSession
 from agents.workspaces import processes

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.events import ToolResult, ToolUse
-from agents.runtime import Decision
+from agents.protocol.events import ToolResult, ToolUse
+from agents.protocol.runtime import Decision
 from agents.runtimes.codex.approvals import COMMAND, Question, calls_of
 from agents.runtimes.codex.rollout import Call as ModelsCall
 from tasks.files.workspace import Workspace

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from agents.events import UsageReported
-from agents.runtime import Spending
+from agents.protocol.events import UsageReported
+from agents.protocol.runtime import Spending
 from agents.runtimes.codex import Codex
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.agents.runtimes.direct.performing import Performance, assignment

@@ -5,10 +5,10 @@ from base64 import b64decode
 
 import pytest
 
-from agents import events
+from agents.protocol import events
+from agents.protocol.runtime import RuntimeFailed
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.wire import RetryPolicy, TurnFailed
-from agents.runtime import RuntimeFailed
 from agents.runtimes.codex.failures import failure_of
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.servers.scripted import Call, Reply

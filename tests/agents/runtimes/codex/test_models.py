@@ -1,6 +1,6 @@
 """Models for which Codex has other tools than for the one it was measured on."""
 
-from agents.events import Notice, ToolUse
+from agents.protocol.events import Notice, ToolUse
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.servers.scripted import Reply
 

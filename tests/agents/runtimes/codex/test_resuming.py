@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from agents.events import Finished, Notice, ToolUse, UsageReported
-from agents.runtime import Checkpoint
+from agents.protocol.events import Finished, Notice, ToolUse, UsageReported
+from agents.protocol.runtime import Checkpoint
 from tests.agents.runtimes.codex.script import DONE, change, run
 from tests.agents.runtimes.direct.performing import Performance
 from tests.servers.scripted import Reply

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from codex_cli_bin import bundled_codex_path
 
-from agents.events import ToolResult
+from agents.protocol.events import ToolResult
 from agents.runtimes.codex import home, probe
 from agents.workspaces import probes
 from tests.agents.runtimes.codex.script import DONE, change, outputs, run

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from agents.runtime import Decision
+from agents.protocol.runtime import Decision
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.agents.runtimes.direct.performing import Person
 from tests.waiting import until

@@ -9,9 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents.events import CheckpointReached, Event
-from agents.providers.wire import RetryPolicy
-from agents.runtime import (
+from agents.protocol.events import CheckpointReached, Event
+from agents.protocol.runtime import (
     AgentKilled,
     Assignment,
     Checkpoint,
@@ -20,6 +19,7 @@ from agents.runtime import (
     RuntimeFailed,
     ToolCall,
 )
+from agents.providers.wire import RetryPolicy
 from agents.runtimes.direct.anthropic import AnthropicDirect
 from agents.tools import ALL
 from agents.worker.silence import perform_watched

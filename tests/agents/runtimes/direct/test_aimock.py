@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.events import AssistantText, Finished, ToolUse
+from agents.protocol.events import AssistantText, Finished, ToolUse
 from tests import live, npm
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment
 from tests.agents.runtimes.drivers.direct import ANTHROPIC, OLLAMA, OPENAI

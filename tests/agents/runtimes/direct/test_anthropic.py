@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agents.events import (
+from agents.protocol.events import (
     AssistantText,
     Finished,
     PartialText,

@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 import pytest
 
-from agents.events import (
+from agents.protocol.events import (
     AssistantText,
     Finished,
     Retrying,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.events import (
+from agents.protocol.events import (
     AssistantText,
     Finished,
     Notice,

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from agents.events import (
+from agents.protocol.events import (
     AssistantText,
     CheckpointReached,
     Finished,
     Notice,
     ToolResult,
 )
-from agents.runtime import Checkpoint
+from agents.protocol.runtime import Checkpoint
 from agents.runtimes.direct.conversation import Conversation
 from agents.runtimes.direct.tool_calls import INTERRUPTED
 from tests.agents.runtimes.direct.performing import (

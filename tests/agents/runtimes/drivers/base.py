@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from agents.runtime import Runtime
+from agents.protocol.runtime import Runtime
 from tests.servers.scripted import ScriptedServer
 
 Fault = Literal[

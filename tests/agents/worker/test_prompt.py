@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.prompt import (
+from agents.worker.prompt import (
     MAX_DOCUMENT,
     MAX_DOCUMENTS,
     MAX_LISTED,

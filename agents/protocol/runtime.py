@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from agents.events import Event, ToldOfUsage
-from agents.inbox import Inbox
+from agents.protocol.events import Event, ToldOfUsage
+from agents.protocol.inbox import Inbox
 from ledger.pricing import Usage
 
 JSON = dict[str, Any]
@@ -85,7 +85,7 @@ class Assignment:
     spending: Spending = field(default_factory=Spending, compare=False)
     inbox: Inbox = field(default_factory=Inbox, compare=False)  # what people say to it
     network: bool = False  # the profile's: commands reach more than the provider
-    # What the result is to satisfy, as a JSON Schema: see `agents.structured_output`.
+    # What the result is to satisfy, as a JSON Schema: see `agents.protocol.structured_output`.
     output_schema: JSON | None = None
     is_question: bool = False  # one answer is wanted, and no tool is to be used
     # For agents that take their turn again where they are taken up: see `build_reminder`.

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from agents.runtime import RuntimeFailed
+from agents.protocol.runtime import RuntimeFailed
 from tasks.json_schemas import JSON, mismatches
 
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)

@@ -1,6 +1,6 @@
 """What `manage.py check` tells of the runtimes."""
 
-from agents.checks import check_each_runtime
+from agents.doctor.checks import check_each_runtime
 from tasks import catalog
 
 

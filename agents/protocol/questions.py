@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from agents.events import JSON
-from agents.runtime import Decision, ToolCall
+from agents.protocol.events import JSON
+from agents.protocol.runtime import Decision, ToolCall
 from tasks import questions
 from tasks.rules.visible_text import readable
 
