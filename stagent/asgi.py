@@ -48,8 +48,9 @@ from stagent.server.request_reader import (
 from stagent.server.schema_check import refuse_another_schema
 from stagent.server.streaming import send_body
 from stagent.server.waiting import wait_for
-from tasks import log_context, pubsub
+from tasks import pubsub
 from tasks.api.unavailable import unavailable
+from tasks.observability import log_context
 
 Answer = HttpResponse | StreamingHttpResponse
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from stagent.server import request_metrics
 from tasks.access import rights
 from tasks.access.authentication import TokenAuthentication
-from tasks.metrics import RowCollector
+from tasks.observability.metrics import RowCollector
 
 
 @require_safe

@@ -373,11 +373,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "tasks.credentials.Formatter",
+            "()": "tasks.observability.credentials.Formatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },
-        "json": {"()": "tasks.log_lines.JsonFormatter"},
+        "json": {"()": "tasks.observability.log_lines.JsonFormatter"},
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": STAGENT_LOG_FORMAT}

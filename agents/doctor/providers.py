@@ -14,7 +14,7 @@ from agents.providers.endpoint import Endpoint, variable
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.openai import OpenAIEndpoint
 from tasks import catalog
-from tasks.credentials import without_credentials
+from tasks.observability.credentials import without_credentials
 
 PATIENCE_SECONDS = 5
 

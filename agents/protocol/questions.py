@@ -5,14 +5,14 @@ from functools import partial
 
 from agents.protocol.events import JSON
 from agents.protocol.runtime import Decision, ToolCall
-from tasks import questions
+from tasks.rules import questions
 from tasks.rules.visible_text import readable
 
 NO_ANSWER = "The user did not answer."
 
 
 def question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
-    """Make the call of questions; `tool_input` has them as `tasks.questions` says."""
+    """Make the call of questions; `tool_input` has them as `tasks.rules.questions` says."""
     asked = questions.with_answers(tool_input, None)
     texts = " ".join(map(questions.text_of, questions.asked_in(asked)))
     return ToolCall(

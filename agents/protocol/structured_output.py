@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from agents.protocol.runtime import RuntimeFailed
-from tasks.json_schemas import JSON, mismatches
+from tasks.catalog.json_schemas import JSON, mismatches
 
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 

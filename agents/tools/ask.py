@@ -4,7 +4,7 @@ from agents.protocol.events import JSON
 from agents.protocol.questions import question, question_call
 from agents.protocol.runtime import ToolCall
 from agents.tools.base import ToolRefused, checked_input, schema
-from tasks.questions import asked_in
+from tasks.rules.questions import asked_in
 
 NAME = "ask"
 MAX_OPTIONS = 20

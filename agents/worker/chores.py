@@ -10,8 +10,9 @@ from django import db
 from django.core.exceptions import ObjectDoesNotExist
 
 from agents.worker.log_fields import log_fields
-from tasks import log_context, pubsub
+from tasks import pubsub
 from tasks.exceptions import LeaseLost
+from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from django import db
 from agents.worker.log_fields import log_fields
 from stagent.database import persistent_connections
 from stagent.database.threads import Threads, database_threads
-from tasks.log_context import carried
+from tasks.observability.log_context import carried
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,11 +23,12 @@ from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
 from agents.worker.silence import perform_watched
 from agents.worker.spending import RunSpending
-from tasks import log_context, runs
 from tasks.exceptions import LeaseLost
 from tasks.files.keeping import has_outputs, keep_outputs
+from tasks.lifecycle import runs
+from tasks.lifecycle.runs import Outcome
 from tasks.models import Run, Status
-from tasks.runs import Outcome
+from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
 # Shown in JSON only: people look at the task's own log.

@@ -14,8 +14,8 @@ from uuid import UUID
 from agents.worker.database import run_for_leases
 from agents.worker.log_fields import log_fields
 from agents.worker.unanswered import book_unanswered
-from tasks import runs
 from tasks.exceptions import LeaseLost
+from tasks.lifecycle import runs
 from tasks.models import Run
 
 log = logging.getLogger(__name__)

@@ -31,8 +31,9 @@ from agents.worker.run_updates import look_up_updates
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
 from agents.worker.workflows import MIN_WAIT_SECONDS, WorkflowSweep
-from tasks import catalog, log_context, pubsub
+from tasks import catalog, pubsub
 from tasks.models import Run
+from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from agents.protocol.runtime import Decision, ToolCall
 from agents.tools.base import ToolRefused
 from agents.worker.recorder import Recorder, make_storable
 from agents.worker.tool_rules import ToolRules
-from tasks import questions
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, PermissionRequest
 from tasks.models.ids import new_text_id
 from tasks.models.permission import PermissionRequestQuerySet, digest_of
+from tasks.rules import questions
 from tasks.rules.visible_text import readable
 
 Status = PermissionRequest.Status

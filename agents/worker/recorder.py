@@ -18,11 +18,12 @@ from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import MAX_KEY
 from ledger.models.open_request import COUNTS
 from stagent.database.compiled import CompiledQuery
-from tasks import messages, pubsub
-from tasks.credentials import hide_credentials
+from tasks import pubsub
 from tasks.exceptions import LeaseLost
+from tasks.lifecycle import messages
 from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
+from tasks.observability.credentials import hide_credentials
 from tasks.rules.visible_text import readable
 
 # What no database stores as text: NUL, and unpaired surrogates.

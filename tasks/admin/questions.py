@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.safestring import SafeString
 
-from tasks import questions
 from tasks.admin import display
 from tasks.models import PermissionRequest
 from tasks.models.permission import JSON, Answer
+from tasks.rules import questions
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from unfold.widgets import (
 from ledger.pricing import dollars
 from tasks import catalog
 from tasks.admin.agent_choices import offer_agents
-from tasks.json_schemas import problems_of
+from tasks.catalog.json_schemas import problems_of
 from tasks.models import Status, Task
 from tasks.models.task import DEFAULT_MAX_TURNS
 

@@ -9,9 +9,9 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from ledger.budgets import BudgetExceeded
-from tasks import messages
 from tasks.admin.task_views import TaskPages
 from tasks.exceptions import Refused
+from tasks.lifecycle import messages
 from tasks.models import Run, Task, Worker
 
 SCRIPT = "fetch"  # what tell.js calls itself, to get JSON instead of a page

@@ -3,11 +3,10 @@
 from typing import Any
 
 from ledger.models import Period, Scope
-from tasks import json_schemas
 from tasks.api import zod
-from tasks.catalog import RUNTIME_NAMES
+from tasks.catalog import RUNTIME_NAMES, json_schemas
 from tasks.files.changes import State
-from tasks.messages import MAX_TEXT
+from tasks.lifecycle.messages import MAX_TEXT
 from tasks.models import Document
 from tasks.models.permission import TYPES as NOTIFICATION_TYPES
 from tasks.models.permission import PermissionRequest, PermissionRule

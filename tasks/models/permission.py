@@ -11,13 +11,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tasks import pubsub, questions
+from tasks import pubsub
 from tasks.exceptions import AlreadyAnswered
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.task import Task
 from tasks.models.workflow import mark_due
-from tasks.rules import patterns
+from tasks.rules import patterns, questions
 
 JSON = dict[str, Any]
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage
-from tasks import runs
+from tasks.lifecycle import runs
 from tasks.models import ApiToken, Run, RunTotal, Status
 from tests import live
 from tests.factories import (

@@ -3,9 +3,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agents.doctor import Finding, State, examine
-from tasks.credentials import without_credentials
 from tasks.management.command import AdministratorCommand
 from tasks.management.output import Error, ExitCode
+from tasks.observability.credentials import without_credentials
 
 STYLES = {State.OK: "SUCCESS", State.WARNING: "WARNING", State.FAILING: "ERROR"}
 

@@ -18,7 +18,7 @@ from agents.protocol.runtime import Decision, ToolCall
 from agents.runtimes.codex.rollout import Call
 from agents.tools.base import shown_path
 from tasks.files.workspace import Workspace, path_action
-from tasks.questions import answers_in
+from tasks.rules.questions import answers_in
 from tasks.rules.visible_text import readable
 
 ASK_HUMAN = "ask_human"

@@ -37,8 +37,8 @@ from agents.runtimes.codex.requests import Requests
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
 from agents.tools.base import to_the_end
+from tasks.catalog.json_schemas import is_strict
 from tasks.files.workspace import Workspace
-from tasks.json_schemas import is_strict
 
 # Codex drops what it cannot read of an answer, so that nobody can tell which it was.
 NOTHING_READABLE = "Codex does not pass on what else may be in it, such as a refusal"

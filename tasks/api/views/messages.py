@@ -6,7 +6,6 @@ from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from tasks import messages
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
@@ -17,6 +16,7 @@ from tasks.api.requests import ListQuery, SendMessage
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import documents_of
 from tasks.api.views.tasks import get_task
+from tasks.lifecycle import messages
 from tasks.models import Message as Row
 from tasks.models import Worker
 from tasks.models.log import to_text

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from tasks import catalog, questions
+from tasks import catalog
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
@@ -20,7 +20,7 @@ from tasks.api.zod import Invalid
 from tasks.models import PermissionRequest
 from tasks.models.log import to_text
 from tasks.models.permission import PERMISSION_REQUEST, QUESTION, Answer
-from tasks.rules import patterns
+from tasks.rules import patterns, questions
 
 JSON = dict[str, Any]
 

@@ -3,14 +3,13 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
-from tasks import questions
 from tasks.api.views.notifications import notification
 from tasks.management.command import AdministratorCommand, actor, explained
 from tasks.management.finding import find_request
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
-from tasks.rules import patterns
+from tasks.rules import patterns, questions
 
 
 class Command(AdministratorCommand):

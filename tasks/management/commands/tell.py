@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks import messages
 from tasks.api.views.messages import shown
+from tasks.lifecycle import messages
 from tasks.management.command import AdministratorCommand, actor, explained
 from tasks.management.finding import find_task
 from tasks.management.following import Follower

@@ -2,7 +2,7 @@
 
 from agents.providers.embedded_grammar import MAX_ITEMS, MAX_TEXT, bounded
 from tasks.assist.question import answer_schema
-from tasks.json_schemas import mismatches, nodes_of
+from tasks.catalog.json_schemas import mismatches, nodes_of
 
 
 def test_what_it_may_say_ends():

@@ -6,7 +6,7 @@ import pytest
 
 from agents.protocol import events
 from agents.protocol.runtime import Decision
-from tasks import questions
+from tasks.rules import questions
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers.base import Turn, Use
 

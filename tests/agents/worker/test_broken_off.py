@@ -8,8 +8,8 @@ from agents.worker.execution import Execution
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage
 from tasks import lifecycle
+from tasks.lifecycle.runs import Outcome
 from tasks.models import LogEntry, Run, Status
-from tasks.runs import Outcome
 from tests.agents.worker.test_loop import until, working
 from tests.factories import RunFactory, TaskFactory
 from tests.servers.anthropic import MessagesServer, Reply

@@ -7,7 +7,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tasks import runs
+from tasks.lifecycle import runs
 from tasks.models import Run, Status
 from tests import live
 from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX

@@ -9,9 +9,10 @@ from agents.protocol import events
 from agents.worker import loop as worker_module
 from agents.worker.recorder import Recorder
 from agents.worker.run_updates import look_up_updates
-from tasks import lifecycle, messages, pubsub
+from tasks import lifecycle, pubsub
 from tasks.exceptions import LeaseLost
 from tasks.files.folders import workspace_of
+from tasks.lifecycle import messages
 from tasks.models import Message, Run, Session, Status, Task
 from tasks.models.permission import Answer
 from tests.agents.worker.test_loop import execute, finished, until, working

@@ -3,9 +3,9 @@
 import pytest
 
 from ledger.models import Reservation
-from tasks import messages, runs
+from tasks.lifecycle import messages, runs
+from tasks.lifecycle.runs import Outcome
 from tasks.models import EventType, LogEntry, Message, NewEntry, Run, Status, Task
-from tasks.runs import Outcome
 from tests.factories import (
     DocumentFactory,
     RunFactory,

@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 from tasks.assist.answer import readable
 from tasks.assist.definition import definition_of
 from tasks.assist.question import COMPLEXITIES, PATTERNS, answer_schema
-from tasks.json_schemas import mismatches
+from tasks.catalog.json_schemas import mismatches
 from tasks.workflows import references
 from tasks.workflows.definition import parse
 from tasks.workflows.graph import graph_of

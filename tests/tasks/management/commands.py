@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from django.core.management import CommandError, call_command
 
-from tasks import runs
+from tasks.lifecycle import runs
+from tasks.lifecycle.runs import Outcome
 from tasks.models import (
     Status,
     Task,
 )
-from tasks.runs import Outcome
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tasks import lifecycle, runs
+from tasks import lifecycle
 from tasks.exceptions import LeaseLost
+from tasks.lifecycle import runs
+from tasks.lifecycle.runs import Outcome
 from tasks.models import EventType, LogEntry, NewEntry, Run, Status, Task, session
-from tasks.runs import Outcome
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db

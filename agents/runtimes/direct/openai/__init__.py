@@ -22,7 +22,7 @@ from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
 from agents.runtimes.direct.loop import DirectRuntime
 from agents.runtimes.direct.openai.answer import Answer
 from agents.tools import ToolSchema
-from tasks.json_schemas import is_strict
+from tasks.catalog.json_schemas import is_strict
 
 MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
 

@@ -1,7 +1,7 @@
 """The verbs that move a task and its runs together.
 
 Each is one transaction that takes the task's row first, writes a log entry and rings on
-commit. The API, the admin and `manage.py` call these and nothing else. `tasks.runs` has the
+commit. The API, the admin and `manage.py` call these and nothing else. `tasks.lifecycle.runs` has the
 worker's part.
 """
 

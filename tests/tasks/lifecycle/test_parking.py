@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from ledger.models import Reservation
-from tasks import lifecycle, runs
+from tasks import lifecycle
 from tasks.exceptions import LeaseLost
+from tasks.lifecycle import runs
 from tasks.models import Run, Session, Status, Task
 from tasks.models.session import keep
 from tests.factories import RunFactory

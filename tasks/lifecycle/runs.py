@@ -15,7 +15,7 @@ from django.utils import timezone
 from ledger import budgets
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
-from tasks.messages import follow_up_missed
+from tasks.lifecycle.messages import follow_up_missed
 from tasks.models import (
     EventType,
     LogEntry,

@@ -8,8 +8,8 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-from tasks import log_context
-from tasks.credentials import without_credentials
+from tasks.observability import log_context
+from tasks.observability.credentials import without_credentials
 
 # Django gives the request along, which is no text.
 NOT_SHOWN = [*RESERVED_ATTRS, "request", "server_time"]

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tasks import credentials, log_context
-from tasks.log_lines import JsonFormatter
+from tasks.observability import credentials, log_context
+from tasks.observability.log_lines import JsonFormatter
 from tests import live
 
 formatter = JsonFormatter()

@@ -9,8 +9,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
-from tasks import catalog, credentials, lifecycle
+from tasks import catalog, lifecycle
 from tasks.models import LogEntry, Run, Status
+from tasks.observability import credentials
 from tests.agents.worker.test_loop import finished, working
 from tests.factories import TaskFactory
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tasks.json_schemas import MAX_DEPTH, is_strict, mismatches, problems_of
+from tasks.catalog.json_schemas import MAX_DEPTH, is_strict, mismatches, problems_of
 
 
 def nested(levels):
