@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 
 from ledger.pricing import dollars
 from tasks import lifecycle
-from tasks.api import representation
+from tasks.api.representation import tasks as representation
 from tasks.exceptions import Refused
 from tasks.models import Document, Project, Status, Task
 from tasks.streams.log_stream import follow_log

@@ -19,7 +19,7 @@ from tasks.access import rights
 from tasks.admin import display
 from tasks.admin.material import HasTasksAdmin
 from tasks.admin.schedule_form import ScheduleForm
-from tasks.api.schedule_representation import next_times
+from tasks.api.representation.schedules import next_times
 from tasks.exceptions import Conflict, Refused
 from tasks.models import Firing, Schedule, Worker
 from tasks.schedules import changes

@@ -12,8 +12,8 @@ from tasks.admin import costs, display
 from tasks.admin.base import profile_name, runtime_title
 from tasks.admin.task_page import RequestCard
 from tasks.admin.workflow_graph import Box, draw
+from tasks.api.representation import workflow_status as status
 from tasks.models import PermissionRequest, StepRun, Task, Worker, Workflow, WorkflowRun
-from tasks.workflows import status
 from tasks.workflows.definition import Definition, InvalidDefinition, Step, parse
 from tasks.workflows.engine import Key, StepState
 from tasks.workflows.graph import Graph, graph_of

@@ -21,7 +21,7 @@ from django.db.utils import OperationalError, ProgrammingError
 
 from ledger.budgets import BudgetExceeded
 from stagent.database.json_lines import on_one_line
-from tasks.api import representation
+from tasks.api.representation import tasks as representation
 from tasks.exceptions import AlreadyAnswered, Refused
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower

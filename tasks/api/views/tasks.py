@@ -12,16 +12,19 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from tasks import lifecycle, provenance
+from tasks import lifecycle
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import etags, paging, representation, responses
+from tasks.api import etags, paging
 from tasks.api.bodies import json_body
 from tasks.api.content_type import content_type_of
 from tasks.api.json import Response
-from tasks.api.log_responses import LOG_EVENT
-from tasks.api.provenance_responses import Provenance
-from tasks.api.requests import CreateTask, TaskListQuery, UpdateTask
+from tasks.api.representation import provenance
+from tasks.api.representation import tasks as representation
+from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
+from tasks.api.responses import tasks as responses
+from tasks.api.responses.log import LOG_EVENT
+from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import (
     changes_of,

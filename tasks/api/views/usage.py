@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from ledger.models import Totals
 from ledger.usage import TASK, Days, Group, TooManyGroups, Usage
 from tasks.api.json import Response
-from tasks.api.usage_responses import GROUPS, UsageGroups, UsageTotals
+from tasks.api.responses.usage import GROUPS, UsageGroups, UsageTotals
 from tasks.api.views.base import ApiView
 from tasks.api.views.tasks import parse_id
 from tasks.api.zod import Invalid

@@ -8,17 +8,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from tasks.access import rights
-from tasks.api import workflow_responses as answers
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.representation.workflow_status import document_json
+from tasks.api.requests.workflows import AttachDocuments, DetachDocuments
+from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiView
 from tasks.api.views.workflows import get_workflow
-from tasks.api.workflow_requests import AttachDocuments, DetachDocuments
 from tasks.api.zod import Invalid
 from tasks.models import Document, Workflow, WorkflowDocument
 from tasks.models.log import to_text
 from tasks.workflows.definition import InvalidDefinition, parse
-from tasks.workflows.status import document_json
 
 JSON = dict[str, Any]
 

@@ -11,27 +11,29 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import paging, responses
-from tasks.api import workflow_responses as answers
+from tasks.api import paging
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.views.base import ApiViewSet
-from tasks.api.views.task_bodies import check_references
-from tasks.api.whole_lists import Answer
-from tasks.api.workflow_requests import (
+from tasks.api.representation import workflow_status as status
+from tasks.api.representation.workflow_target import target_of
+from tasks.api.representation.workflows import shown, with_counts
+from tasks.api.requests.workflows import (
     CreateWorkflow,
     UpdateWorkflow,
     WorkflowListQuery,
     WorkflowStatusQuery,
 )
+from tasks.api.responses import tasks as responses
+from tasks.api.responses import workflows as answers
+from tasks.api.views.base import ApiViewSet
+from tasks.api.views.task_bodies import check_references
+from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.exceptions import Conflict
 from tasks.models import Worker, Workflow
-from tasks.workflows import control, references, status
+from tasks.workflows import control, references
 from tasks.workflows.definition import InvalidDefinition, parse
-from tasks.workflows.listing import shown, with_counts
 from tasks.workflows.start import start
-from tasks.workflows.target import target_of
 
 JSON = dict[str, Any]
 

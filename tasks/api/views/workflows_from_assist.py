@@ -8,16 +8,16 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import workflow_responses as answers
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.representation.workflows import shown, with_counts
+from tasks.api.requests.workflows import WorkflowFromAssist
+from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiView
 from tasks.api.views.task_bodies import check_references
 from tasks.api.views.workflows import check_definition
-from tasks.api.workflow_requests import WorkflowFromAssist
 from tasks.models import StepRun, Workflow, WorkflowRun
 from tasks.workflows.advance import advance
-from tasks.workflows.listing import shown, with_counts
 from tasks.workflows.start import start
 
 JSON = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks.api import schedule_representation
+from tasks.api.representation import schedules as schedule_representation
 from tasks.exceptions import Conflict
 from tasks.management.command import AdministratorCommand, actor, explained
 from tasks.management.finding import find_schedule

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from tasks.api import representation
+from tasks.api.representation import tasks as representation
 from tasks.api.whole_lists import array
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_project

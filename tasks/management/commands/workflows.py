@@ -2,13 +2,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from tasks.api.representation.workflows import progress_of, shown, with_counts
 from tasks.exceptions import Conflict
 from tasks.management.command import AdministratorCommand, actor
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import Workflow
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.examples import examples
-from tasks.workflows.listing import progress_of, shown, with_counts
 from tasks.workflows.start import start
 
 HEADINGS = ("ID", "STATUS", "RUN", "STEPS", "NAME")

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from ledger.models import LedgerEntry
-from tasks import provenance
+from tasks.api.representation import provenance
 from tasks.models import Run
 from tasks.models.log import to_text
 from tests.factories import (

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import SkipField
 
-from tasks.api import requests, zod
-from tasks.api.requests import CreateTask, TaskListQuery
+from tasks.api import zod
+from tasks.api.requests import tasks as requests
+from tasks.api.requests.tasks import CreateTask, TaskListQuery
 
 SERIALIZERS = {
     "create": CreateTask,

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.models import Period, Scope
-from tasks.api import representation
+from tasks.api.representation import tasks as representation
 from tasks.models import (
     Run,
     Status,

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers as drf
 
+from tasks.api.representation.provenance import MOST_TOLD
 from tasks.models import PermissionRequest, Run
-from tasks.provenance import MOST_TOLD
 
 # Named in the settings, so that the description names it too.
 RUN_STATUSES = Run.Status.values

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers as drf
 
 from tasks.api import zod
-from tasks.api.workflow_requests import WorkflowDefinition
+from tasks.api.requests.workflows import WorkflowDefinition
 from tasks.assist.question import COMPLEXITIES, PATTERNS
 from tasks.catalog import RUNTIME_NAMES
 

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as drf
 
-from tasks.api.schedule_requests import PRIORITIES
+from tasks.api.requests.schedules import PRIORITIES
 from tasks.models import Firing as FiringRow
 from tasks.models import Schedule as ScheduleRow
 from tasks.models import Status

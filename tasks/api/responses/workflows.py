@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers as drf
 
-from tasks.api.workflow_requests import WorkflowStep
+from tasks.api.requests.workflows import WorkflowStep
 from tasks.models import Workflow as WorkflowModel
 from tasks.models import WorkflowRun as WorkflowRunModel
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.fields import empty
 
 from tasks.api import zod
-from tasks.api.requests import ListQuery, _documents
+from tasks.api.requests.tasks import ListQuery, _documents
 from tasks.catalog import RUNTIME_NAMES
 from tasks.models import Schedule
 from tasks.schedules.heartbeat import MAX_BRIEF
