@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
-from tasks.api.responses.tasks import BAD_REQUEST, Error
+from tasks.api.responses.common import BAD_REQUEST, Error
 
 UNAUTHORIZED = OpenApiResponse(Error, "A token or a login is needed.")
 FORBIDDEN = OpenApiResponse(

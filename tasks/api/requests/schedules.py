@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.fields import empty
 
 from tasks.api import zod
-from tasks.api.requests.tasks import ListQuery, _documents
+from tasks.api.requests.fields import ListQuery, document_ids_field
 from tasks.catalog import RUNTIME_NAMES
 from tasks.models import Schedule
 from tasks.schedules.heartbeat import MAX_BRIEF
@@ -157,7 +157,7 @@ class CreateSchedule(zod.Serializer):
     projectId = zod.String(required=False, allow_null=True)
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
-    documentIds = _documents(help_text="Given to each of its tasks.")
+    documentIds = document_ids_field(help_text="Given to each of its tasks.")
     overlap = _overlap()
     catchup = _catchup()
     recurs = zod.Boolean(required=False, help_text="False: it fires once.")
@@ -180,7 +180,9 @@ class UpdateSchedule(zod.Serializer):
     projectId = zod.String(required=False, allow_null=True)
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
-    documentIds = _documents(help_text="All that its tasks are given from now on.")
+    documentIds = document_ids_field(
+        help_text="All that its tasks are given from now on."
+    )
     overlap = _overlap()
     catchup = _catchup()
     maxFirings = _max_firings()

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as drf
 
 from tasks.api import zod
-from tasks.api.requests.tasks import ListQuery
+from tasks.api.requests.fields import ListQuery
 from tasks.catalog import RUNTIME_NAMES
 from tasks.workflows.definition import (
     MAX_DOCUMENTS,

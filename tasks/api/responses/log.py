@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
+from tasks.api.responses.fields import Answer
 from tasks.models import EventType, PermissionRule, Status
 from tasks.models.permission import QUESTION
 
@@ -17,7 +18,7 @@ def _of(*types: EventType, text: str = "") -> dict[str, Any]:
     return {"required": False, "help_text": f"Of {', '.join(types)}. {text}".strip()}
 
 
-class LogEntry(drf.Serializer[Any]):
+class LogEntry(Answer):
     """The data of one event. Beside the first four, each type has fields of its own."""
 
     eventType = drf.ChoiceField(choices=EventType.values)
@@ -77,7 +78,7 @@ class LogEntry(drf.Serializer[Any]):
     delaySeconds = drf.FloatField(allow_null=True, **_of(EventType.RETRY))
 
 
-class PartialText(drf.Serializer[Any]):
+class PartialText(Answer):
     """Text that the agent has not finished, for who asks for it."""
 
     eventType = drf.ChoiceField(choices=["partial"])

@@ -1,11 +1,11 @@
 """What the API answers of messages, for its OpenAPI description: see `tasks.api.responses`."""
 
-from typing import Any
-
 from rest_framework import serializers as drf
 
+from tasks.api.responses.fields import Answer
 
-class Message(drf.Serializer[Any]):
+
+class Message(Answer):
     """What a person said to the task's agent."""
 
     id = drf.UUIDField()

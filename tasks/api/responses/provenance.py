@@ -1,10 +1,9 @@
 """A task's whole story, for the OpenAPI description alone: see `tasks.api.responses`."""
 
-from typing import Any
-
 from rest_framework import serializers as drf
 
 from tasks.api.representation.provenance import MOST_TOLD
+from tasks.api.responses.fields import Answer
 from tasks.models import PermissionRequest, Run
 
 # Named in the settings, so that the description names it too.
@@ -14,7 +13,7 @@ RUN_STATUSES = Run.Status.values
 _LAST = f"The last {MOST_TOLD}, oldest first."
 
 
-class Ancestor(drf.Serializer[Any]):
+class Ancestor(Answer):
     type = drf.ChoiceField(choices=["assist", "schedule", "workflow", "task"])
     id = drf.UUIDField()
     name = drf.CharField()
@@ -24,17 +23,17 @@ class Ancestor(drf.Serializer[Any]):
     )
 
 
-class ProvenanceDocument(drf.Serializer[Any]):
+class ProvenanceDocument(Answer):
     id = drf.CharField()
     name = drf.CharField()
 
 
-class ProvenanceSource(drf.Serializer[Any]):
+class ProvenanceSource(Answer):
     id = drf.UUIDField()
     title = drf.CharField()
 
 
-class ProvenanceRun(drf.Serializer[Any]):
+class ProvenanceRun(Answer):
     id = drf.UUIDField()
     attempt = drf.IntegerField()
     status = drf.ChoiceField(choices=RUN_STATUSES)
@@ -51,7 +50,7 @@ class ProvenanceRun(drf.Serializer[Any]):
     error = drf.CharField(allow_null=True)
 
 
-class ProvenancePermission(drf.Serializer[Any]):
+class ProvenancePermission(Answer):
     notificationId = drf.CharField()
     toolName = drf.CharField()
     action = drf.CharField()
@@ -61,7 +60,7 @@ class ProvenancePermission(drf.Serializer[Any]):
     decidedAt = drf.DateTimeField(allow_null=True)
 
 
-class Provenance(drf.Serializer[Any]):
+class Provenance(Answer):
     taskId = drf.UUIDField()
     sourceType = drf.ChoiceField(choices=["manual", "assist", "workflow", "schedule"])
     parentId = drf.UUIDField(allow_null=True)

@@ -1,16 +1,14 @@
 """What is answered about schedules, for the OpenAPI description alone: see `responses`."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as drf
 
 from tasks.api.requests.schedules import PRIORITIES
+from tasks.api.responses.fields import Answer
 from tasks.models import Firing as FiringRow
 from tasks.models import Schedule as ScheduleRow
 from tasks.models import Status
 
-Answer = drf.Serializer[Any]
 SCHEDULE_STATUSES = ScheduleRow.Status.values
 SCHEDULE_TYPES = ScheduleRow.Type.values
 OVERLAPS = ScheduleRow.Overlap.values

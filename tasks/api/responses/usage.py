@@ -5,8 +5,7 @@ from typing import Any
 from rest_framework import serializers as drf
 
 from ledger.usage import DAY, TASK
-
-Answer = drf.Serializer[Any]
+from tasks.api.responses.fields import Answer
 
 # The API's names of what usage is grouped by, with the ledger's.
 GROUPS = {

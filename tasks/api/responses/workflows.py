@@ -1,14 +1,11 @@
 """What `/api/workflows` answers, for its OpenAPI description alone: views build plain objects."""
 
-from typing import Any
-
 from rest_framework import serializers as drf
 
 from tasks.api.requests.workflows import WorkflowStep
+from tasks.api.responses.fields import Answer, nullable_text, nullable_time
 from tasks.models import Workflow as WorkflowModel
 from tasks.models import WorkflowRun as WorkflowRunModel
-
-Answer = drf.Serializer[Any]
 
 STATUSES = WorkflowModel.Status.values
 RUN_STATUSES = WorkflowRunModel.Status.values
@@ -19,14 +16,6 @@ STEP_STATUSES = [
 ]
 
 
-def _maybe_text(**options: Any) -> drf.CharField:
-    return drf.CharField(allow_null=True, **options)
-
-
-def _maybe_time() -> drf.DateTimeField:
-    return drf.DateTimeField(allow_null=True)
-
-
 def _stop_reason() -> drf.ChoiceField:
     return drf.ChoiceField(choices=STOP_REASONS, allow_null=True)
 
@@ -34,7 +23,7 @@ def _stop_reason() -> drf.ChoiceField:
 class Workflow(Answer):
     id = drf.UUIDField()
     name = drf.CharField()
-    projectId = _maybe_text()
+    projectId = nullable_text()
     definition = drf.CharField(help_text="JSON text, as it was written.")
     status = drf.ChoiceField(choices=STATUSES)
     runNumber = drf.IntegerField(help_text="Of the last run; 0 before the first.")
@@ -51,7 +40,7 @@ class WorkflowFromAssistResult(Answer):
     taskIds = drf.ListField(
         child=drf.UUIDField(), help_text="Of the steps that were started."
     )
-    parentTaskId = _maybe_text(
+    parentTaskId = nullable_text(
         help_text="The assist that suggested it, if it was named."
     )
     status = drf.ChoiceField(choices=["created", "started"])
@@ -63,7 +52,7 @@ class WorkflowChange(Answer):
     id = drf.UUIDField()
     status = drf.ChoiceField(choices=STATUSES)
     name = drf.CharField(required=False)
-    projectId = _maybe_text(required=False)
+    projectId = nullable_text(required=False)
     definition = drf.CharField(required=False)
     runNumber = drf.IntegerField(required=False)
     taskCount = drf.IntegerField(required=False)
@@ -95,12 +84,14 @@ class StepState(Answer):
     stepId = drf.CharField()
     status = drf.ChoiceField(choices=STEP_STATUSES)
     attempt = drf.IntegerField(help_text="0 before it began.")
-    taskId = _maybe_text()
-    result = _maybe_text()
-    error = _maybe_text()
-    startedAt = _maybe_time()
-    completedAt = _maybe_time()
-    notificationId = _maybe_text(help_text="Of its approval: answer it under /respond.")
+    taskId = nullable_text()
+    result = nullable_text()
+    error = nullable_text()
+    startedAt = nullable_time()
+    completedAt = nullable_time()
+    notificationId = nullable_text(
+        help_text="Of its approval: answer it under /respond."
+    )
 
 
 class StepStatus(WorkflowStep, StepState):
@@ -114,24 +105,24 @@ class PastRun(Answer):
     runId = drf.UUIDField()
     status = drf.ChoiceField(choices=RUN_STATUSES)
     stopReason = _stop_reason()
-    reason = _maybe_text()
+    reason = nullable_text()
     taskCount = drf.IntegerField()
     completedCount = drf.IntegerField()
     failedCount = drf.IntegerField()
     startedAt = drf.DateTimeField()
-    completedAt = _maybe_time()
+    completedAt = nullable_time()
 
 
 class Iteration(Answer):
     iteration = drf.IntegerField(help_text="From 1.")
     status = drf.ChoiceField(choices=STEP_STATUSES)
     attempt = drf.IntegerField()
-    taskId = _maybe_text()
-    result = _maybe_text()
-    error = _maybe_text()
-    startedAt = _maybe_time()
-    completedAt = _maybe_time()
-    notificationId = _maybe_text()
+    taskId = nullable_text()
+    result = nullable_text()
+    error = nullable_text()
+    startedAt = nullable_time()
+    completedAt = nullable_time()
+    notificationId = nullable_text()
     durationMs = drf.IntegerField(allow_null=True)
 
 
@@ -141,14 +132,14 @@ class LoopState(Answer):
     status = drf.CharField(help_text="running, completed, paused or failed.")
     stopReason = _stop_reason()
     startedAt = drf.DateTimeField()
-    completedAt = _maybe_time()
+    completedAt = nullable_time()
     totalDurationMs = drf.IntegerField(allow_null=True)
 
 
 class WorkflowState(Answer):
     status = drf.CharField()
-    startedAt = _maybe_time()
-    completedAt = _maybe_time()
+    startedAt = nullable_time()
+    completedAt = nullable_time()
 
 
 class StepDocument(Answer):
@@ -160,19 +151,19 @@ class StepDocument(Answer):
     size = drf.IntegerField(help_text="Bytes.")
     direction = drf.CharField()
     status = drf.CharField()
-    category = _maybe_text()
+    category = nullable_text()
 
 
 class WorkflowStatus(Answer):
     id = drf.UUIDField()
     name = drf.CharField()
-    projectId = _maybe_text()
+    projectId = nullable_text()
     definition = drf.CharField(help_text="JSON text, as it was when the run began.")
-    pattern = _maybe_text()
+    pattern = nullable_text()
     swarmConfig = drf.DictField(allow_null=True)
     status = drf.CharField()
     runNumber = drf.IntegerField()
-    reason = _maybe_text(help_text="Why it is paused, or failed.")
+    reason = nullable_text(help_text="Why it is paused, or failed.")
     stopReason = _stop_reason()
     steps = StepStatus(many=True)
     workflowState = WorkflowState()
@@ -187,11 +178,11 @@ class WorkflowStatus(Answer):
 class StepTarget(Answer):
     stepId = drf.CharField()
     name = drf.CharField()
-    runtime = _maybe_text()
-    profile = _maybe_text()
-    model = _maybe_text(help_text="Null: the runtime's own choice.")
+    runtime = nullable_text()
+    profile = nullable_text()
+    model = nullable_text(help_text="Null: the runtime's own choice.")
     budgetUsd = drf.FloatField(allow_null=True)
-    refusal = _maybe_text(help_text="Why it would not start now; null if it would.")
+    refusal = nullable_text(help_text="Why it would not start now; null if it would.")
 
 
 class WorkflowTarget(Answer):
@@ -203,7 +194,7 @@ class WorkflowTarget(Answer):
 class Binding(Answer):
     bindingId = drf.IntegerField()
     documentId = drf.CharField()
-    stepId = _maybe_text(help_text="Null: for every step.")
+    stepId = nullable_text(help_text="Null: for every step.")
     createdAt = drf.DateTimeField()
     document = StepDocument()
 
@@ -211,7 +202,7 @@ class Binding(Answer):
 class Attached(Answer):
     attached = drf.IntegerField()
     workflowId = drf.UUIDField()
-    stepId = _maybe_text()
+    stepId = nullable_text()
 
 
 class Detached(Answer):

@@ -13,11 +13,12 @@ from rest_framework.request import Request
 from tasks import assist
 from tasks.access import rights
 from tasks.access.authentication import actor
+from tasks.api import responses
 from tasks.api.bodies import json_body
 from tasks.api.idempotency import REPLAYED
 from tasks.api.json import Response
-from tasks.api.requests.assist import Assist, AssistAnswer
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.assist import Assist
+from tasks.api.responses.assist import AssistAnswer
 from tasks.api.views.base import ApiView
 from tasks.api.zod import Invalid
 from tasks.assist.answer import NotAnswered, TooLate, answer_of, give_up

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 
 from ledger.models import Budget, Scope
 from tasks import catalog
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.tasks import CreateBudget, ListQuery, UpdateBudget
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.budgets import CreateBudget, UpdateBudget
+from tasks.api.requests.fields import ListQuery
 from tasks.api.views.base import ApiViewSet
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid

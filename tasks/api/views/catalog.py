@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from tasks import catalog
+from tasks.api import responses
 from tasks.api.json import Response
-from tasks.api.responses import tasks as responses
 from tasks.api.views.base import ApiView
 
 

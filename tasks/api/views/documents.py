@@ -14,13 +14,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from tasks.access import rights
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.downloads import send_file
 from tasks.api.errors import JSONParser
 from tasks.api.json import Response
-from tasks.api.requests.tasks import DocumentListQuery, KeepFile, UpdateDocument
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.documents import DocumentListQuery, KeepFile, UpdateDocument
 from tasks.api.uploads import UploadParser
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import uuid_of

@@ -8,11 +8,11 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.tasks import ListQuery, SendMessage
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.fields import ListQuery
+from tasks.api.requests.messages import SendMessage
 from tasks.api.responses.messages import Message, SentMessage
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import documents_of

@@ -10,11 +10,10 @@ from rest_framework.request import Request
 from tasks import catalog
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.tasks import NotificationListQuery, Respond
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.notifications import NotificationListQuery, Respond
 from tasks.api.views.base import ApiView
 from tasks.api.views.tasks import get_task, parse_id
 from tasks.api.zod import Invalid

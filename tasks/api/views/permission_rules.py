@@ -10,11 +10,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from tasks.access.authentication import actor
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.tasks import CreateRule, RuleListQuery
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.permission_rules import CreateRule, RuleListQuery
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.tasks import parse_id
 from tasks.api.whole_lists import Answer

@@ -7,16 +7,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from tasks.access import rights
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.tasks import (
-    CreateProject,
-    ListQuery,
-    ProjectDocuments,
-    UpdateProject,
-)
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.fields import ListQuery
+from tasks.api.requests.projects import CreateProject, ProjectDocuments, UpdateProject
 from tasks.api.views.base import ApiView, ApiViewSet
 from tasks.api.views.documents import shown
 from tasks.api.views.task_bodies import documents_of

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.representation import schedules as schedule_representation
@@ -21,7 +21,6 @@ from tasks.api.requests.schedules import (
     UpdateSchedule,
 )
 from tasks.api.responses import schedules as shapes
-from tasks.api.responses import tasks as responses
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.schedule_bodies import (
     check_schedule,

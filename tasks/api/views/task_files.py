@@ -12,9 +12,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from tasks.api import responses
 from tasks.api.downloads import headers_of, send_file
-from tasks.api.requests.tasks import DiffQuery, FileListQuery, FilesQuery
-from tasks.api.responses import tasks as responses
+from tasks.api.requests.files import DiffQuery, FileListQuery, FilesQuery
 from tasks.api.views.base import ApiView
 from tasks.api.views.tasks import get_task
 from tasks.api.zod import Invalid

@@ -15,14 +15,13 @@ from rest_framework.request import Request
 from tasks import lifecycle
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import etags, paging
+from tasks.api import etags, paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.content_type import content_type_of
 from tasks.api.json import Response
 from tasks.api.representation import provenance
 from tasks.api.representation import tasks as representation
 from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
-from tasks.api.responses import tasks as responses
 from tasks.api.responses.log import LOG_EVENT
 from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet

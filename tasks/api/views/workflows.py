@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.access.authentication import actor
-from tasks.api import paging
+from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.representation import workflow_status as status
@@ -23,7 +23,6 @@ from tasks.api.requests.workflows import (
     WorkflowListQuery,
     WorkflowStatusQuery,
 )
-from tasks.api.responses import tasks as responses
 from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.task_bodies import check_references

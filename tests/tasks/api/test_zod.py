@@ -16,16 +16,17 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.fields import SkipField
 
 from tasks.api import zod
-from tasks.api.requests import tasks as requests
-from tasks.api.requests.tasks import CreateTask, TaskListQuery
+from tasks.api.requests.notifications import Respond
+from tasks.api.requests.projects import CreateProject, UpdateProject
+from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
 
 SERIALIZERS = {
     "create": CreateTask,
-    "update": requests.UpdateTask,
+    "update": UpdateTask,
     "list": TaskListQuery,
-    "respond": requests.Respond,
-    "createProject": requests.CreateProject,
-    "updateProject": requests.UpdateProject,
+    "respond": Respond,
+    "createProject": CreateProject,
+    "updateProject": UpdateProject,
 }
 VALIDATORS = {name: serializer.validator() for name, serializer in SERIALIZERS.items()}
 

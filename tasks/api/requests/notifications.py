@@ -1,0 +1,27 @@
+"""What a request about permission requests and questions may say, in the API's own words."""
+
+from tasks.api import zod
+from tasks.api.requests.fields import ListQuery
+from tasks.models.permission import TYPES as NOTIFICATION_TYPES
+from tasks.models.permission import PermissionRequest
+
+
+class NotificationListQuery(ListQuery):
+    taskId = zod.String(required=False)
+    status = zod.Enum(PermissionRequest.Status.values, required=False)
+    type = zod.Enum(NOTIFICATION_TYPES, required=False)
+
+
+class Respond(zod.Serializer):
+    notificationId = zod.String(min_length=1)
+    behavior = zod.Enum(("allow", "deny"))
+    message = zod.String(required=False, help_text="For the agent.")
+    updatedInput = zod.Record(
+        required=False,
+        help_text="Merged into what the tool was given: what is not named stays. Only keys"
+        " that it has, with values of the same type. Of a question, only `answers`, by question.",
+    )
+    alwaysAllow = zod.Boolean(required=False)
+    permissionPattern = zod.String(
+        required=False, help_text="A glob for the rule to keep."
+    )

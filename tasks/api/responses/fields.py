@@ -1,0 +1,31 @@
+"""The fields that what the API answers is made of."""
+
+from typing import Any
+
+from rest_framework import serializers as drf
+
+Answer = drf.Serializer[Any]
+
+
+def text(**options: Any) -> drf.CharField:
+    return drf.CharField(**options)
+
+
+def nullable_text(**options: Any) -> drf.CharField:
+    return drf.CharField(allow_null=True, **options)
+
+
+def nullable_time(**options: Any) -> drf.DateTimeField:
+    return drf.DateTimeField(allow_null=True, **options)
+
+
+def texts() -> drf.ListField:
+    return drf.ListField(child=drf.CharField())
+
+
+def choice(*names: str, **options: Any) -> drf.ChoiceField:
+    return drf.ChoiceField(choices=names, **options)
+
+
+def microdollars(**options: Any) -> drf.IntegerField:
+    return drf.IntegerField(help_text="Microdollars.", **options)
