@@ -1,7 +1,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from stagent.database.compiled import CompiledInsert, CompiledUpdate
 from stagent.database.json_lines import on_one_line
+from stagent.database.json_text import iso_text
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
 from tasks.models.task import Task
@@ -40,13 +41,6 @@ class NewEntry:
     event_type: EventType
     message: str
     data: JSON = field(default_factory=dict)
-
-
-def to_text(moment: datetime) -> str:
-    """Write a time as the API does: ISO 8601, UTC, milliseconds, Z."""
-    return (
-        moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
 
 
 # Every event of every run goes this way: 0.7 ms an entry if Django compiled these anew.
@@ -191,7 +185,7 @@ def entry_json(
     content = {
         "eventType": event_type,
         "message": message,
-        "timestamp": to_text(recorded_at),
+        "timestamp": iso_text(recorded_at),
         "sequence": sequence,
         **data,
     }
@@ -200,7 +194,7 @@ def entry_json(
 
 def partial_json(text: str) -> str:
     """Return unfinished text as the log stream sends it: like an entry, with no number."""
-    now = to_text(timezone.now())
+    now = iso_text(timezone.now())
     return _as_line({"eventType": "partial", "message": text, "timestamp": now})
 
 

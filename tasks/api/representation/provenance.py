@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from ledger.models import LedgerEntry
+from stagent.database.json_text import iso_text
 from tasks.models import PermissionRequest, Run, Schedule, Task, Workflow
-from tasks.models.log import to_text
 
 JSON = dict[str, Any]
 
@@ -24,7 +24,7 @@ def of(task: Task) -> JSON:
         "parentId": str(parent.pk) if parent else None,
         "parentName": (getattr(parent, "name", "") or parent.title) if parent else None,
         "createdBy": task.created_by or None,
-        "createdAt": to_text(task.created_at),
+        "createdAt": iso_text(task.created_at),
         "lineage": _lineage(task, source, parent, totals.cost_microdollars),
         "documents": [
             {"id": pk, "name": name}
@@ -111,9 +111,9 @@ def _run(run: Run) -> JSON:
         "isResume": run.is_resume,
         "isFollowUp": run.is_follow_up,
         "startedBy": run.started_by or None,
-        "queuedAt": to_text(run.queued_at),
-        "startedAt": to_text(run.started_at) if run.started_at else None,
-        "finishedAt": to_text(run.finished_at) if run.finished_at else None,
+        "queuedAt": iso_text(run.queued_at),
+        "startedAt": iso_text(run.started_at) if run.started_at else None,
+        "finishedAt": iso_text(run.finished_at) if run.finished_at else None,
         "error": run.error or None,
     }
 
@@ -125,8 +125,8 @@ def _permission(request: PermissionRequest) -> JSON:
         "action": request.action,
         "status": request.status,
         "decidedBy": request.decided_by or None,
-        "requestedAt": to_text(request.created_at),
-        "decidedAt": to_text(request.decided_at) if request.decided_at else None,
+        "requestedAt": iso_text(request.created_at),
+        "decidedAt": iso_text(request.decided_at) if request.decided_at else None,
     }
 
 
@@ -141,7 +141,7 @@ def siblings(task: Task) -> list[JSON]:
             "id": str(pk),
             "title": title,
             "status": status,
-            "createdAt": to_text(created_at),
+            "createdAt": iso_text(created_at),
         }
         for pk, title, status, created_at in rows
     ]

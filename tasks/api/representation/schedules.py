@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from stagent.database.json_text import iso_text
 from tasks.models import Firing, Schedule, Task
-from tasks.models.log import to_text
 from tasks.schedules import heartbeat, plan
 
 JSON = dict[str, Any]
@@ -50,8 +50,8 @@ def of(schedule: Schedule) -> JSON:
         "heartbeatBudgetPerDay": _dollars(schedule.heartbeat_budget_microdollars),
         "suppressionCount": schedule.suppression_count,
         "lastActionAt": _time(schedule.last_action_at),
-        "createdAt": to_text(schedule.created_at),
-        "updatedAt": to_text(schedule.updated_at),
+        "createdAt": iso_text(schedule.created_at),
+        "updatedAt": iso_text(schedule.updated_at),
     }
 
 
@@ -60,7 +60,7 @@ def with_history(schedule: Schedule) -> JSON:
     firings = list(schedule.firings.select_related("task")[:MOST_FIRINGS])
     return {
         **of(schedule),
-        "nextFireTimes": [to_text(moment) for moment in next_times(schedule)],
+        "nextFireTimes": [iso_text(moment) for moment in next_times(schedule)],
         "firings": [of_firing(firing) for firing in firings],
         "firingHistory": [_fired_task(one.task) for one in firings if one.task],
     }
@@ -85,12 +85,12 @@ def of_firing(firing: Firing) -> JSON:
         "status": firing.status,
         "reason": firing.reason or None,
         "isManual": firing.is_manual,
-        "scheduledFor": to_text(firing.scheduled_for),
+        "scheduledFor": iso_text(firing.scheduled_for),
         "taskId": _id(firing.task_id),
         "workflowRunId": _id(firing.workflow_run),
         "outcome": firing.outcome or None,
         "report": firing.report,
-        "createdAt": to_text(firing.created_at),
+        "createdAt": iso_text(firing.created_at),
         "endedAt": _time(firing.ended_at),
     }
 
@@ -118,7 +118,7 @@ def _heartbeat_event(firing: Firing) -> JSON:
         "taskId": _id(firing.task_id),
         "event": "heartbeat_action" if is_action else "heartbeat_suppressed",
         "payload": report,
-        "timestamp": to_text(firing.ended_at or firing.created_at),
+        "timestamp": iso_text(firing.ended_at or firing.created_at),
     }
 
 
@@ -128,8 +128,8 @@ def _fired_task(task: Task) -> JSON:
         "title": task.title,
         "status": task.status,
         "result": task.result or None,
-        "createdAt": to_text(task.created_at),
-        "updatedAt": to_text(task.updated_at),
+        "createdAt": iso_text(task.created_at),
+        "updatedAt": iso_text(task.updated_at),
     }
 
 
@@ -138,7 +138,7 @@ def _id(key: UUID | None) -> str | None:
 
 
 def _time(moment: datetime | None) -> str | None:
-    return to_text(moment) if moment else None
+    return iso_text(moment) if moment else None
 
 
 def _dollars(microdollars: int | None) -> float | None:

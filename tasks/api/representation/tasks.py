@@ -27,11 +27,10 @@ from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
 from stagent.database.compiled import CompiledQuery, Row
-from stagent.database.json_text import IsoText, JsonText, KeyText, UuidText
+from stagent.database.json_text import IsoText, JsonText, KeyText, UuidText, iso_text
 from tasks.api import paging
 from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, WholeList
 from tasks.models import PermissionRequest, Run, Status, Task
-from tasks.models.log import to_text
 
 JSON = dict[str, Any]
 
@@ -197,8 +196,8 @@ def of_new(task: Task) -> JSON:
         "priority": task.priority,
         "assignedAgent": task.assigned_agent or None,
         "agentProfile": task.agent_profile or None,
-        "createdAt": to_text(task.created_at),
-        "updatedAt": to_text(task.updated_at),
+        "createdAt": iso_text(task.created_at),
+        "updatedAt": iso_text(task.updated_at),
     }
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from stagent.database.json_text import iso_text
 from tasks.models import Document, Status, StepRun, Task, Workflow, WorkflowRun
-from tasks.models.log import to_text
 from tasks.workflows import states
 from tasks.workflows.definition import Definition, InvalidDefinition, Pattern, parse
 from tasks.workflows.engine import Key, StepState, StepStatus, blocked_by
@@ -87,8 +87,8 @@ def _past_run(run: WorkflowRun, counts: JSON) -> JSON:
         "taskCount": counts.get("tasks", 0),
         "completedCount": counts.get("completed", 0),
         "failedCount": counts.get("failed", 0),
-        "startedAt": to_text(run.created_at),
-        "completedAt": to_text(run.finished_at) if run.finished_at else None,
+        "startedAt": iso_text(run.created_at),
+        "completedAt": iso_text(run.finished_at) if run.finished_at else None,
     }
 
 
@@ -101,8 +101,8 @@ def _status(workflow: Workflow, run: WorkflowRun | None) -> str:
 def _workflow_state(workflow: Workflow, run: WorkflowRun | None) -> JSON:
     return {
         "status": _status(workflow, run),
-        "startedAt": to_text(run.created_at) if run else None,
-        "completedAt": to_text(run.finished_at) if run and run.finished_at else None,
+        "startedAt": iso_text(run.created_at) if run else None,
+        "completedAt": iso_text(run.finished_at) if run and run.finished_at else None,
     }
 
 
@@ -187,8 +187,8 @@ def _outcome(step: StepRun | None) -> JSON:
         "taskId": str(step.task_id) if step.task_id else None,
         "result": (step.task.result if step.task else "") or None,
         "error": (seen.error or None) if seen.status is StepStatus.FAILED else None,
-        "startedAt": to_text(step.started_at),
-        "completedAt": to_text(step.finished_at) if step.finished_at else None,
+        "startedAt": iso_text(step.started_at),
+        "completedAt": iso_text(step.finished_at) if step.finished_at else None,
         "notificationId": step.approval_id,
     }
 
@@ -209,8 +209,8 @@ def _loop_state(
         "iterations": [_iteration(step) for step in steps],
         "status": _LOOP_STATUS.get(run.status, run.status),
         "stopReason": run.stop_reason or None,
-        "startedAt": to_text(run.created_at),
-        "completedAt": to_text(run.finished_at) if run.finished_at else None,
+        "startedAt": iso_text(run.created_at),
+        "completedAt": iso_text(run.finished_at) if run.finished_at else None,
         "totalDurationMs": round(took.total_seconds() * 1000) if took else None,
     }
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from stagent.database.json_text import iso_text
 from tasks.models import StepRun, Task, Workflow, WorkflowRun
-from tasks.models.log import to_text
 from tasks.workflows.definition import parse
 
 
@@ -31,8 +31,8 @@ def shown(workflow: Any) -> dict[str, Any]:
         "runNumber": workflow.run_number,
         "taskCount": getattr(workflow, "task_count", 0),
         "outputDocCount": 0,  # what agents write stays in their workspaces
-        "createdAt": to_text(workflow.created_at),
-        "updatedAt": to_text(workflow.updated_at),
+        "createdAt": iso_text(workflow.created_at),
+        "updatedAt": iso_text(workflow.updated_at),
     }
 
 

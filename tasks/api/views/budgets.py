@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from ledger.models import Budget, Scope
+from stagent.database.json_text import iso_text
 from tasks import catalog
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
@@ -18,7 +19,6 @@ from tasks.api.views.base import ApiViewSet
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Project
-from tasks.models.log import to_text
 
 JSON = dict[str, Any]
 
@@ -125,5 +125,5 @@ def _shown(budget: Budget) -> JSON:
         "spentMicros": int(budget.spent_microdollars),
         "reservedMicros": int(budget.reserved_microdollars),
         "leftMicros": int(budget.left_microdollars),
-        "resetsAt": to_text(budget.resets_at()),
+        "resetsAt": iso_text(budget.resets_at()),
     }

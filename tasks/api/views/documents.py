@@ -13,6 +13,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.access import rights
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
@@ -27,7 +28,6 @@ from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.files.keeping import NotKept, keep_file
 from tasks.models import Document, DocumentText, Project, Task
-from tasks.models.log import to_text
 from tasks.models.project import NAME_IN_URL, is_name_in_url
 from tasks.models.task import fetch
 
@@ -229,8 +229,8 @@ def shown(document: Document) -> dict[str, Any]:
         "category": document.category or None,
         "status": document.status,
         "processingError": document.problem or None,
-        "createdAt": to_text(document.created_at),
-        "updatedAt": to_text(document.updated_at),
+        "createdAt": iso_text(document.created_at),
+        "updatedAt": iso_text(document.updated_at),
         "url": f"/api/documents/{document.pk}/content",
     }
 

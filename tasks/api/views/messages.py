@@ -6,6 +6,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
@@ -20,7 +21,6 @@ from tasks.api.views.tasks import get_task
 from tasks.lifecycle import messages
 from tasks.models import Message as Row
 from tasks.models import Worker
-from tasks.models.log import to_text
 
 JSON = dict[str, Any]
 
@@ -79,7 +79,7 @@ def shown(message: Row) -> JSON:
         "text": message.text,
         "documentIds": message.document_ids,
         "by": message.by or None,
-        "createdAt": to_text(message.created_at),
-        "deliveredAt": to_text(delivered_at) if delivered_at else None,
+        "createdAt": iso_text(message.created_at),
+        "deliveredAt": iso_text(delivered_at) if delivered_at else None,
         "sequence": message.sequence,
     }

@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks import catalog
 from tasks.access import rights
 from tasks.access.authentication import actor
@@ -18,7 +19,6 @@ from tasks.api.views.base import ApiView
 from tasks.api.views.tasks import get_task, parse_id
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRequest
-from tasks.models.log import to_text
 from tasks.models.permission import PERMISSION_REQUEST, QUESTION, Answer
 from tasks.rules import patterns, questions
 
@@ -175,8 +175,8 @@ def notification(asked: PermissionRequest) -> JSON:
         "toolInput": asked.tool_input,
         "action": asked.action,
         "message": asked.message,
-        "createdAt": to_text(asked.created_at),
-        "decidedAt": to_text(asked.decided_at) if asked.decided_at else None,
+        "createdAt": iso_text(asked.created_at),
+        "decidedAt": iso_text(asked.decided_at) if asked.decided_at else None,
         "decidedBy": asked.decided_by or None,
         "decisionMessage": asked.decision_message or None,
         **_shown_answers(asked),

@@ -9,6 +9,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
@@ -19,7 +20,6 @@ from tasks.api.views.tasks import parse_id
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project, Task
-from tasks.models.log import to_text
 
 JSON = dict[str, Any]
 
@@ -162,9 +162,9 @@ def _shown(rule: PermissionRule) -> JSON:
         "taskId": str(rule.task_id) if rule.task_id else None,
         "projectId": rule.project_id,
         "createdBy": rule.created_by or None,
-        "createdAt": to_text(rule.created_at),
-        "expiresAt": to_text(rule.expires_at) if rule.expires_at else None,
+        "createdAt": iso_text(rule.created_at),
+        "expiresAt": iso_text(rule.expires_at) if rule.expires_at else None,
         "isExpired": rule.is_expired,
         "useCount": rule.use_count,
-        "lastUsedAt": to_text(rule.last_used_at) if rule.last_used_at else None,
+        "lastUsedAt": iso_text(rule.last_used_at) if rule.last_used_at else None,
     }

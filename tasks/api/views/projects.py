@@ -6,6 +6,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.access import rights
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
@@ -18,7 +19,6 @@ from tasks.api.views.task_bodies import documents_of
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Document, PermissionRule, Project
-from tasks.models.log import to_text
 
 validate_create = CreateProject.validator()
 validate_update = UpdateProject.validator()
@@ -124,6 +124,6 @@ def _shown(project: Project) -> dict[str, Any]:
         "id": project.pk,
         "name": project.name,
         "description": project.description or None,
-        "createdAt": to_text(project.created_at),
-        "updatedAt": to_text(project.updated_at),
+        "createdAt": iso_text(project.created_at),
+        "updatedAt": iso_text(project.updated_at),
     }

@@ -8,6 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
@@ -33,7 +34,6 @@ from tasks.api.views.tasks import parse_id
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Schedule
-from tasks.models.log import to_text
 from tasks.schedules import changes
 from tasks.schedules.clock import next_times
 from tasks.schedules.exceptions import NeverFires
@@ -144,7 +144,7 @@ class ScheduleViewSet(ApiViewSet):
             {
                 "cronExpression": found.cron,
                 "description": found.description,
-                "nextFireTimes": [to_text(moment) for moment in times],
+                "nextFireTimes": [iso_text(moment) for moment in times],
                 "confidence": found.confidence,
             }
         )

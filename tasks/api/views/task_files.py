@@ -12,6 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.api import responses
 from tasks.api.downloads import headers_of, send_file
 from tasks.api.requests.files import DiffQuery, FileListQuery, FilesQuery
@@ -26,7 +27,6 @@ from tasks.files.folders import FilesGone, open_workspace
 from tasks.files.listing import is_text, media_type_of, shown
 from tasks.files.workspace import PathRefused
 from tasks.models import Task
-from tasks.models.log import to_text
 
 JSON = dict[str, Any]
 Download = HttpResponse | StreamingHttpResponse
@@ -150,7 +150,7 @@ def diff_of_task(task_id: UUID, *, path: str = "") -> Iterator[bytes]:
 def represent(files: TaskFiles, chosen: list[TaskFile], task_id: UUID) -> JSON:
     """Return files as the API lists them."""
     return {
-        "since": to_text(files.since) if files.since else None,
+        "since": iso_text(files.since) if files.since else None,
         "counts": files.counts(),
         "isComplete": files.is_complete,
         "files": [_represent_one(file, task_id) for file in chosen],
@@ -171,7 +171,7 @@ def _represent_one(file: TaskFile, task_id: UUID) -> JSON:
         "path": shown(file.path),
         "state": file.state,
         "size": found.size if found else None,
-        "modified": to_text(modified) if modified else None,
+        "modified": iso_text(modified) if modified else None,
         "mediaType": media_type_of(shown(file.path)),
         "url": url_of(file, task_id),
         "reason": reason or (None if is_text(file.path) else NO_TEXT),

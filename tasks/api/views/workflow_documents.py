@@ -7,6 +7,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from stagent.database.json_text import iso_text
 from tasks.access import rights
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
@@ -17,7 +18,6 @@ from tasks.api.views.base import ApiView
 from tasks.api.views.workflows import get_workflow
 from tasks.api.zod import Invalid
 from tasks.models import Document, Workflow, WorkflowDocument
-from tasks.models.log import to_text
 from tasks.workflows.definition import InvalidDefinition, parse
 
 JSON = dict[str, Any]
@@ -103,6 +103,6 @@ def _shown(binding: WorkflowDocument) -> JSON:
         "bindingId": binding.pk,
         "documentId": binding.document_id,
         "stepId": binding.step_id or None,
-        "createdAt": to_text(binding.created_at),
+        "createdAt": iso_text(binding.created_at),
         "document": document_json(binding.document),
     }

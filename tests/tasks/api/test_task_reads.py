@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from ledger.models import LedgerEntry
+from stagent.database.json_text import iso_text
 from tasks.api.representation import provenance
 from tasks.models import Run
-from tasks.models.log import to_text
 from tests.factories import (
     DocumentFactory,
     PermissionRequestFactory,
@@ -63,8 +63,8 @@ def test_usage_sums_up_all_runs(api):
         "totalTokens": 2400,
         "costMicros": 12_000,
         "modelId": "claude-sonnet-4-6",
-        "startedAt": to_text(start),
-        "finishedAt": to_text(end),
+        "startedAt": iso_text(start),
+        "finishedAt": iso_text(end),
     }
 
 
@@ -100,7 +100,7 @@ def test_a_running_task_says_what_it_waits_for(api):
     assert read(api, request.task)["waitingFor"] == {
         "notificationId": request.pk,
         "toolName": "write_file",
-        "since": to_text(request.created_at),
+        "since": iso_text(request.created_at),
     }
 
 
@@ -167,7 +167,7 @@ def test_siblings_are_the_other_tasks_of_the_same_workflow_run(api):
             "id": str(task.pk),
             "title": task.title,
             "status": "planned",
-            "createdAt": to_text(task.created_at),
+            "createdAt": iso_text(task.created_at),
         }
         for task in (first, third)
     ]
