@@ -8,6 +8,9 @@ from ledger.pricing import Usage
 
 JSON = dict[str, Any]
 
+# Between two PartialText or Working events of a runtime, at least.
+PARTIAL_TEXT_SECONDS = 0.1
+
 
 @dataclass(frozen=True)
 class PartialText:

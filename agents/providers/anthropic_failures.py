@@ -6,7 +6,7 @@ from agents.protocol.events import JSON
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import failures
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.wire import TurnFailed
+from agents.providers.failures import TurnFailed
 
 
 def as_failure(

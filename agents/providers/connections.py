@@ -8,14 +8,19 @@ from django.conf import settings
 
 # Kept for longer than most tools run: a new connection costs a TLS handshake a turn.
 KEEP_SECONDS = 60
+CONNECT_SECONDS = 10.0
 UNLIMITED = 1_000_000  # without a number, aiohttp opens a hundred at most
 # Of a provider's SDK: one, and those of an environment that has changed.
 KEPT_CLIENTS = 4
 
 
-def read_seconds() -> float:
+def get_read_seconds() -> float:
     """Return how long a socket may be silent: longer than `agents.worker.silence` waits for content."""
     return float(settings.STAGENT_PROVIDER_TIMEOUT_SECONDS) + 60.0
+
+
+def make_timeout(read_seconds: float) -> httpx2.Timeout:
+    return httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS)
 
 
 class Connections:

@@ -9,13 +9,35 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from agents.protocol.events import JSON
+from agents.protocol.events import JSON, UsageReported
 from agents.protocol.runtime import RuntimeFailed
+from agents.providers import causes
 from agents.providers.causes import Cause, cause_of
 from agents.providers.endpoint import Endpoint
-from agents.providers.wire import TurnFailed
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+class TurnFailed(Exception):
+    """A passing failure. Nothing was done, so the turn can be asked for again.
+
+    `retry_after`: the seconds that the provider asks to wait; `spent`: what it said that the
+    request had used so far.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        cause: Cause = causes.BROKE_OFF,
+        retry_after: float | None = None,
+        spent: UsageReported | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cause = cause
+        self.retry_after = retry_after
+        self.spent = spent
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,9 @@ from pathlib import Path
 
 from agents.protocol.events import JSON
 from agents.protocol.runtime import ToolCall
+from agents.protocol.tool_text import clipped
 from agents.tools import ask, command, files, search
-from agents.tools.base import (
-    Tool,
-    ToolFailed,
-    ToolRefused,
-    ToolSchema,
-    checked_input,
-    clipped,
-)
+from agents.tools.base import Tool, ToolFailed, ToolRefused, ToolSchema, checked_input
 from tasks.files.workspace import PathRefused, Workspace
 
 __all__ = ["ALL", "ToolFailed", "ToolRefused", "ToolSchema", "Toolbox"]

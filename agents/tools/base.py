@@ -1,17 +1,11 @@
-"""What a tool is, and what all tools share: input checks, bounds, threads."""
+"""What a tool is, and how its input is checked."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from agents.protocol.events import JSON
 from tasks.files.workspace import Workspace
-from tasks.rules.visible_text import readable
-
-MAX_OUTPUT_CHARACTERS = 30_000
-# Longer than any file work takes; a dead network disk must not hold up a cancellation.
-LAST_WORD_SECONDS = 5
 
 _TYPES: dict[str, tuple[type, str]] = {
     "string": (str, "a string"),
@@ -19,9 +13,6 @@ _TYPES: dict[str, tuple[type, str]] = {
     "boolean": (bool, "true or false"),
     "array": (list, "a list of texts"),
 }
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class ToolRefused(Exception):
@@ -91,39 +82,6 @@ def checked_input(schema: ToolSchema, tool_input: object) -> JSON:
 def storable(data: bytes) -> str:
     """Decode for a model and a database: PostgreSQL's text holds no NUL."""
     return data.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def clipped(text: str) -> str:
-    if len(text) <= MAX_OUTPUT_CHARACTERS:
-        return text
-    note = f"\n… cut: the output has {len(text):,} characters"
-    return text[: MAX_OUTPUT_CHARACTERS - len(note)] + note
-
-
-def shown_path(located: str) -> str:
-    return readable(located.lstrip("/") or "/")
-
-
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await to_the_end(asyncio.to_thread(work, *args, **kwargs))
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`; when cancelled, once or again, let it end before that takes effect."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task], timeout=LAST_WORD_SECONDS if cancelled else None)
-        except asyncio.CancelledError as error:
-            cancelled = error
-            continue
-        break
-    if cancelled is None:
-        return task.result()
-    if task.done():
-        task.exception()  # or asyncio complains that nobody heard of it
-    raise cancelled
 
 
 def _checked(name: str, value: Any, rule: JSON) -> Any:

@@ -3,16 +3,9 @@
 import asyncio
 from contextlib import suppress
 
+from agents.protocol.cancellation import in_thread, to_the_end
 from agents.protocol.events import JSON
-from agents.tools.base import (
-    Plan,
-    Tool,
-    ToolFailed,
-    in_thread,
-    schema,
-    storable,
-    to_the_end,
-)
+from agents.tools.base import Plan, Tool, ToolFailed, schema, storable
 from agents.workspaces import sandbox
 from agents.workspaces.supervision import ConfinementRefused
 from tasks.files.workspace import Workspace

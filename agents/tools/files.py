@@ -4,17 +4,10 @@ import os
 from itertools import islice
 from typing import BinaryIO
 
+from agents.protocol.cancellation import in_thread
 from agents.protocol.events import JSON
-from agents.tools.base import (
-    Plan,
-    Tool,
-    ToolFailed,
-    ToolRefused,
-    in_thread,
-    schema,
-    shown_path,
-    storable,
-)
+from agents.protocol.tool_text import shown_path
+from agents.tools.base import Plan, Tool, ToolFailed, ToolRefused, schema, storable
 from tasks.files.workspace import Workspace
 
 MAX_ENTRIES = 1_000

@@ -6,18 +6,11 @@ import os
 import signal
 import sys
 
+from agents.protocol.cancellation import in_thread
 from agents.protocol.events import JSON
+from agents.protocol.tool_text import shown_path
 from agents.tools import searcher
-from agents.tools.base import (
-    Plan,
-    Tool,
-    ToolFailed,
-    ToolRefused,
-    in_thread,
-    schema,
-    shown_path,
-    storable,
-)
+from agents.tools.base import Plan, Tool, ToolFailed, ToolRefused, schema, storable
 from tasks.files.workspace import Workspace
 from tasks.rules.patterns import BENEATH
 from tasks.rules.visible_text import readable

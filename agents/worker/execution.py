@@ -11,9 +11,9 @@ from django import db
 
 from agents import runtimes
 from agents.protocol import events
+from agents.protocol.cancellation import to_the_end
 from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.protocol.structured_output import OutputMismatched, StructuredOutput
-from agents.tools.base import to_the_end
 from agents.worker.assignments import PreparedRun, copy_files, prepare_run
 from agents.worker.database import retry_until_written, run_in_database
 from agents.worker.documents import read_now

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from django.conf import settings
 
 from agents.protocol import events
+from agents.protocol.cancellation import to_the_end
 from agents.protocol.events import Event
 from agents.protocol.runtime import (
     AskPermission,
@@ -23,7 +24,6 @@ from agents.protocol.runtime import (
 )
 from agents.providers import causes
 from agents.providers.failures import failed
-from agents.tools.base import to_the_end
 
 END = None  # the last item in the queue
 

@@ -12,7 +12,7 @@ from agents.protocol import events
 from agents.protocol.events import Event
 from agents.protocol.runtime import AskPermission, Assignment
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code.run import AgentRun
 from agents.runtimes.claude_code.session import KeptSession
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx2
 from aiohttp import web
 
+from agents.protocol.cancellation import in_thread
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_code.metering import Meter, Request
-from agents.tools.base import in_thread
 
 MESSAGES, COUNT_TOKENS = "/v1/messages", "/v1/messages/count_tokens"
 AGENT = "X-Claude-Code-Agent-Id"  # of a helper; the main agent sends none

@@ -7,8 +7,8 @@ from claude_agent_sdk import ResultMessage
 from agents.protocol.events import JSON
 from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.failures import Refusal, refused
-from agents.providers.wire import RetryPolicy, TurnFailed
+from agents.providers.failures import Refusal, TurnFailed, refused
+from agents.providers.retries import RetryPolicy
 
 
 def failure_of(

@@ -17,11 +17,10 @@ from claude_agent_sdk import (
 )
 
 from agents.protocol import events
-from agents.protocol.events import JSON, Event
+from agents.protocol.events import JSON, PARTIAL_TEXT_SECONDS, Event
+from agents.protocol.tool_text import clipped
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.claude_code.options import RESULT_TOOL
-from agents.runtimes.direct.loop import PARTIAL_TEXT_SECONDS
-from agents.tools.base import clipped
 from tasks.rules.visible_text import readable
 
 PIECES = ("text", "thinking", "partial_json")  # of content

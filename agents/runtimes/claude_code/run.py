@@ -17,6 +17,7 @@ from claude_agent_sdk import (
 )
 
 from agents.protocol import events
+from agents.protocol.cancellation import in_thread, to_the_end
 from agents.protocol.events import Event
 from agents.protocol.runtime import (
     AgentKilled,
@@ -29,9 +30,9 @@ from agents.protocol.structured_output import StructuredOutput
 from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.causes import cause_of_silence, is_blank
-from agents.providers.connections import read_seconds
+from agents.providers.connections import get_read_seconds
 from agents.providers.failures import failed
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code import outcome
@@ -41,7 +42,6 @@ from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
-from agents.tools.base import in_thread, to_the_end
 from agents.workspaces import sandbox
 from tasks.files.workspace import Workspace
 
@@ -76,7 +76,7 @@ class AgentRun:
             is_booked=self._events.join,
             checkpoint=lambda: session.checkpoint(will_continue=True),
         )
-        self._gateway = Gateway(endpoint, meter, answer_seconds=read_seconds())
+        self._gateway = Gateway(endpoint, meter, answer_seconds=get_read_seconds())
         self._desk = PermissionHooks(
             ask,
             self._workspace,

@@ -9,12 +9,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
+from agents.protocol.cancellation import in_thread
 from agents.protocol.events import Event, Finished
 from agents.protocol.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.providers.openai import OpenAIEndpoint
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.codex.conversation import Conversation
-from agents.tools.base import in_thread
 from agents.workspaces import probes, sandbox
 
 __all__ = ["Codex"]

@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
+from agents.protocol.cancellation import to_the_end
 from agents.protocol.events import JSON
-from agents.tools.base import to_the_end
 
 CALL_SECONDS = 60  # it answers in milliseconds, on a busy machine in seconds
 # From closing its input, which ends its commands too, to asking louder.

@@ -12,6 +12,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from agents.protocol import events
+from agents.protocol.cancellation import to_the_end
 from agents.protocol.events import JSON, Event
 from agents.protocol.runtime import (
     AgentKilled,
@@ -22,9 +23,9 @@ from agents.protocol.runtime import (
 )
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers.causes import cause_of_silence
-from agents.providers.failures import failed
+from agents.providers.failures import TurnFailed, failed
 from agents.providers.openai import OpenAIEndpoint
-from agents.providers.wire import RetryPolicy, TurnFailed
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused, Gone, Message
@@ -36,7 +37,6 @@ from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.requests import Requests
 from agents.runtimes.codex.rollout import Call
 from agents.runtimes.codex.thread import Thread, text
-from agents.tools.base import to_the_end
 from tasks.catalog.json_schemas import is_strict
 from tasks.files.workspace import Workspace
 

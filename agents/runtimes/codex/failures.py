@@ -7,9 +7,8 @@ from agents.protocol.events import JSON
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes
 from agents.providers.causes import cause_of, said_in
-from agents.providers.failures import failed
+from agents.providers.failures import TurnFailed, failed
 from agents.providers.openai import OpenAIEndpoint
-from agents.providers.wire import TurnFailed
 
 # For how long a limit holds Codex tells in its sentence only, if at all: "try again in
 # 1.5s", "try again at 7:05 AM", "try again at Nov 30th, 2026 12:53 AM", of the local time.

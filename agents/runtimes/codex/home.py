@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codex_cli_bin import bundled_codex_path
 
-from agents.providers.connections import read_seconds
+from agents.providers.connections import get_read_seconds
 from agents.providers.openai import OpenAIEndpoint
 from agents.workspaces import processes, sandbox
 from tasks.access import agent_user
@@ -161,7 +161,7 @@ def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
                 # All retries are ours: Codex hides why it retries, and for how long.
                 request_max_retries=0,
                 stream_max_retries=0,
-                stream_idle_timeout_ms=round(read_seconds() * 1_000),
+                stream_idle_timeout_ms=round(get_read_seconds() * 1_000),
             ),
             # As the key, or as the whole header that it would be in.
             f"env_http_headers = {{ Authorization = {_text(KEY)} }}"

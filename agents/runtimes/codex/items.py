@@ -5,14 +5,13 @@ import time
 from collections.abc import Iterator
 
 from agents.protocol import events
-from agents.protocol.events import JSON, Event
+from agents.protocol.events import JSON, PARTIAL_TEXT_SECONDS, Event
+from agents.protocol.tool_text import clipped
 from agents.providers.causes import is_blank
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.codex.rollout import Call
-from agents.tools.base import clipped
 from tasks.rules.visible_text import readable
 
-PARTIAL_TEXT_SECONDS = 0.1
 # What the model is told of a command that goes on while it does something else.
 GOES_ON = "Process running with session ID"
 _EXIT = re.compile("Process exited with code (-?[0-9]+)")

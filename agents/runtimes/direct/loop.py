@@ -10,81 +10,25 @@ that is what the model is told.
 
 import asyncio
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from itertools import count
 
-import httpx2
-
 from agents.protocol import events
-from agents.protocol.events import JSON, Event
+from agents.protocol.events import PARTIAL_TEXT_SECONDS, Event
 from agents.protocol.inbox import ids_of, told_meanwhile
 from agents.protocol.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers import causes
-from agents.providers.causes import Cause
-from agents.providers.connections import Connections
-from agents.providers.failures import failed
-from agents.providers.wire import (
-    Result,
-    RetryPolicy,
-    StopReason,
-    Turn,
-    TurnFailed,
-    Wire,
-)
+from agents.providers.failures import TurnFailed
+from agents.providers.retries import RetryPolicy
+from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.broken_sandbox import MENDED
+from agents.runtimes.direct import turn_ends
 from agents.runtimes.direct.conversation import Conversation
 from agents.runtimes.direct.request import Request
 from agents.runtimes.direct.tool_calls import ToolCalls, not_run
-from agents.tools import Toolbox, ToolSchema
-
-PARTIAL_TEXT_SECONDS = 0.1
-
-
-class DirectRuntime(ABC):
-    """What the runtimes that talk to a provider's API themselves have in common."""
-
-    def __init__(
-        self,
-        make_client: Callable[..., httpx2.AsyncClient],
-        *,
-        policy: RetryPolicy | None,
-    ) -> None:
-        self._policy = policy or RetryPolicy()
-        self._connections = Connections(make_client)
-
-    async def perform(
-        self, assignment: Assignment, ask: AskPermission
-    ) -> AsyncGenerator[Event, None]:
-        toolbox = Toolbox(
-            assignment.workspace, names=assignment.tools, network=assignment.network
-        )
-        wire = self.wire(
-            self._connections.client(),
-            assignment.instructions,
-            toolbox.schemas,
-            assignment.output_schema,
-        )
-        loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
-        async with aclosing(loop.run()) as performance:
-            async for event in performance:
-                yield event
-
-    async def close(self) -> None:
-        """Close the connections that are kept between runs."""
-        await self._connections.close()
-
-    @abstractmethod
-    def wire(
-        self,
-        client: httpx2.AsyncClient,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None,
-    ) -> Wire:
-        """Return what speaks with the provider in one run, as the environment says."""
+from agents.tools import Toolbox
 
 
 class AgentLoop:
@@ -232,23 +176,22 @@ class AgentLoop:
             yield events.Thinking(turn.thinking)
         if not causes.is_blank(turn.text):
             yield events.AssistantText(turn.text)
-        if cause := _cause_of_failure(turn):
-            raise failed(cause, None, _detail(turn))
-        if notice := _about_the_end(turn):
+        if failure := turn_ends.find_failure(turn):
+            raise failure
+        if notice := turn_ends.describe(turn):
             yield events.Notice(notice)
-        if self._would_end(turn) and (failure := self._calls.commands.failure()):
+        if turn_ends.is_last(turn) and (
+            sandbox_failure := self._calls.commands.failure()
+        ):
             self._conversation.history.append(self._wire.user_item(MENDED))
             yield self._conversation.checkpoint(will_continue=False)
-            raise failure
+            raise sandbox_failure
         self._conversation.add_turn(turn)
         for call in self._conversation.pending:
             if call.status == "done":  # with the turn that was cut
                 yield from not_run(call)
         is_final = self._conversation.phase == "done"
         yield self._conversation.checkpoint(will_continue=not is_final)
-
-    def _would_end(self, turn: Turn) -> bool:
-        return not turn.calls and turn.stop is not StopReason.PAUSED
 
     # --- The tools' turn ---
 
@@ -269,40 +212,3 @@ class AgentLoop:
         ]
         self._conversation.add_results(self._wire.result_items(results))
         yield self._conversation.checkpoint(will_continue=True)
-
-
-def _cause_of_failure(turn: Turn) -> Cause | None:
-    """Say why a turn is not to be kept, so that a resume asks for it again; mostly None."""
-    if turn.stop is StopReason.REFUSED:
-        return causes.REFUSED
-    if turn.calls or turn.stop is StopReason.PAUSED:  # it goes on
-        return None
-    if turn.stop is StopReason.MAX_TOKENS:
-        return causes.CUT
-    if turn.stop is StopReason.MODEL_LENGTH:
-        return causes.CONTEXT_FULL
-    return (
-        causes.cause_of_silence(turn.thinking) if causes.is_blank(turn.text) else None
-    )
-
-
-def _detail(turn: Turn) -> str:
-    if turn.stop is StopReason.REFUSED:
-        return turn.text.strip()[:500]
-    return f"{turn.usage.output_tokens:,} tokens"
-
-
-def _about_the_end(turn: Turn) -> str:
-    """Say what a person should know of how the turn ended; mostly nothing."""
-    match turn.stop:
-        case StopReason.MAX_TOKENS:
-            notice = f"The answer was cut at {turn.usage.output_tokens:,} tokens"
-        case StopReason.MODEL_LENGTH:
-            notice = "The answer was cut: the model's context is full"
-        case StopReason.UNKNOWN:
-            notice = "The model stopped for a reason that is not known here"
-        case StopReason.FINISHED if turn.calls:
-            notice = "The model ended its turn without waiting for the tools it called"
-        case _:
-            return ""
-    return f"{notice}; its tool calls were not run." if turn.calls else f"{notice}."

@@ -10,8 +10,9 @@ from agents.protocol import events
 from agents.protocol.events import JSON
 from agents.providers import causes
 from agents.providers.endpoint import Endpoint
+from agents.providers.failures import TurnFailed
 from agents.providers.usage import BYTES_PER_TOKEN
-from agents.providers.wire import Turn, TurnFailed
+from agents.providers.wire import Turn
 from agents.tools import ToolSchema
 from ledger.pricing import Usage
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agents.protocol.tool_text import MAX_OUTPUT_CHARACTERS
 from agents.tools import Toolbox, ToolFailed, ToolRefused
-from agents.tools.base import MAX_OUTPUT_CHARACTERS
 from agents.workspaces import processes, sandbox
 from tests.waiting import until
 

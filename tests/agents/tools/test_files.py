@@ -6,8 +6,8 @@ import stat
 
 import pytest
 
+from agents.protocol.tool_text import MAX_OUTPUT_CHARACTERS
 from agents.tools import Toolbox, ToolFailed
-from agents.tools.base import MAX_OUTPUT_CHARACTERS
 
 
 @pytest.fixture

@@ -13,22 +13,20 @@ import httpx2
 
 from agents.protocol.events import JSON
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.connections import KEPT_CLIENTS, read_seconds
-from agents.providers.wire import RetryPolicy, Wire
+from agents.providers.connections import KEPT_CLIENTS, make_timeout
+from agents.providers.wire import Wire
 from agents.runtimes.direct.anthropic.embedded_wire import EmbeddedWire
 from agents.runtimes.direct.anthropic.wire import MessagesWire
-from agents.runtimes.direct.loop import DirectRuntime
+from agents.runtimes.direct.base import DirectRuntime
 from agents.tools import ToolSchema
 
 
 class AnthropicDirect(DirectRuntime):
-    def __init__(
-        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
-    ) -> None:
-        super().__init__(anthropic.DefaultAioHttpClient, policy=policy)
-        self._read_seconds = read_seconds
+    """Claude over the Messages API."""
 
-    def wire(
+    make_client = anthropic.DefaultAioHttpClient
+
+    def make_wire(
         self,
         client: httpx2.AsyncClient,
         instructions: str,
@@ -36,16 +34,16 @@ class AnthropicDirect(DirectRuntime):
         output_schema: JSON | None,
     ) -> Wire:
         endpoint = AnthropicEndpoint.from_environment()
-        talking = _client(endpoint, client, self._read_seconds or read_seconds())
+        sdk = _get_sdk(endpoint, client, self.read_seconds)
         kind = EmbeddedWire if endpoint.is_embedded else MessagesWire
-        return kind(talking, endpoint, instructions, schemas, output_schema)
+        return kind(sdk, endpoint, instructions, schemas, output_schema)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)
-def _client(
+def _get_sdk(
     endpoint: AnthropicEndpoint, client: httpx2.AsyncClient, read_seconds: float
 ) -> anthropic.AsyncAnthropic:
-    """Return the SDK over a client of HTTP that runs share. It is not to be closed.
+    """Return the SDK over an HTTP client that runs share. It is not to be closed.
 
     Kept, since each new one asks a thread what platform this is.
     """
@@ -56,5 +54,5 @@ def _client(
         default_headers=endpoint.headers,
         http_client=client,
         max_retries=0,
-        timeout=httpx2.Timeout(read_seconds, connect=10),
+        timeout=make_timeout(read_seconds),
     )

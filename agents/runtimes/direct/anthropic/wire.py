@@ -10,7 +10,8 @@ import httpx2
 from agents.protocol.events import JSON, UsageSoFar
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.anthropic_failures import as_failure
-from agents.providers.wire import Result, Turn, TurnFailed
+from agents.providers.failures import TurnFailed
+from agents.providers.wire import Result, Turn
 from agents.runtimes.direct.anthropic.answer import Answer
 from agents.tools import ToolSchema
 

@@ -13,11 +13,12 @@ import httpx2
 from agents.protocol.events import JSON, UsageSoFar
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes, failures
-from agents.providers.connections import read_seconds
+from agents.providers.connections import make_timeout
+from agents.providers.failures import TurnFailed
 from agents.providers.lines import lines_of
 from agents.providers.ollama import OllamaEndpoint
-from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
-from agents.runtimes.direct.loop import DirectRuntime
+from agents.providers.wire import Result, Turn, Wire
+from agents.runtimes.direct.base import DirectRuntime
 from agents.runtimes.direct.ollama.answer import Answer
 from agents.tools import ToolSchema
 
@@ -25,13 +26,11 @@ KEEP_LOADED = "15m"  # between two turns a person may have to answer
 
 
 class Ollama(DirectRuntime):
-    def __init__(
-        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
-    ) -> None:
-        super().__init__(httpx2.AsyncClient, policy=policy)
-        self._read_seconds = read_seconds
+    """A model of one's own over `/api/chat`."""
 
-    def wire(
+    make_client = httpx2.AsyncClient
+
+    def make_wire(
         self,
         client: httpx2.AsyncClient,
         instructions: str,
@@ -44,7 +43,7 @@ class Ollama(DirectRuntime):
             instructions,
             schemas,
             output_schema,
-            timeout=httpx2.Timeout(self._read_seconds or read_seconds(), connect=10),
+            timeout=make_timeout(self.read_seconds),
         )
 
 

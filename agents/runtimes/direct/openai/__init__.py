@@ -16,10 +16,11 @@ import openai
 from agents.protocol.events import JSON
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import failures
-from agents.providers.connections import KEPT_CLIENTS, read_seconds
+from agents.providers.connections import KEPT_CLIENTS, make_timeout
+from agents.providers.failures import TurnFailed
 from agents.providers.openai import OpenAIEndpoint
-from agents.providers.wire import Result, RetryPolicy, Turn, TurnFailed, Wire
-from agents.runtimes.direct.loop import DirectRuntime
+from agents.providers.wire import Result, Turn, Wire
+from agents.runtimes.direct.base import DirectRuntime
 from agents.runtimes.direct.openai.answer import Answer
 from agents.tools import ToolSchema
 from tasks.catalog.json_schemas import is_strict
@@ -28,13 +29,11 @@ MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
 
 
 class OpenAIDirect(DirectRuntime):
-    def __init__(
-        self, *, policy: RetryPolicy | None = None, read_seconds: float | None = None
-    ) -> None:
-        super().__init__(openai.DefaultAioHttpClient, policy=policy)
-        self._read_seconds = read_seconds
+    """GPT over the Responses API."""
 
-    def wire(
+    make_client = openai.DefaultAioHttpClient
+
+    def make_wire(
         self,
         client: httpx2.AsyncClient,
         instructions: str,
@@ -42,15 +41,15 @@ class OpenAIDirect(DirectRuntime):
         output_schema: JSON | None,
     ) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
-        talking = _client(endpoint, client, self._read_seconds or read_seconds())
-        return ResponsesWire(talking, endpoint, instructions, schemas, output_schema)
+        sdk = _get_sdk(endpoint, client, self.read_seconds)
+        return ResponsesWire(sdk, endpoint, instructions, schemas, output_schema)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)
-def _client(
+def _get_sdk(
     endpoint: OpenAIEndpoint, client: httpx2.AsyncClient, read_seconds: float
 ) -> openai.AsyncOpenAI:
-    """Return the SDK over a client of HTTP that runs share. It is not to be closed.
+    """Return the SDK over an HTTP client that runs share. It is not to be closed.
 
     Kept, since each new one asks a thread what platform this is.
     """
@@ -60,7 +59,7 @@ def _client(
         default_headers=endpoint.login,
         http_client=client,
         max_retries=0,
-        timeout=httpx2.Timeout(read_seconds, connect=10),
+        timeout=make_timeout(read_seconds),
     )
 
 

@@ -2,7 +2,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes import claude_cli
 from agents.runtimes.claude_code import ClaudeCode
 from tests.servers.anthropic import MessagesServer

@@ -7,7 +7,7 @@ from claude_agent_sdk import ResultMessage
 
 from agents.protocol.runtime import Parked, RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code.outcome import failure_of
 
 ENDPOINT = AnthropicEndpoint("http://localhost", "claude-sonnet-5-5", api_key="key")

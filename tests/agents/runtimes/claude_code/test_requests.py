@@ -10,7 +10,7 @@ from agents.protocol.events import (
     Retrying,
     UsageReported,
 )
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code import ClaudeCode
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply

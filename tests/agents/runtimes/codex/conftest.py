@@ -6,7 +6,7 @@ pytest.importorskip(
     "codex_cli_bin", reason="Codex is not installed: pip install '.[codex]'"
 )
 
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.codex import Codex
 from agents.workspaces import probes
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment

@@ -7,8 +7,9 @@ import pytest
 
 from agents.protocol import events
 from agents.protocol.runtime import RuntimeFailed
+from agents.providers.failures import TurnFailed
 from agents.providers.openai import OpenAIEndpoint
-from agents.providers.wire import RetryPolicy, TurnFailed
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.codex.failures import failure_of
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.servers.scripted import Call, Reply

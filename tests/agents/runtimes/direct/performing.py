@@ -19,7 +19,7 @@ from agents.protocol.runtime import (
     RuntimeFailed,
     ToolCall,
 )
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.direct.anthropic import AnthropicDirect
 from agents.tools import ALL
 from agents.worker.silence import perform_watched

@@ -12,7 +12,7 @@ from agents.protocol.events import (
     Thinking,
     UsageReported,
 )
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from ledger.pricing import Usage, price_of
 from tests.agents.runtimes.direct.performing import (
     Performance,

@@ -11,7 +11,8 @@ from agents.protocol.events import (
     Retrying,
     UsageReported,
 )
-from agents.providers.wire import RetryPolicy, TurnFailed
+from agents.providers.failures import TurnFailed
+from agents.providers.retries import RetryPolicy
 from tests.agents.runtimes.direct.performing import (
     Performance,
     anthropic_runtime,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code import ClaudeCode
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.runtimes.drivers.direct import ANTHROPIC, DirectDriver

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.codex import Codex
 from tests.agents.runtimes.drivers.base import Fault, Turn, Use
 from tests.agents.runtimes.drivers.claude_code import question

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from agents.providers.wire import RetryPolicy
+from agents.providers.retries import RetryPolicy
 from agents.runtimes.direct.anthropic import AnthropicDirect
-from agents.runtimes.direct.loop import DirectRuntime
+from agents.runtimes.direct.base import DirectRuntime
 from agents.runtimes.direct.ollama import Ollama
 from agents.runtimes.direct.openai import OpenAIDirect
 from tests.agents.runtimes.drivers.base import Fault, Tokens, Turn, Use
