@@ -6,24 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from ledger.admin.long_lists import LongListAdmin
 from tasks import catalog
 from tasks.models import Project
-
-
-class RecordAdmin(LongListAdmin):
-    """What the server writes down: to be read, searched and filtered."""
-
-    actions: Any = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class ChoiceFilter(admin.SimpleListFilter):

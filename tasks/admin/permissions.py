@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.access import rights
 from tasks.admin import display
-from tasks.admin.base import RecordAdmin
 from tasks.admin.questions import read_answer
 from tasks.admin.task_page import RequestCard
 from tasks.exceptions import AlreadyAnswered
@@ -52,7 +52,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(PermissionRequest)
-class PermissionRequestAdmin(RecordAdmin):
+class PermissionRequestAdmin(ReadOnlyAdmin):
     empty_text = (
         "When an agent wants to do something that no rule allows, it asks here and waits"
         " for your answer."

@@ -8,18 +8,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.admin import display
-from tasks.admin.base import (
-    ProfileFilter,
-    RecordAdmin,
-    RuntimeFilter,
-    profile_name,
-    runtime_title,
-)
+from tasks.admin.base import ProfileFilter, RuntimeFilter, profile_name, runtime_title
 from tasks.models import LogEntry, Run, Session, SessionItem, Task
 
 
-class OfTaskAdmin(RecordAdmin):
+class OfTaskAdmin(ReadOnlyAdmin):
     """A record of what happened to a task."""
 
     list_select_related: ClassVar[Any] = ("task",)

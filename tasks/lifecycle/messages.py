@@ -14,7 +14,8 @@ from django.utils import timezone
 from ledger.budgets import BudgetExceeded
 from tasks import exceptions, pubsub
 from tasks.exceptions import NotResumable, Refused
-from tasks.lifecycle import choose, log_status, queue_run, tell_workflow
+from tasks.lifecycle.starting import choose_runtime_and_profile, queue_run
+from tasks.lifecycle.status import log_status, wake_workflow
 from tasks.models import (
     EventType,
     LogEntry,
@@ -84,11 +85,11 @@ def follow_up(task: Task, *, by: str) -> Run:
     BudgetExceeded.
     """
     session = _last_session(task)
-    _, profile = choose(task, runtime=session.runtime)
+    _, profile = choose_runtime_and_profile(task, runtime=session.runtime)
     run_id = new_id()
     change(task.pk, sources=tuple(FINAL), status=Status.RUNNING, live_run=run_id)
     task.refresh_from_db()
-    tell_workflow(task)
+    wake_workflow(task)
     return queue_run(
         task, session, run_id=run_id, profile=profile, by=by, is_follow_up=True
     )

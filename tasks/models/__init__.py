@@ -4,7 +4,8 @@ from tasks.models.idempotency_key import IdempotencyKey
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.message import Message
-from tasks.models.permission import PermissionRequest, PermissionRule
+from tasks.models.permission import PermissionRequest
+from tasks.models.permission_rule import PermissionRule
 from tasks.models.project import Project
 from tasks.models.run import Run
 from tasks.models.run_total import RunTotal

@@ -1,4 +1,5 @@
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Self
@@ -67,7 +68,8 @@ class RunQuerySet(models.QuerySet["Run"]):
     ) -> list["Run"]:
         """Claim up to `limit` due runs, passing over those that others are claiming.
 
-        A query is compiled for each `limit`, so let there be few. Not those of the runtimes `without`, and no suspects: they get a process each.
+        A query is compiled for each `limit`, so let there be few. Not those of the runtimes
+        `without`, and no poison runs: they get a process each.
         """
         with transaction.atomic():
             due = _claimable_query(limit, frozenset(without)).all()
@@ -91,10 +93,12 @@ class RunQuerySet(models.QuerySet["Run"]):
         )
 
 
+@dataclass(frozen=True)
 class Heartbeat:
-    def __init__(self, *, lost: frozenset[UUID], cancelled: frozenset[UUID]) -> None:
-        self.lost = lost
-        self.cancelled = cancelled
+    """What a worker learns of its runs when it renews their leases."""
+
+    lost: frozenset[UUID]
+    cancelled: frozenset[UUID]
 
 
 class Run(models.Model):
@@ -202,8 +206,8 @@ class Run(models.Model):
         return bool(claimed)
 
     def release_lease(self, worker: str) -> None:
-        """Say that nothing of this run is left on `worker`, whatever became of it."""
-        _let_go(run_id=self.pk, worker=worker)
+        """Clear the lease: this worker has stopped everything that the run started."""
+        _release_lease(run_id=self.pk, worker=worker)
 
     def request_cancel(self) -> bool:
         """Ask the worker that performs this run to stop it. It confirms by finishing.
@@ -253,7 +257,7 @@ _close = CompiledUpdate(
     error=str,
     traceback=str,
 )
-_let_go = CompiledUpdate(
+_release_lease = CompiledUpdate(
     lambda run_id, worker: (
         Run.objects.filter(pk=run_id, worker=worker).exclude(status=Run.Status.RUNNING),
         {"lease_expires_at": None},

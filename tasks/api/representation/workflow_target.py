@@ -50,7 +50,7 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
         else round(step.budget_usd * 1_000_000),
     )
     try:
-        runtime, profile = lifecycle.choose(task)
+        runtime, profile = lifecycle.choose_runtime_and_profile(task)
     except Refused as refusal:
         return {**shown, "refusal": str(refusal)}
     budget = lifecycle.budget_of(task, profile)

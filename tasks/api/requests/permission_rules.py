@@ -2,7 +2,7 @@
 
 from tasks.api import zod
 from tasks.api.requests.fields import cursor_field, page_limit_field
-from tasks.models.permission import PermissionRule
+from tasks.models.permission_rule import PermissionRule
 
 
 class CreateRule(zod.Serializer):

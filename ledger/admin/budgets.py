@@ -1,0 +1,110 @@
+"""Budgets, to be set in dollars, with what of each is spent and reserved."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from ledger.admin.display import format_money
+from ledger.models import (
+    Budget,
+    BudgetQuerySet,
+)
+from ledger.pricing import dollars
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[Budget]
+else:
+    BaseForm = forms.ModelForm  # which takes no parameter when it runs
+
+
+class BudgetForm(BaseForm):
+    """A budget, with its limit in dollars."""
+
+    limit_usd = forms.DecimalField(
+        label="Limit (USD)",
+        min_value=0,
+        max_digits=15,
+        decimal_places=6,
+        widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}),
+        help_text=(
+            "When this much is spent or reserved, no task that it applies to starts, and"
+            " those that run stop after their next request. 0 stops them all."
+        ),
+    )
+
+    class Meta:
+        model = Budget
+        fields = ("period", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["limit_usd"] = dollars(
+                self.instance.limit_microdollars
+            ).replace(",", "")
+
+    def clean_limit_usd(self) -> Decimal:
+        usd: Decimal = self.cleaned_data["limit_usd"]
+        self.instance.limit_microdollars = int(usd.scaleb(6))
+        return usd
+
+
+class BudgetAdmin(ModelAdmin):
+    """Registered where runtimes and projects are known, so that they can be chosen."""
+
+    limit_fields: tuple[str, ...] = ("period", "limit_usd", "is_active")
+    form = BudgetForm
+    list_display: Any = (
+        "period",
+        "is_active",
+        "limit",
+        "spent",
+        "reserved",
+        "left",
+        "resets",
+    )
+    list_filter = ("scope", "period", "is_active")
+    search_fields = ("scope_id",)
+    search_help_text = "A runtime's or project's id"
+    readonly_fields = ("spent", "reserved", "left", "resets")
+
+    def get_queryset(self, request: HttpRequest) -> BudgetQuerySet:
+        return Budget.objects.with_spent().with_reserved()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        limit = {"fields": self.limit_fields}
+        use = {"fields": self.readonly_fields}
+        return ((None, limit), ("Now", use)) if obj else ((None, limit),)
+
+    @admin.display(description="Limit (USD)")
+    def limit_usd(self, budget: Budget) -> str:
+        """Show the limit to who may not edit it."""
+        return format_money(budget.limit_microdollars)
+
+    @admin.display(description="Limit", ordering="limit_microdollars")
+    def limit(self, budget: Budget) -> str:
+        return format_money(budget.limit_microdollars)
+
+    @admin.display(description="Spent", ordering="spent_microdollars")
+    def spent(self, budget: Budget) -> str:
+        return format_money(budget.spent_microdollars)
+
+    @admin.display(description="Reserved", ordering="reserved_microdollars")
+    def reserved(self, budget: Budget) -> str:
+        return format_money(budget.reserved_microdollars)
+
+    @admin.display(description="Left")
+    def left(self, budget: Budget) -> str:
+        return format_money(budget.left_microdollars)
+
+    @admin.display(description="Resets at")
+    def resets(self, budget: Budget) -> str:
+        return f"{budget.resets_at().astimezone(UTC):%Y-%m-%d %H:%M} UTC"

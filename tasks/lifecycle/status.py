@@ -1,0 +1,80 @@
+"""Moves a task from status to status, with all that hangs on it.
+
+Each verb is one transaction that takes the task's row first, writes a log entry and
+publishes it on commit.
+"""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from ledger import budgets
+from tasks import pubsub
+from tasks.models import (
+    EventType,
+    LogEntry,
+    NewEntry,
+    PermissionRequest,
+    Run,
+    Status,
+    Task,
+)
+from tasks.models.task import FINAL
+from tasks.models.workflow import mark_due
+
+
+def wake_workflow(task: Task) -> None:
+    """Let the run of the workflow, of which `task` is a step, go on from what it has become."""
+    if task.workflow_run is None:
+        return
+    mark_due(task.workflow_run)
+    if task.status != Status.PLANNED:  # its approval is no longer waited for
+        PermissionRequest.objects.pending().filter(task=task, run=None).withdraw()
+
+
+def queue(task: Task, *, by: str) -> None:
+    """Queue a task; one that is completed or cancelled by way of planned, as the table says."""
+    with transaction.atomic():
+        if task.status in {Status.COMPLETED, Status.CANCELLED}:
+            record_status(task, Status.PLANNED, by=by)
+        record_status(task, Status.QUEUED, by=by)
+
+
+def publish_end(task_id: UUID) -> None:
+    """Let who follows the log look at once whether this is its end."""
+    transaction.on_commit(lambda: pubsub.publish_entries(task_id, []))
+
+
+def log_status(
+    task: Task, message: str, run: Run | None = None, **data: object
+) -> None:
+    entry = NewEntry(EventType.STATUS, message, data)
+    LogEntry.objects.append(task.pk, entry, run_id=run.pk if run else task.live_run)
+
+
+def record_status(task: Task, status: Status, *, by: str, **changes: object) -> None:
+    """Write down what an outside party reports; starts no agent.
+
+    If an agent's run is live and the new status is final, that run is told to stop and
+    nothing it writes afterwards counts.
+    """
+    with transaction.atomic():
+        task.move(status, **changes)  # which takes the row
+        wake_workflow(task)
+        live_run = (
+            Run.objects.filter(pk=task.live_run).first() if task.live_run else None
+        )
+        if live_run:
+            Task.objects.filter(pk=task.pk).update(live_run=None)
+            close_live_run(task, live_run)
+        log_status(task, f"Moved to {status} by {by}.", live_run, status=status)
+        if status in FINAL:
+            publish_end(task.pk)
+
+
+def close_live_run(task: Task, run: Run) -> None:
+    """Close a live run for good, whether or not its worker has noticed."""
+    run.close(Run.Status.CANCELLED, error="The task was ended from outside.")
+    PermissionRequest.objects.pending().filter(task=task).withdraw()
+    budgets.release(task.pk)
+    transaction.on_commit(lambda: pubsub.wake_workers(cancelled=run.pk))
