@@ -16,6 +16,7 @@ from tasks.api.json import Response
 from tasks.api.requests.budgets import CreateBudget, UpdateBudget
 from tasks.api.requests.fields import ListQuery
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.lookups import get_or_404, parse_key
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Project
@@ -63,12 +64,12 @@ class BudgetViewSet(ApiViewSet):
     @extend_schema(responses={200: responses.Budget})
     def retrieve(self, request: Request, budget_id: str) -> Response:
         """Get a budget with what is spent, reserved and left of it."""
-        return Response(_one(_parse(budget_id)))
+        return Response(_one(parse_key(budget_id, "Budget")))
 
     @extend_schema(request=UpdateBudget, responses={200: responses.Budget})
     def partial_update(self, request: Request, budget_id: str) -> Response:
         """Change the limit, or switch the budget on or off."""
-        pk = _parse(budget_id)
+        pk = parse_key(budget_id, "Budget")
         changes = _changes(validate_update(json_body(request)))
         if changes:
             Budget.objects.filter(pk=pk).update(**changes)
@@ -77,7 +78,7 @@ class BudgetViewSet(ApiViewSet):
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, budget_id: str) -> Response:
         """Remove a budget; what was spent stays in the ledger."""
-        if not Budget.objects.filter(pk=_parse(budget_id)).delete()[0]:
+        if not Budget.objects.filter(pk=parse_key(budget_id, "Budget")).delete()[0]:
             raise Http404("Budget not found")
         return Response({"success": True})
 
@@ -100,17 +101,9 @@ def _changes(data: JSON) -> JSON:
     return changes
 
 
-def _parse(budget_id: str) -> int:
-    if not (budget_id.isascii() and budget_id.isdigit() and len(budget_id) < 16):
-        raise Http404("Budget not found")
-    return int(budget_id)
-
-
 def _one(pk: int) -> JSON:
-    budget = Budget.objects.with_spent().with_reserved().filter(pk=pk).first()
-    if budget is None:
-        raise Http404("Budget not found")
-    return _shown(budget)
+    budgets = Budget.objects.with_spent().with_reserved()
+    return _shown(get_or_404(budgets, pk, "Budget"))
 
 
 def _shown(budget: Budget) -> JSON:

@@ -23,6 +23,7 @@ from tasks.api.json import Response
 from tasks.api.requests.documents import DocumentListQuery, KeepFile, UpdateDocument
 from tasks.api.uploads import UploadParser
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.lookups import get_document
 from tasks.api.views.task_bodies import uuid_of
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
@@ -45,13 +46,6 @@ NO_PATH = (
     "A server takes no path of its own: upload the file, or name one of a task with taskId"
     " and path"
 )
-
-
-def get_document(document_id: str) -> Document:
-    document = Document.objects.filter(pk=document_id).first()
-    if document is None:
-        raise Http404("Document not found")
-    return document
 
 
 class DocumentViewSet(ApiViewSet):

@@ -16,8 +16,8 @@ from tasks.api.requests.fields import ListQuery
 from tasks.api.requests.messages import SendMessage
 from tasks.api.responses.messages import Message, SentMessage
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.lookups import get_task
 from tasks.api.views.task_bodies import documents_of
-from tasks.api.views.tasks import get_task
 from tasks.lifecycle import messages
 from tasks.models import Message as Row
 from tasks.models import Worker

@@ -16,7 +16,7 @@ from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests.notifications import NotificationListQuery, Respond
 from tasks.api.views.base import ApiView
-from tasks.api.views.tasks import get_task, parse_id
+from tasks.api.views.lookups import get_notification, get_task, parse_uuid
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRequest
 from tasks.models.permission import PERMISSION_REQUEST, QUESTION, Answer
@@ -44,11 +44,7 @@ class RespondView(ApiView):
         data = validate_respond(json_body(request))
         if data["behavior"] == "allow" and data.get("alwaysAllow"):
             rights.require(request, rights.MAKE_RULES)
-        asked = PermissionRequest.objects.filter(
-            pk=data["notificationId"], task=task
-        ).first()
-        if asked is None:
-            raise Http404("Notification not found")
+        asked = get_notification(data["notificationId"], task=task)
         asked.answer(
             Answer(
                 is_allowed=data["behavior"] == "allow",
@@ -144,7 +140,7 @@ class NotificationsView(ApiView):
         asked = PermissionRequest.objects.all()
         if "taskId" in query:
             try:
-                asked = asked.filter(task_id=parse_id(query["taskId"]))
+                asked = asked.filter(task_id=parse_uuid(query["taskId"]))
             except Http404:
                 return Response([])
         if "status" in query:
@@ -158,10 +154,7 @@ class NotificationView(ApiView):
     @extend_schema(responses={200: responses.Notification})
     def get(self, request: Request, notification_id: str) -> Response:
         """Get one permission request."""
-        asked = PermissionRequest.objects.filter(pk=notification_id).first()
-        if asked is None:
-            raise Http404("Notification not found")
-        return Response(notification(asked))
+        return Response(notification(get_notification(notification_id)))
 
 
 def notification(asked: PermissionRequest) -> JSON:

@@ -16,7 +16,7 @@ from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.requests.permission_rules import CreateRule, RuleListQuery
 from tasks.api.views.base import ApiViewSet
-from tasks.api.views.tasks import parse_id
+from tasks.api.views.lookups import get_rule, parse_key, parse_uuid
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project, Task
@@ -71,15 +71,12 @@ class RuleViewSet(ApiViewSet):
     @extend_schema(responses={200: responses.Rule})
     def retrieve(self, request: Request, rule_id: str) -> Response:
         """Get a rule, and how often it was used."""
-        rule = PermissionRule.objects.filter(pk=_parse(rule_id)).first()
-        if rule is None:
-            raise Http404("Rule not found")
-        return Response(_shown(rule))
+        return Response(_shown(get_rule(rule_id)))
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, rule_id: str) -> Response:
         """Revoke a rule. Calls that it allowed before go on."""
-        if not PermissionRule.objects.filter(pk=_parse(rule_id)).delete()[0]:
+        if not PermissionRule.objects.filter(pk=parse_key(rule_id, "Rule")).delete()[0]:
             raise Http404("Rule not found")
         return Response({"success": True})
 
@@ -99,7 +96,7 @@ def _filtered(query: JSON) -> Any:
 
 def _after(cursor: str) -> int:
     try:
-        return _parse(cursor)
+        return parse_key(cursor, "Rule")
     except Http404:
         message = "Invalid cursor: use one from a Link header"
         raise Invalid.field("cursor", message) from None
@@ -124,7 +121,7 @@ def _scope(data: JSON) -> JSON:
 
 def _task_id(text: str) -> Any:
     try:
-        return parse_id(text)
+        return parse_uuid(text)
     except Http404:
         raise Invalid.field("taskId", "Task not found") from None
 
@@ -145,12 +142,6 @@ def _check(rule: PermissionRule) -> None:
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise Invalid.field(names[field], messages[0]) from None
-
-
-def _parse(rule_id: str) -> int:
-    if not (rule_id.isascii() and rule_id.isdigit() and len(rule_id) < 16):
-        raise Http404("Rule not found")
-    return int(rule_id)
 
 
 def _shown(rule: PermissionRule) -> JSON:

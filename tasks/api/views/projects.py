@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from tasks.api.requests.fields import ListQuery
 from tasks.api.requests.projects import CreateProject, ProjectDocuments, UpdateProject
 from tasks.api.views.base import ApiView, ApiViewSet
 from tasks.api.views.documents import shown
+from tasks.api.views.lookups import get_project
 from tasks.api.views.task_bodies import documents_of
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
@@ -24,13 +24,6 @@ validate_create = CreateProject.validator()
 validate_update = UpdateProject.validator()
 validate_documents = ProjectDocuments.validator()
 validate_list = ListQuery.validator()
-
-
-def get_project(project_id: str) -> Project:
-    project = Project.objects.filter(pk=project_id).first()
-    if project is None:
-        raise Http404("Project not found")
-    return project
 
 
 class ProjectViewSet(ApiViewSet):

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.http import Http404
 from django.utils import timezone
 
+from tasks.api.views.lookups import parse_uuid
 from tasks.api.views.task_bodies import check_compatible, check_references
-from tasks.api.views.tasks import parse_id
 from tasks.api.zod import Invalid
 from tasks.models import Schedule, Workflow
 from tasks.schedules import heartbeat, interval
@@ -69,7 +69,7 @@ def columns_of(data: JSON) -> JSON:
 
 def _workflow_id(text: str | None) -> UUID | None:
     try:
-        return None if text is None else parse_id(text)
+        return None if text is None else parse_uuid(text)
     except Http404:
         raise Invalid.field("workflowId", "Workflow not found") from None
 

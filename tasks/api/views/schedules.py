@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db import IntegrityError
-from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -23,6 +22,7 @@ from tasks.api.requests.schedules import (
 )
 from tasks.api.responses import schedules as shapes
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.lookups import get_schedule
 from tasks.api.views.schedule_bodies import (
     check_schedule,
     check_zones,
@@ -30,7 +30,6 @@ from tasks.api.views.schedule_bodies import (
     read_interval,
 )
 from tasks.api.views.task_bodies import documents_of
-from tasks.api.views.tasks import parse_id
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import Schedule
@@ -192,17 +191,6 @@ class ScheduleViewSet(ApiViewSet):
         if schedule.type != Schedule.Type.HEARTBEAT:
             return Response({"error": "Schedule is not a heartbeat"}, status=400)
         return Response(schedule_representation.heartbeat_history(schedule))
-
-
-def get_schedule(schedule_id: str) -> Schedule:
-    try:
-        pk = parse_id(schedule_id)
-    except Http404:
-        raise Http404("Schedule not found") from None
-    schedule = Schedule.objects.filter(pk=pk).first()
-    if schedule is None:
-        raise Http404("Schedule not found")
-    return schedule
 
 
 def _check_rights(request: Request, data: JSON) -> None:

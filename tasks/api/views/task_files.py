@@ -17,7 +17,7 @@ from tasks.api import responses
 from tasks.api.downloads import headers_of, send_file
 from tasks.api.requests.files import DiffQuery, FileListQuery, FilesQuery
 from tasks.api.views.base import ApiView
-from tasks.api.views.tasks import get_task
+from tasks.api.views.lookups import get_task
 from tasks.api.zod import Invalid
 from tasks.exceptions import Gone
 from tasks.files.archive import zip_of

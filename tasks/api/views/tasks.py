@@ -25,6 +25,7 @@ from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
 from tasks.api.responses.log import LOG_EVENT
 from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.lookups import get_task, parse_uuid
 from tasks.api.views.task_bodies import (
     changes_of,
     check_compatible,
@@ -35,7 +36,7 @@ from tasks.api.views.task_bodies import (
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
 from tasks.models import Document, Status, Task, Worker
-from tasks.models.task import change, fetch, insert
+from tasks.models.task import change, insert
 from tasks.streams import access
 from tasks.streams.log_stream import follow_log, until_finished
 
@@ -62,24 +63,6 @@ STARTS = {
     400: responses.BAD_REQUEST,
     429: responses.BUDGET_EXCEEDED,
 }
-
-
-def get_task(task_id: str) -> Task:
-    """Return the task; an id that is not there, of whatever shape, is a 404."""
-    task = fetch(parse_id(task_id))
-    if task is None:
-        raise Http404("Task not found")
-    return task
-
-
-def parse_id(task_id: str) -> UUID:
-    try:
-        parsed = UUID(task_id)
-    except ValueError:
-        raise Http404("Task not found") from None
-    if str(parsed) != task_id.lower():  # UUID() also reads braces and urn: forms
-        raise Http404("Task not found")
-    return parsed
 
 
 class TaskViewSet(ApiViewSet):
@@ -125,7 +108,7 @@ class TaskViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request, task_id: str) -> Response:
         """Get a task with the names of what it belongs to and its usage."""
-        return etags.answer(request, _shown(parse_id(task_id)))
+        return etags.answer(request, _shown(parse_uuid(task_id)))
 
     @extend_schema(
         parameters=[IF_MATCH],
@@ -134,7 +117,7 @@ class TaskViewSet(ApiViewSet):
     )
     def partial_update(self, request: Request, task_id: str) -> Response:
         """Change fields; a status moves by the transition table and starts no agent."""
-        pk = parse_id(task_id)
+        pk = parse_uuid(task_id)
         data = validate_update(json_body(request))
         if "HTTP_IF_MATCH" not in request.META:
             return self._update(request, pk, data)

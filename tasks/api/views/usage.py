@@ -17,7 +17,7 @@ from ledger.usage import TASK, Days, Group, TooManyGroups, Usage
 from tasks.api.json import Response
 from tasks.api.responses.usage import GROUPS, UsageGroups, UsageTotals
 from tasks.api.views.base import ApiView
-from tasks.api.views.tasks import parse_id
+from tasks.api.views.lookups import parse_uuid
 from tasks.api.zod import Invalid
 
 JSON = dict[str, Any]
@@ -116,7 +116,7 @@ def _filters(query: dict[str, str]) -> dict[str, str]:
 
 def _task_id(text: str) -> Any:
     try:
-        return parse_id(text)
+        return parse_uuid(text)
     except Http404:
         raise Invalid.field("taskId", "Task not found") from None
 

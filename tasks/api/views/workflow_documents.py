@@ -15,7 +15,7 @@ from tasks.api.representation.workflow_status import document_json
 from tasks.api.requests.workflows import AttachDocuments, DetachDocuments
 from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiView
-from tasks.api.views.workflows import get_workflow
+from tasks.api.views.lookups import get_workflow
 from tasks.api.zod import Invalid
 from tasks.models import Document, Workflow, WorkflowDocument
 from tasks.workflows.definition import InvalidDefinition, parse

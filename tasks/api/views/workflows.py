@@ -1,7 +1,6 @@
 """/api/workflows: define, execute, pause, resume, stop, retry, and tell how far one is."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.http import Http404
@@ -25,6 +24,7 @@ from tasks.api.requests.workflows import (
 )
 from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiViewSet
+from tasks.api.views.lookups import get_workflow
 from tasks.api.views.task_bodies import check_references
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
@@ -43,17 +43,6 @@ validate_status = WorkflowStatusQuery.validator()
 
 CONFLICT = {409: answers.WorkflowConflict}
 ACCEPTED = {202: answers.WorkflowAccepted, **CONFLICT}
-
-
-def get_workflow(workflow_id: str) -> Workflow:
-    """Return the workflow; an id that is not there, of whatever shape, is a 404."""
-    try:
-        found = Workflow.objects.filter(pk=UUID(workflow_id)).first()
-    except ValueError:
-        found = None
-    if found is None:
-        raise Http404("Workflow not found")
-    return found
 
 
 class WorkflowViewSet(ApiViewSet):
