@@ -8,7 +8,6 @@ from django.db import transaction
 
 from tasks import catalog, lifecycle
 from tasks.models import Status, Task
-from tasks.models.task import insert
 
 JSON = dict[str, Any]
 
@@ -70,7 +69,7 @@ def ask(*, title: str, description: str, runtime: str, by: str) -> Task:
         created_by=by,
     )
     with transaction.atomic():
-        insert(task)
+        Task.objects.insert(task)
         lifecycle.start_run(task, by=by)
     return task
 

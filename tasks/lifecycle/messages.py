@@ -27,7 +27,7 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
-from tasks.models.message import insert, last_undelivered_of
+from tasks.models.message import last_undelivered_of
 from tasks.models.task import FINAL, change
 
 MAX_TEXT = 10_000  # characters of one message, in UTF-16 units
@@ -69,7 +69,7 @@ def _write(
         document_ids=list(document_ids),
         by=by,
     )
-    insert(message)
+    Message.objects.insert(message)
     data = {"messageId": str(message.pk), "by": by, "isDelivered": False}
     if document_ids:
         data["documentIds"] = list(document_ids)

@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from ledger import budgets
+from stagent.database.compiled import CompiledQuery
 from tasks import catalog, exceptions, pubsub
 from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.lifecycle.status import log_status, queue, wake_workflow
@@ -18,9 +19,6 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
-from tasks.models.run import insert as insert_run
-from tasks.models.run import next_attempt
-from tasks.models.session import insert as insert_session
 from tasks.models.task import FINAL
 
 
@@ -37,7 +35,7 @@ def start_run(task: Task, *, by: str) -> Run:
         task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
         wake_workflow(task)
         session = Session(task=task, runtime=runtime)
-        insert_session(session)
+        Session.objects.insert(session)
         return queue_run(task, session, run_id=run_id, profile=profile, by=by)
 
 
@@ -182,7 +180,7 @@ def queue_run(
         pk=run_id,
         task=task,
         session=session,
-        attempt=next_attempt(task.pk),
+        attempt=_next_attempt(task.pk),
         runtime=session.runtime,
         profile=profile,
         priority=task.priority,
@@ -191,10 +189,25 @@ def queue_run(
         started_by=by,
         workflow_run=task.workflow_run,
     )
-    insert_run(run)
+    Run.objects.insert(run)
     verb = "Resume" if is_resume else "Follow-up" if is_follow_up else "Execution"
     log_status(
         task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
     )
     transaction.on_commit(pubsub.wake_workers)
     return run
+
+
+_last_attempt = CompiledQuery(
+    lambda task_id: (
+        Run.objects.filter(task_id=task_id)
+        .order_by("-attempt")
+        .values_list("attempt")[:1]
+    ),
+    task_id=UUID,
+)
+
+
+def _next_attempt(task_id: UUID) -> int:
+    (last,) = _last_attempt.first(task_id=task_id) or (0,)
+    return int(last) + 1

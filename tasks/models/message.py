@@ -10,6 +10,10 @@ from tasks.models.ids import new_id
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
+    def insert(self, *rows: "Message") -> None:
+        """Insert new rows by one statement that is compiled once, as `save()` would."""
+        _insert(*rows)
+
     def undelivered(self) -> Self:
         """Return those that no agent has yet, in their order."""
         return self.filter(delivered_at=None).order_by("sequence")
@@ -76,7 +80,7 @@ def last_undelivered(task_id: Any) -> Any:
 
 # --- Compiled once: every run begins and ends with a look -------------------------------
 
-insert = CompiledInsert(Message)
+_insert = CompiledInsert(Message)
 _undelivered = CompiledObjects(
     lambda task_id: Message.objects.undelivered().filter(task_id=task_id),
     task_id=UUID,

@@ -14,7 +14,6 @@ from django.utils import timezone
 from stagent.database.compiled import (
     CompiledInsert,
     CompiledObjects,
-    CompiledQuery,
     CompiledUpdate,
 )
 from tasks.models.ids import new_id
@@ -33,6 +32,10 @@ def _lease_end(seconds: int) -> "ExpressionWrapper[Any]":
 
 
 class RunQuerySet(models.QuerySet["Run"]):
+    def insert(self, *rows: "Run") -> None:
+        """Insert new rows by one statement that is compiled once, as `save()` would."""
+        _insert(*rows)
+
     def live(self) -> Self:
         return self.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
 
@@ -243,7 +246,7 @@ class Run(models.Model):
 
 # --- Compiled once: every run goes this way -------------------------------------------
 
-insert = CompiledInsert(Run)
+_insert = CompiledInsert(Run)
 _by_id = CompiledObjects(
     lambda run_id: Run.objects.filter(pk=run_id).order_by(), run_id=UUID
 )
@@ -264,14 +267,6 @@ _release_lease = CompiledUpdate(
     ),
     run_id=UUID,
     worker=str,
-)
-_last_attempt = CompiledQuery(
-    lambda task_id: (
-        Run.objects.filter(task_id=task_id)
-        .order_by("-attempt")
-        .values_list("attempt")[:1]
-    ),
-    task_id=UUID,
 )
 
 
@@ -301,8 +296,3 @@ def _claim_query(lease_seconds: int) -> CompiledUpdate:
         run_id=UUID,
         worker=str,
     )
-
-
-def next_attempt(task_id: UUID) -> int:
-    (last,) = _last_attempt.first(task_id=task_id) or (0,)
-    return int(last) + 1

@@ -12,6 +12,12 @@ from tasks.models.ids import new_id
 JSON = dict[str, Any]
 
 
+class SessionQuerySet(models.QuerySet["Session"]):
+    def insert(self, *rows: "Session") -> None:
+        """Insert new rows by one statement that is compiled once, as `save()` would."""
+        _insert(*rows)
+
+
 class Session(models.Model):
     """A conversation with a provider, and what was kept to resume it."""
 
@@ -24,6 +30,8 @@ class Session(models.Model):
     state = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -62,7 +70,7 @@ class SessionItem(models.Model):
 
 # --- Compiled once: every turn of every run goes this way -------------------------------
 
-insert = CompiledInsert(Session)
+_insert = CompiledInsert(Session)
 _insert_items = CompiledInsert(SessionItem)
 _last_position = CompiledQuery(
     lambda session_id: (

@@ -10,7 +10,6 @@ from ledger.pricing import dollars
 from tasks import lifecycle
 from tasks.exceptions import Conflict, Refused
 from tasks.models import Firing, Schedule, Task, Workflow
-from tasks.models.task import insert
 from tasks.schedules import heartbeat
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.start import start as start_workflow
@@ -77,7 +76,7 @@ def _make_task(schedule: Schedule, number: int, *, by: str, now: datetime) -> Ta
         if left == 0:
             raise BudgetExceeded(_spent(schedule))
         heartbeat.bound_to(task, left)
-    insert(task)
+    Task.objects.insert(task)
     task.documents.set(schedule.documents.all())
     return task
 

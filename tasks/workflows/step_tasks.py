@@ -16,7 +16,6 @@ from tasks.models import (
     WorkflowRun,
 )
 from tasks.models.permission import digest_of
-from tasks.models.task import insert
 from tasks.workflows.definition import Definition, Loop, Step
 
 CHECKPOINT = "WorkflowCheckpoint"
@@ -42,7 +41,7 @@ def make_task(
         workflow_run=run.pk,
         created_by=run.created_by,
     )
-    insert(task)
+    Task.objects.insert(task)
     _attach(task, _documents_of(run, definition, step))
     return task
 

@@ -36,7 +36,7 @@ from tasks.api.views.task_bodies import (
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
 from tasks.models import Document, Status, Task, Worker
-from tasks.models.task import change, insert
+from tasks.models.task import change
 from tasks.streams import access
 from tasks.streams.log_stream import follow_log, until_finished
 
@@ -330,10 +330,10 @@ def _place(query: JSON) -> paging.Place | None:
 def _create(documents: list[Document], sources: list[UUID], **columns: Any) -> Task:
     task = Task(**columns)
     if not documents and not sources:
-        insert(task)
+        Task.objects.insert(task)
         return task
     with transaction.atomic():
-        insert(task)
+        Task.objects.insert(task)
         if documents:
             task.documents.set(documents)
         if sources:

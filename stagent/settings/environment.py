@@ -1,0 +1,22 @@
+"""Reads the environment: what is not set has a default."""
+
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def read_flag(name: str) -> bool:
+    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
+
+
+def read_names(name: str) -> list[str]:
+    return [
+        part.strip() for part in os.environ.get(name, "").split(",") if part.strip()
+    ]
+
+
+def read_whole_number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise ImproperlyConfigured(f"{name} takes a whole number; got {text!r}.")
+    return int(text)
