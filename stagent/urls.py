@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from stagent.api_docs import RedocView, SwaggerView
 from stagent.metrics import metrics
-from tasks.api.errors import JSONRenderer
+from tasks.api.json import JSONRenderer
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

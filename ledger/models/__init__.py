@@ -1,5 +1,6 @@
 """The book and its limits."""
 
+from ledger.models.append_only import EntryIsFinal
 from ledger.models.budget import Budget, BudgetQuerySet, Reservation
 from ledger.models.daily_spend import (
     DailySpend,
@@ -9,7 +10,7 @@ from ledger.models.daily_spend import (
     Period,
     Scope,
 )
-from ledger.models.entry import EntryIsFinal, LedgerEntry
+from ledger.models.entry import LedgerEntry
 from ledger.models.model_total import ModelTotal
 from ledger.models.open_request import OpenRequest
 from ledger.models.totals import Totals

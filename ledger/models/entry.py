@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.db.models import Case, Q, Sum, Value, When
 from django.utils import timezone
 
+from ledger.models.append_only import AppendOnlyQuerySet, EntryIsFinal
 from ledger.models.budget import Reservation
 from ledger.models.daily_spend import DailySpend, Origin
 from ledger.models.model_total import ModelTotal
@@ -29,16 +30,7 @@ PRICES = (
 MAX_KEY = 255  # characters
 
 
-class EntryIsFinal(Exception):
-    """An entry is written once, by `record()`; a mistake is offset by `correct()`."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A ledger entry is never changed or deleted: correct it by another."
-        )
-
-
-class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
+class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
     def record(
         self,
         *,
@@ -149,18 +141,6 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
             **counts,
             **sums,
         )
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise EntryIsFinal
-
-    def delete(self) -> NoReturn:
-        raise EntryIsFinal
-
-    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise EntryIsFinal  # past the day's spend and the reservations
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise EntryIsFinal
 
 
 def beginning_of(key: str) -> str:

@@ -1,9 +1,9 @@
 """The API, and its OpenAPI description."""
 
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["tasks.api.errors.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["tasks.api.errors.JSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.api.errors.OneRenderer",
+    "DEFAULT_RENDERER_CLASSES": ["tasks.api.json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["tasks.api.json.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.api.json.OneRenderer",
     "EXCEPTION_HANDLER": "tasks.api.errors.exception_handler",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tasks.access.authentication.TokenAuthentication",

@@ -294,12 +294,10 @@ def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:
     if decision not in {"allow", "always", "deny"}:
         raise ValidationError("Choose Allow, Allow always or Deny.")
     pattern = request.POST.get("pattern", "").strip() if decision == "always" else None
-    if pattern is not None:
-        patterns.validate(pattern)
-        if not patterns.covers(pattern, asked.action):
-            raise ValidationError(
-                f"“{pattern}” does not cover “{asked.action}”, so the agent would ask again."
-            )
+    if pattern is not None and (
+        problem := patterns.problem_with(pattern, asked.action)
+    ):
+        raise ValidationError(problem)
     return Answer(
         is_allowed=decision != "deny",
         by=request.user.get_username(),

@@ -28,14 +28,6 @@ class RuleForm(BaseForm):
         model = PermissionRule
         fields = ("pattern", "effect", "project", "task", "expires_at")
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        if data.get("project") and data.get("task"):
-            self.add_error(
-                "task", "A rule holds for a project or for a task, not both."
-            )
-        return data
-
 
 class ValidityFilter(admin.SimpleListFilter):
     title = "validity"

@@ -22,6 +22,7 @@ from tasks.api.views.task_files import (
     TaskFilesView,
     TaskFileView,
 )
+from tasks.api.views.task_runs import TaskRunViewSet
 from tasks.api.views.tasks import TaskViewSet
 from tasks.api.views.usage import UsageView
 from tasks.api.views.workflow_documents import WorkflowDocumentsView
@@ -56,14 +57,22 @@ urlpatterns = [
     path("tasks/assist", AssistView.as_view(), name="task-assist"),
     path(TASK, TaskViewSet.as_view(_ONE), name="task"),
     path(
-        f"{TASK}/execute", TaskViewSet.as_view({"post": "execute"}), name="task-execute"
+        f"{TASK}/execute",
+        TaskRunViewSet.as_view({"post": "execute"}),
+        name="task-execute",
     ),
-    path(f"{TASK}/resume", TaskViewSet.as_view({"post": "resume"}), name="task-resume"),
-    path(f"{TASK}/cancel", TaskViewSet.as_view({"post": "cancel"}), name="task-cancel"),
+    path(
+        f"{TASK}/resume", TaskRunViewSet.as_view({"post": "resume"}), name="task-resume"
+    ),
+    path(
+        f"{TASK}/cancel", TaskRunViewSet.as_view({"post": "cancel"}), name="task-cancel"
+    ),
     path(f"{TASK}/messages", MessageViewSet.as_view(_LIST), name="task-messages"),
     path(f"{TASK}/respond", RespondView.as_view(), name="task-respond"),
-    path(f"{TASK}/output", TaskViewSet.as_view({"get": "output"}), name="task-output"),
-    path(f"{TASK}/logs", TaskViewSet.as_view({"get": "logs"}), name="task-logs"),
+    path(
+        f"{TASK}/output", TaskRunViewSet.as_view({"get": "output"}), name="task-output"
+    ),
+    path(f"{TASK}/logs", TaskRunViewSet.as_view({"get": "logs"}), name="task-logs"),
     path(
         f"{TASK}/provenance",
         TaskViewSet.as_view({"get": "provenance"}),

@@ -166,6 +166,12 @@ class PermissionRequest(models.Model):
         """Whether it asks before a step of a workflow, and no agent asks."""
         return self.run_id is None
 
+    def why_no_rule(self) -> str | None:
+        """Say why no rule can decide what is asked here; None if one can."""
+        if self.is_checkpoint:
+            return "No rule answers for a person before a step of a workflow"
+        return "No rule answers a question" if self.is_question else None
+
     def is_of_call(self, call_id: str) -> bool:
         again = f"{call_id[:LONGEST_CALL_ID]}{AGAIN}"
         return self.call_id == call_id or self.call_id.startswith(again)

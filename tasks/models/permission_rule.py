@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from tasks.rules import patterns
 
+ONE_SCOPE = "A rule holds for a project or for a task, not both"
+
 
 class PermissionRuleQuerySet(models.QuerySet["PermissionRule"]):
     def valid(self) -> Self:
@@ -97,6 +99,8 @@ class PermissionRule(models.Model):
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     def clean(self) -> None:
+        if self.task_id and self.project_id:
+            raise ValidationError({"task": f"{ONE_SCOPE}."})
         try:
             patterns.validate(self.pattern, is_allow=self.effect == self.Effect.ALLOW)
         except ValidationError as error:

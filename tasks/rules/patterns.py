@@ -76,6 +76,17 @@ def _problem_of_tool(rest: str) -> str | None:
     return "A tool is “mcp:server/tool”, or “mcp:server/*” for all tools of a server."
 
 
+def problem_with(pattern: str, action: str) -> str | None:
+    """Say why a rule of `pattern` would not do that is to allow `action`; None if it would."""
+    try:
+        validate(pattern)
+    except ValidationError as error:
+        return str(error.messages[0])
+    if not covers(pattern, action):
+        return f"“{pattern}” does not cover “{action}”, so the agent would ask again."
+    return None
+
+
 @lru_cache(maxsize=1_000)
 def covers(pattern: str, action: str) -> bool:
     """Tell whether `pattern` certainly covers `action`, such as `write:/reports/q4.md`."""

@@ -8,9 +8,10 @@ from django.http import HttpRequest, QueryDict
 
 from tasks.admin.approvals import rule
 from tasks.admin.approvals.card import make_fields
-from tasks.api.views.notifications import edit_problem
 from tasks.models import PermissionRequest, PermissionRule
 from tasks.models.permission import Answer
+from tasks.rules import patterns
+from tasks.rules.tool_input import problem_with_edits
 
 FIELD = "input-"
 
@@ -24,11 +25,9 @@ def read(request: HttpRequest, asked: PermissionRequest) -> Answer:
     pattern, scope, until = None, None, None
     if decision == "always":
         pattern = (form.get("own") or form.get("pattern") or "").strip()
-        if asked.is_checkpoint:
-            raise ValidationError(
-                "No rule answers for a person before a step of a workflow."
-            )
-        if problem := rule.problem(pattern, asked.action):
+        if reason := asked.why_no_rule():
+            raise ValidationError(f"{reason}.")
+        if problem := patterns.problem_with(pattern, asked.action):
             raise ValidationError(problem)
         scope = form.get("where", "")
         if scope not in PermissionRule.Scope:
@@ -54,7 +53,7 @@ def _edited(form: QueryDict, asked: PermissionRequest) -> dict[str, Any] | None:
             edits[field.name] = _value(field.name, _lines(text), asked.tool_input)
     if not edits:
         return None
-    if problem := edit_problem(asked.tool_input, edits):
+    if problem := problem_with_edits(asked.tool_input, edits):
         raise ValidationError(problem)
     return {**asked.tool_input, **edits}
 

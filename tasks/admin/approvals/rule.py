@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from tasks.models import PermissionRequest, PermissionRule
@@ -28,7 +27,11 @@ def suggestions(action: str) -> list[str]:
     """Return patterns that cover `action`: of just this, and of what is like it."""
     exact = patterns.pattern_for(action)
     wanted = [exact, _wider(action)]
-    return [one for one in dict.fromkeys(wanted) if one and not problem(one, action)]
+    return [
+        one
+        for one in dict.fromkeys(wanted)
+        if one and not patterns.problem_with(one, action)
+    ]
 
 
 def _wider(action: str) -> str | None:
@@ -46,17 +49,6 @@ def _wider(action: str) -> str | None:
             return None
         return f"fetch:{parts.scheme}://{parts.netloc}/**"
     return None
-
-
-def problem(pattern: str, action: str) -> str:
-    """Say why a rule of `pattern` would not do; "" if it would."""
-    try:
-        patterns.validate(pattern)
-    except ValidationError as error:
-        return str(error.messages[0])
-    if not patterns.covers(pattern, action):
-        return f"“{pattern}” does not cover “{action}”, so the agent would ask again."
-    return ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tasks.admin.approvals import decision, rule
 from tasks.admin.approvals.card import make_card, summary
 from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest, PermissionRule
+from tasks.rules import patterns
 
 SHOWN = 100
 VIEW = "tasks.view_permissionrequest"
@@ -148,7 +149,7 @@ def check_pattern(request: HttpRequest, request_id: str) -> HttpResponse:
     _require(request, VIEW)
     asked = get_object_or_404(PermissionRequest, pk=request_id)
     pattern = request.GET.get("pattern", "").strip()
-    problem = rule.problem(pattern, asked.action)
+    problem = patterns.problem_with(pattern, asked.action) or ""
     coverage = "" if problem else str(rule.coverage(pattern))
     return JsonResponse({"error": problem, "text": coverage})
 

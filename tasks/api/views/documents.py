@@ -18,8 +18,7 @@ from tasks.access import rights
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.downloads import send_file
-from tasks.api.errors import JSONParser
-from tasks.api.json import Response
+from tasks.api.json import JSONParser, Response
 from tasks.api.requests.documents import DocumentListQuery, KeepFile, UpdateDocument
 from tasks.api.uploads import UploadParser
 from tasks.api.views.base import ApiViewSet

@@ -21,6 +21,7 @@ from tasks.api.zod import Invalid
 from tasks.models import PermissionRequest
 from tasks.models.permission import PERMISSION_REQUEST, QUESTION, Answer
 from tasks.rules import patterns, questions
+from tasks.rules.tool_input import problem_with_edits
 
 JSON = dict[str, Any]
 
@@ -74,7 +75,7 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
             f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"
             " why in message",
         )
-    if problem := edit_problem(asked.tool_input, edits):
+    if problem := problem_with_edits(asked.tool_input, edits):
         raise Invalid.field("updatedInput", problem)
     return {**asked.tool_input, **edits}
 
@@ -88,27 +89,11 @@ def _answered(asked: PermissionRequest, edits: JSON) -> JSON:
     return questions.with_answers(asked.tool_input, edits["answers"])
 
 
-def edit_problem(original: JSON, edits: JSON) -> str | None:
-    for key, value in edits.items():
-        if key not in original:
-            return f"Disallowed input key: {key}"
-        if _kind(value) is not _kind(original[key]):
-            return f"The value of {key} must stay a {_kind(original[key]).__name__}"
-    return None
-
-
-def _kind(value: object) -> type:
-    return float if type(value) is int else type(value)
-
-
 def _rule(asked: PermissionRequest, data: JSON) -> str | None:
     if not data.get("alwaysAllow"):
         return None
-    if asked.is_checkpoint:
-        message = "No rule answers for a person before a step of a workflow"
-        raise Invalid.field("alwaysAllow", message)
-    if asked.is_question:
-        raise Invalid.field("alwaysAllow", "No rule answers a question")
+    if reason := asked.why_no_rule():
+        raise Invalid.field("alwaysAllow", reason)
     pattern: str = data.get("permissionPattern") or _pattern_for(asked, data)
     try:
         patterns.validate(pattern)

@@ -20,6 +20,7 @@ from tasks.api.views.lookups import get_rule, parse_key, parse_uuid
 from tasks.api.whole_lists import Answer
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project, Task
+from tasks.models.permission_rule import ONE_SCOPE
 
 JSON = dict[str, Any]
 
@@ -105,8 +106,7 @@ def _after(cursor: str) -> int:
 def _scope(data: JSON) -> JSON:
     """Return what the rule is for, which must be there; nothing is everywhere."""
     if "taskId" in data and "projectId" in data:
-        message = "A rule holds for a project or for a task, not both"
-        raise Invalid.field("taskId", message)
+        raise Invalid.field("taskId", ONE_SCOPE)
     if "taskId" in data:
         task_id = _task_id(data["taskId"])
         if not Task.objects.filter(pk=task_id).exists():

@@ -1,15 +1,13 @@
-"""/api/tasks: create, read, change, and the verbs that start and stop agents."""
+"""/api/tasks: create, read, change and delete."""
 
 from contextlib import nullcontext
-from functools import partial
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpResponse, StreamingHttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from tasks import lifecycle
@@ -17,12 +15,10 @@ from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import etags, paging, responses
 from tasks.api.bodies import json_body
-from tasks.api.content_type import content_type_of
 from tasks.api.json import Response
 from tasks.api.representation import provenance
 from tasks.api.representation import tasks as representation
 from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
-from tasks.api.responses.log import LOG_EVENT
 from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_task, parse_uuid
@@ -35,15 +31,15 @@ from tasks.api.views.task_bodies import (
 )
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
-from tasks.models import Document, Status, Task, Worker
+from tasks.models import Document, Status, Task
 from tasks.models.task import change
-from tasks.streams import access
-from tasks.streams.log_stream import follow_log, until_finished
 
 JSON = dict[str, Any]
 
 validate_create = CreateTask.validator()
+
 validate_update = UpdateTask.validator()
+
 validate_list = TaskListQuery.validator()
 
 IF_NONE_MATCH = OpenApiParameter(
@@ -52,17 +48,13 @@ IF_NONE_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="An ETag: 304 if the task is still so.",
 )
+
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
     description="An ETag: 412, and no change, if the task is no longer so.",
 )
-STARTS = {
-    202: responses.Started,
-    400: responses.BAD_REQUEST,
-    429: responses.BUDGET_EXCEEDED,
-}
 
 
 class TaskViewSet(ApiViewSet):
@@ -166,92 +158,6 @@ class TaskViewSet(ApiViewSet):
         lifecycle.delete(get_task(task_id))
         return Response({"success": True})
 
-    @extend_schema(request=None, responses=STARTS)
-    def execute(self, request: Request, task_id: str) -> Response:
-        """Start an agent on a queued task; it runs in the background."""
-        lifecycle.start_run(get_task(task_id), by=actor(request))
-        return _started("Execution started")
-
-    @extend_schema(request=None, responses=STARTS)
-    def resume(self, request: Request, task_id: str) -> Response:
-        """Go on with a failed or cancelled task from its last checkpoint."""
-        lifecycle.resume(get_task(task_id), by=actor(request))
-        return _started("Resume started")
-
-    @extend_schema(
-        request=None, responses={200: responses.Success, 400: responses.BAD_REQUEST}
-    )
-    def cancel(self, request: Request, task_id: str) -> Response:
-        """Cancel a planned, queued or running task."""
-        task = get_task(task_id)
-        lifecycle.cancel(task, by=actor(request))
-        response = Response({"success": True})
-        # A worker confirms in milliseconds; the answer waits for that, in no thread.
-        response.wait = partial(until_finished, task.pk)  # type: ignore[attr-defined]
-        return response
-
-    @extend_schema(responses={200: responses.Output})
-    def output(self, request: Request, task_id: str) -> Response:
-        """Get the result, what kind of text it is, what ran and why it failed if it did."""
-        task = get_task(task_id)
-        return Response(
-            {
-                "taskId": str(task.pk),
-                "status": task.status,
-                "result": task.result,
-                "contentType": content_type_of(task.result),
-                **_data_of(task),
-                **representation.last_run_of(task),
-            }
-        )
-
-    @extend_schema(
-        parameters=[
-            OpenApiParameter(
-                "Last-Event-ID",
-                int,
-                OpenApiParameter.HEADER,
-                description="Go on after this entry.",
-            ),
-            OpenApiParameter("lastEventId", int, description="The same."),
-            OpenApiParameter(
-                "partial",
-                enum=["0", "1"],
-                description="1: also text that the agent has not finished, as it grows,"
-                " in events named `partial` and without an id. Their `eventType` is"
-                " `partial`, their `message` all of the text so far. The log keeps none.",
-            ),
-        ],
-        responses={
-            (200, "text/event-stream"): OpenApiResponse(
-                LOG_EVENT, "The `data` of each message is one entry as JSON."
-            ),
-            204: OpenApiResponse(description="The task is finished and all was seen."),
-        },
-    )
-    def logs(self, request: Request, task_id: str) -> HttpResponse:
-        """Follow the log as server-sent events; `Last-Event-ID` goes on after that entry."""
-        # A sync view for an async stream: the checks share the way of every other request,
-        # the stream itself then holds neither a thread nor a connection.
-        task = get_task(task_id)
-        if request.method == "HEAD":
-            return HttpResponse(content_type="text/event-stream")
-        after = _last_event_id(request, task.log_sequence)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        if after and after >= task.log_sequence and task.is_finished:
-            return HttpResponse(status=204, headers=headers)  # stops an EventSource
-        response = StreamingHttpResponse(
-            follow_log(
-                task.pk, after, with_partial=request.query_params.get("partial") == "1"
-            ),
-            content_type="text/event-stream",
-            headers=headers,
-        )
-        # What ends it, beside its own end: the server waits for both.
-        ended = partial(access.watcher.until_shut_out, request._request)
-        response.until_shut_out = ended  # type: ignore[attr-defined]
-        return response  # type: ignore[return-value]
-
     @extend_schema(responses={200: Provenance})
     def provenance(self, request: Request, task_id: str) -> Response:
         """Tell where a task came from, what ran, who allowed it and what it cost."""
@@ -261,24 +167,6 @@ class TaskViewSet(ApiViewSet):
     def siblings(self, request: Request, task_id: str) -> Response:
         """List the other tasks of the same workflow run."""
         return Response(provenance.siblings(get_task(task_id)))
-
-
-def _data_of(task: Task) -> JSON:
-    """Return the result as JSON, of a task that is to have one."""
-    if not task.output_schema:
-        return {}
-    has_data = task.status == Status.COMPLETED
-    try:
-        data = orjson.loads(task.result) if has_data else None
-    except ValueError:  # somebody else has written it
-        data = None
-    return {"data": data, **({} if data is None else {"contentType": "json"})}
-
-
-def _started(message: str) -> Response:
-    absence = Worker.objects.absence()
-    warning = {"warning": absence} if absence else {}
-    return Response({"message": message, **warning}, status=202)
 
 
 def _check_rights(request: Request, data: JSON) -> None:
@@ -346,12 +234,3 @@ def _shown(task_id: UUID) -> JSON:
     if task is None:
         raise Http404("Task not found")
     return task
-
-
-def _last_event_id(request: Request, last: int) -> int:
-    """Return where the client is; what is no entry of this log counts as the start."""
-    text = request.headers.get("Last-Event-ID") or request.query_params.get(
-        "lastEventId", ""
-    )
-    after = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    return after if after <= last else 0
