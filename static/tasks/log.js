@@ -7,14 +7,14 @@
   const LATER = 3000; // ms, after an entry that changes little but the cost
   const AT_ONCE = new Set(["status", "permission_request", "permission_response", "result", "error"]);
   const ENVELOPE = new Set(["eventType", "message", "timestamp", "sequence"]);
-  // What a reader would not see: control, format and bidi characters, odd spaces, blanks.
-  const HIDDEN =
-    /[^\P{C}\n\t]|[\p{Zl}\p{Zp}]|(?! )\p{Zs}|[\u034F\u115F\u1160\u17B4\u17B5\u180B-\u180F\u2800\u3164\uFE00-\uFE0F\uFFA0\u{E0100}-\u{E01EF}]/gu;
 
   const section = document.getElementById("task-log");
   if (!section) return;
 
   const config = JSON.parse(document.getElementById("task-log-config").textContent);
+  // What a reader would not see: control, format and bidi characters, odd spaces, blanks.
+  const HIDDEN = new RegExp(
+    String.raw`[^\P{C}\n\t]|[\p{Zl}\p{Zp}]|(?! )\p{Zs}|[${config.blanks}]`, "gu");
   const live = JSON.parse(document.getElementById("task-live").textContent);
   const told = new Set(config.told);
   const final = new Set(live.finalStatuses);

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from tasks.admin.log_strip import make_strip
 from tasks.admin.log_turns import IN_THE_MESSAGE, turns_of
 from tasks.models import EventType, LogEntry, Task
+from tasks.rules.visible_text import BLANK_RANGES
 
 SHOWN_ENTRIES = 200
 # Entries, the newest, among which is counted, searched and filtered: the last ones matter.
@@ -94,6 +95,9 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
         "log_config": {
             "url": reverse("task-logs", args=[task.pk]),
             "after": after,
+            "blanks": "".join(
+                f"\\u{{{first:X}}}-\\u{{{last:X}}}" for first, last in BLANK_RANGES
+            ),
             "told": sorted(IN_THE_MESSAGE),
             "isWhole": not window.is_filtered and not window.from_start,
             "follows": is_end and not task.is_finished,

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 
 from django.conf import settings
 
+from tasks.catalog import credentials
+
 RUNTIME_NAMES: tuple[str, ...] = (
     "claude-code",
     "openai-codex-app-server",
@@ -126,8 +128,6 @@ EMBEDDED_MODEL = "smollm2-135m"
 ANTHROPIC_MODEL = ("ANTHROPIC_MODEL", "claude-sonnet-5-5")
 OPENAI_MODEL = ("OPENAI_MODEL", "gpt-5.5")
 OLLAMA_MODEL = ("OLLAMA_MODEL", "qwen3")
-_ANTHROPIC = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL")
-_OPENAI = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 RUNTIMES: dict[str, RuntimeFacts] = {
     facts.name: facts
@@ -143,7 +143,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             distribution="claude-agent-sdk",
             extra="claude-code",
             is_a_process=True,
-            credentials=_ANTHROPIC,
+            credentials=credentials.ANTHROPIC,
             can_use_embedded_model=True,
         ),
         RuntimeFacts(
@@ -157,7 +157,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             distribution="openai-codex-cli-bin",
             extra="codex",
             is_a_process=True,
-            credentials=_OPENAI,
+            credentials=credentials.OPENAI,
             edits_input=False,
         ),
         RuntimeFacts(
@@ -169,7 +169,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             description="Claude over the Messages API, with this server's own tools.",
             package="anthropic",
             distribution="anthropic",
-            credentials=_ANTHROPIC,
+            credentials=credentials.ANTHROPIC,
             can_use_embedded_model=True,
         ),
         RuntimeFacts(
@@ -181,7 +181,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             description="GPT over the Responses API, with this server's own tools.",
             package="openai",
             distribution="openai",
-            credentials=_OPENAI,
+            credentials=credentials.OPENAI,
         ),
         RuntimeFacts(
             name="ollama",

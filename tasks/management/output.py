@@ -1,6 +1,5 @@
 """How the commands for administrators speak: exit codes for scripts, text for people."""
 
-import re
 import unicodedata
 from enum import IntEnum
 from typing import Any
@@ -9,6 +8,7 @@ from django.core.management.base import CommandError
 from django.core.management.color import Style
 
 from tasks.models import EventType
+from tasks.rules.visible_text import replace_hidden
 
 JSON = dict[str, Any]
 
@@ -41,10 +41,6 @@ class Error(CommandError):
         super().__init__(message, returncode=code)
 
 
-# What an agent writes must not drive a terminal: control characters, turned directions.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 # Names of Django's palette, so that DJANGO_COLORS changes these colours too.
 _STYLES = {
     EventType.ASSISTANT: "MIGRATE_LABEL",
@@ -58,7 +54,8 @@ _INDENT = "\n" + " " * 21  # where messages begin
 
 
 def printable(text: str) -> str:
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    """Let nothing that an agent writes drive a terminal, or hide on it."""
+    return replace_hidden(text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:

@@ -10,17 +10,9 @@ import re
 from functools import cache
 from urllib.parse import quote, unquote
 
+from tasks.catalog.credentials import ADDRESSES, KEYS
+
 HIDDEN = "***"
-ADDRESSES = (
-    *("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OLLAMA_HOST"),
-    *("DATABASE_URL", "REDIS_URL"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
-    *("http_proxy", "https_proxy", "all_proxy"),
-)
-KEYS = (
-    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OLLAMA_API_KEY"),
-    "STAGENT_SECRET_KEY",
-)
 # A shorter one is no key but a placeholder, which ordinary text may contain.
 MIN_KEY = 16
 

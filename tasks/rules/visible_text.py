@@ -5,24 +5,21 @@ import unicodedata
 
 MAX_CHARACTERS = 500
 
-# Characters without a width, or that look like a space, though Unicode calls them printable.
+# Characters without a width, or that look like a space, though Unicode calls them printable:
+# the first and the last of each range.
+BLANK_RANGES = (
+    (0x034F, 0x034F),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x2800, 0x2800),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFFA0, 0xFFA0),
+    (0xE0100, 0xE01EF),
+)
 _BLANK = frozenset(
-    map(
-        chr,
-        (
-            0x034F,
-            0x115F,
-            0x1160,
-            0x17B4,
-            0x17B5,
-            0x2800,
-            0x3164,
-            0xFFA0,
-            *range(0x180B, 0x1810),
-            *range(0xFE00, 0xFE10),
-            *range(0xE0100, 0xE01F0),
-        ),
-    )
+    chr(code) for first, last in BLANK_RANGES for code in range(first, last + 1)
 )
 
 
@@ -31,7 +28,18 @@ def is_plain(text: str) -> bool:
     return text.isprintable() and _BLANK.isdisjoint(text)
 
 
+def replace_hidden(text: str) -> str:
+    """Put a replacement character for each that a person would not see, but for ends of lines and tabs."""
+    if is_plain(text):
+        return text
+    return "".join(
+        char if char in "\n\t" or is_plain(char) else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
+
+
 def name_of(character: str) -> str:
+    """Return Unicode's name of a character, for a person who cannot see it."""
     return unicodedata.name(character, "control character")
 
 

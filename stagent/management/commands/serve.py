@@ -23,6 +23,7 @@ from agents.providers import embedded
 from agents.worker import ending
 from agents.worker.loop import GRACE_SECONDS, Worker
 from stagent import admin_login, example
+from tasks.catalog.credentials import ANTHROPIC
 from tasks.models import ApiToken, Project, Task
 
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -245,8 +246,7 @@ def _application() -> Any:
 
 
 def _needs_embedded_model() -> bool:
-    names = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL")
-    return embedded.is_installed() and not any(os.environ.get(name) for name in names)
+    return embedded.is_installed() and not any(map(os.environ.get, ANTHROPIC))
 
 
 def _endpoint(address: str, port: int) -> str:

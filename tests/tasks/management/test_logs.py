@@ -36,6 +36,13 @@ def test_a_log_is_shown_in_lines():
     ]
 
 
+@pytest.mark.parametrize("hidden", "\u200b\u034f\u2800\u3164\u202e\u00a0\x1b")
+def test_nothing_hides_in_a_line(hidden):
+    entry = LogEntryFactory(message=f"rm{hidden}x")
+    [line] = manage("logs", entry.task.pk).lines
+    assert line.endswith("rm\N{REPLACEMENT CHARACTER}x")
+
+
 def test_a_log_as_json_is_what_the_api_streams():
     task = TaskFactory()
     entries = [LogEntryFactory(task=task, data={"toolName": "read"}) for _ in range(3)]
