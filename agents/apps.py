@@ -5,6 +5,6 @@ class AgentsConfig(AppConfig):
     name = "agents"
 
     def ready(self) -> None:
-        # Both are registered where a lower app looks for them; apps must be loaded for that.
+        # The checks register with Django, the probes of the runtimes with `tasks.catalog`.
+        from agents import runtimes  # noqa: F401, PLC0415
         from agents.doctor import checks  # noqa: F401, PLC0415
-        from agents.workspaces import probes  # noqa: F401, PLC0415

@@ -37,7 +37,7 @@ def program() -> Path:
     raise FileNotFoundError("claude_agent_sdk brings no program for this machine.")
 
 
-def obstacle() -> tuple[str, str]:
+def find_obstacle() -> tuple[str, str]:
     """Return why it does not start on this machine and what mends it; nothing where it does."""
     try:
         program()

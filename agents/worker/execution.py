@@ -214,7 +214,7 @@ class Execution:
         budget = prepared.budget_microdollars
         spending = RunSpending(self.recorder, budget_microdollars=budget)
         assignment = replace(prepared.assignment, spending=spending, inbox=inbox)
-        runtime = await runtimes.load(self.run.runtime)
+        runtime = await runtimes.load_runtime(self.run.runtime)
         performance = perform_watched(runtime, assignment, gate.ask)
         async with aclosing(performance):
             async for event in performance:

@@ -110,7 +110,7 @@ class Worker(ChannelsWorker):
             await self._chores.try_once(
                 "record that this worker is gone", self._presence.leave
             )
-            await runtimes.close()
+            await runtimes.close_runtimes()
 
     def _start_chores(self) -> None:
         self._keep_leases()

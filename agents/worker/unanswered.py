@@ -38,14 +38,16 @@ def book_left_behind() -> None:
     """Book what agents of this machine's dead workers wrote down, before that is removed."""
     _book_written_down(
         request
-        for request in OpenRequest.objects.filter(runtime__in=runtimes.WRITE_DOWN)
+        for request in OpenRequest.objects.filter(
+            runtime__in=runtimes.list_writing_usage()
+        )
         if processes.is_stray(request.key.partition("/")[0])
     )
 
 
 def _book_written_down(requests: Iterable[OpenRequest]) -> None:
     for request in requests:
-        written = runtimes.left_behind(
+        written = runtimes.read_left_behind(
             request.runtime,
             request.key,
             provider=request.provider,

@@ -23,4 +23,4 @@ async def warm_up() -> None:
 
 def _load(facts: catalog.RuntimeFacts) -> None:
     if facts.readiness().is_ready:
-        runtimes.runtime(facts.name)
+        runtimes.get_runtime(facts.name)

@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock
 
 from agents.workspaces.supervision import ConfinementRefused
-from tasks.catalog import runtimes
 from tasks.files.folders import all_workspaces
 
 PROBE_SECONDS = 20
@@ -25,7 +24,7 @@ SAID_CHARACTERS = 300
 
 
 class Probe:
-    """Asks the function `obstacle` of a module, which is imported when it is asked first."""
+    """Asks `find_obstacle` of a module, which is imported when it is asked first."""
 
     def __init__(self, module: str) -> None:
         self._module = module
@@ -33,7 +32,7 @@ class Probe:
         self._told: tuple[str, str] | None = None
         self._due_at = 0.0
 
-    def obstacle(self) -> tuple[str, str]:
+    def find_obstacle(self) -> tuple[str, str]:
         """Return why the agent does not work here and what mends it; nothing where it does."""
         with self._lock:
             if self._told is None or (any(self._told) and self._is_due()):
@@ -46,7 +45,7 @@ class Probe:
 
     def _ask(self) -> tuple[str, str]:
         try:
-            told: tuple[str, str] = import_module(self._module).obstacle()
+            told: tuple[str, str] = import_module(self._module).find_obstacle()
         except ConfinementRefused as refused:
             return str(refused), ""
         except OSError as error:
@@ -59,8 +58,6 @@ class Probe:
 
 CLAUDE_CODE = Probe("agents.runtimes.claude_cli")
 CODEX = Probe("agents.runtimes.codex.probe")
-runtimes.register_probe("claude-code", CLAUDE_CODE.obstacle)
-runtimes.register_probe("openai-codex-app-server", CODEX.obstacle)
 
 
 @contextmanager

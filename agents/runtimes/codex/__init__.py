@@ -35,7 +35,7 @@ class Codex:
         if result is not None and not assignment.inbox.has_any:
             yield Finished(str(result))
             return
-        reason, fix = await in_thread(probes.CODEX.obstacle)
+        reason, fix = await in_thread(probes.CODEX.find_obstacle)
         if reason:
             raise RuntimeFailed(f"{reason} {fix}")
         conversation = Conversation(

@@ -16,7 +16,7 @@ FIX = (
 )
 
 
-def obstacle() -> tuple[str, str]:
+def find_obstacle() -> tuple[str, str]:
     """Return why no sandbox works here and what mends it; nothing where one does."""
     with probes.workspace() as workspace:
         home = new_home(workspace, sandbox.agent_homes())

@@ -49,7 +49,7 @@ async def test_two_hundred_runs_wait_for_the_model_together(monkeypatch):
     async with WaitingServer([Reply("Done.")]) as server:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
-        runtimes.runtime("anthropic-direct")
+        runtimes.get_runtime("anthropic-direct")
         await execute_all()
         worker = Worker(channel_layer=get_channel_layer())
         handling = asyncio.create_task(worker.handle())

@@ -30,7 +30,7 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch):
     machine = Machine()
-    module = SimpleNamespace(obstacle=machine.obstacle)
+    module = SimpleNamespace(find_obstacle=machine.obstacle)
     monkeypatch.setitem(sys.modules, "tests.a_machine", module)
     return machine
 
@@ -38,7 +38,7 @@ def machine(monkeypatch):
 def test_what_works_is_asked_once_by_however_many_at_once(machine):
     probe = probes.Probe("tests.a_machine")
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda _: probe.obstacle(), range(40)))
+        told = list(pool.map(lambda _: probe.find_obstacle(), range(40)))
     assert told == [WORKS] * 40
     assert machine.times == 1
 
@@ -46,17 +46,17 @@ def test_what_works_is_asked_once_by_however_many_at_once(machine):
 def test_what_does_not_work_is_asked_again_but_not_at_once(machine):
     machine.told = BROKEN
     probe = probes.Probe("tests.a_machine")
-    assert [probe.obstacle() for _ in range(3)] == [BROKEN] * 3
+    assert [probe.find_obstacle() for _ in range(3)] == [BROKEN] * 3
     assert machine.times == 1
     machine.told = WORKS
     probe._due_at = 0.0  # a minute later
-    assert probe.obstacle() == WORKS
+    assert probe.find_obstacle() == WORKS
 
 
 def test_folders_that_cannot_be_made_are_an_obstacle(settings, tmp_path):
     (tmp_path / "file").touch()
     settings.STAGENT_HOME = tmp_path / "file"
-    reason, fix = probes.Probe("agents.runtimes.claude_cli").obstacle()
+    reason, fix = probes.Probe("agents.runtimes.claude_cli").find_obstacle()
     assert "cannot be made" in reason
     assert "STAGENT_HOME" in fix
 
@@ -66,7 +66,7 @@ def test_claude_code_that_does_not_start_is_not_ready(tmp_path, monkeypatch):
     program.write_text("#!/bin/sh\necho cannot load libc >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr(claude_cli, "program", lambda: program)
-    reason, fix = claude_cli.obstacle()
+    reason, fix = claude_cli.find_obstacle()
     assert reason == "Claude Code does not start here (cannot load libc)."
     assert "glibc" in fix
 

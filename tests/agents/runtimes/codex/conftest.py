@@ -15,7 +15,7 @@ from tests.servers.openai import ResponsesServer
 
 @pytest.fixture(autouse=True)
 def _sandbox():
-    reason, fix = probes.CODEX.obstacle()
+    reason, fix = probes.CODEX.find_obstacle()
     if reason:
         pytest.fail(f"{reason} {fix}")
 

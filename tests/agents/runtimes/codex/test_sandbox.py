@@ -112,7 +112,7 @@ async def test_the_model_is_offered_no_tools_beyond_those_we_know(play):
 def test_where_there_are_no_user_namespaces_it_says_so():
     ask = (
         "import django; django.setup();"
-        "from agents.workspaces import probes; print(*probes.CODEX.obstacle())"
+        "from agents.workspaces import probes; print(*probes.CODEX.find_obstacle())"
     )
     forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec"
     command = [
@@ -152,7 +152,7 @@ async def test_a_task_whose_sandbox_does_not_start_is_not_completed(
     monkeypatch.setattr(
         home, "_search_path", lambda: f"{broken_bubblewrap}{os.pathsep}{path}"
     )
-    monkeypatch.setattr(probes.CODEX, "obstacle", lambda: ("", ""))  # broken since
+    monkeypatch.setattr(probes.CODEX, "find_obstacle", lambda: ("", ""))  # broken since
     performance = await play(use, DONE)
     assert performance.failure.startswith("No command could be run: the sandbox")
 
@@ -176,20 +176,20 @@ async def test_codex_takes_its_own_bubblewrap_whatever_the_machine_has(
     play, monkeypatch, old_bubblewrap
 ):
     monkeypatch.setenv("PATH", old_bubblewrap, prepend=os.pathsep)
-    assert probe.obstacle() == ("", "")
+    assert probe.find_obstacle() == ("", "")
     performance = await play(run("echo it works"), DONE)
     assert "it works" in outputs(performance)[0]
 
 
 def test_the_probe_fails_where_a_run_would(monkeypatch, old_bubblewrap):
     monkeypatch.setattr(home, "_search_path", lambda: f"{old_bubblewrap}:/usr/bin")
-    reason, fix = probe.obstacle()
+    reason, fix = probe.find_obstacle()
     assert reason.startswith("The sandbox of Codex does not work here (")
     assert fix
 
 
 def test_a_probe_leaves_nothing(tmp_path):
-    probe.obstacle()
+    probe.find_obstacle()
     assert list((tmp_path / "agents").iterdir()) == []
     assert list((tmp_path / "workspaces").iterdir()) == []
 
