@@ -8,14 +8,14 @@ from uuid import UUID
 
 import orjson
 
+from agents.documents.file_names import safe_name
+from agents.documents.plain_text import extract_text
 from agents.protocol.runtime import Assignment, Checkpoint, RuntimeFailed
 from agents.worker.prompt import (
     AttachedDocument,
     build_prompt,
     build_reminder,
     describe_files,
-    extract_text,
-    safe_name,
 )
 from stagent.database.compiled import CompiledObjects, CompiledQuery
 from tasks import assist, catalog, lifecycle

@@ -18,9 +18,10 @@ from agents.worker.assignments import PreparedRun, copy_files, prepare_run
 from agents.worker.database import retry_until_written, run_in_database
 from agents.worker.documents import read_now
 from agents.worker.inbox import RunInbox
+from agents.worker.log_entries import make_storable
 from agents.worker.log_fields import log_fields
 from agents.worker.permissions import ClosedGate, Gate
-from agents.worker.recorder import UNBOOKABLE, Recorder, make_storable
+from agents.worker.recorder import UNBOOKABLE, Recorder
 from agents.worker.silence import perform_watched
 from agents.worker.spending import RunSpending
 from tasks.exceptions import LeaseLost

@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 
 from agents.protocol.runtime import Decision, ToolCall
 from agents.tools.base import ToolRefused
-from agents.worker.recorder import Recorder, make_storable
+from agents.worker.log_entries import make_storable
+from agents.worker.recorder import Recorder
 from agents.worker.tool_rules import ToolRules
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, PermissionRequest

@@ -7,24 +7,19 @@ text can contain its own digest. The same task makes the same prompt, so a run t
 resumed reads what the first one read.
 """
 
-import codecs
 import hashlib
 import json
-import re
-import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
-# Characters of one document, and of all together: about 10,000 and 30,000 tokens. The
-# files hold the rest, and an agent reads what it needs.
-MAX_DOCUMENT = 40_000
+from agents.documents.plain_text import MAX_DOCUMENT
+
+# Characters of all documents together: about 30,000 tokens. The files hold the rest, and an
+# agent reads what it needs.
 MAX_DOCUMENTS = 120_000
 MAX_LISTED = 200
-# Leaves room for what a program adds to a name, of the 255 that file systems take.
-MAX_NAME_BYTES = 200
-MAX_SUFFIX_BYTES = 20
 
 
 @dataclass(frozen=True)
@@ -176,116 +171,3 @@ def _excerpts(documents: Sequence[AttachedDocument]) -> list[str | None]:
         shown[index] = text[:share]
         left -= min(share, len(text))
     return shown
-
-
-# --- The files ----------------------------------------------------------------------
-
-# What has a meaning to a shell, to a glob or to another system's paths.
-_MEANINGFUL = re.compile(r"""[\\/:*?"'<>|$`;&!{}\[\]~^#%]""")
-
-
-def safe_name(name: str, *, taken: Collection[str] = ()) -> str:
-    """Return a name for the file of a document called `name`, none of `taken`.
-
-    It stays in its folder, hides nothing and is taken for no option of a command.
-    """
-    last = re.split(r"[\\/]", name.rstrip("\\/"))[-1]
-    spaced = " ".join(unicodedata.normalize("NFC", last).split())
-    visible = "".join(char for char in spaced if char.isprintable())
-    plain = _MEANINGFUL.sub("_", visible).lstrip(".- ").rstrip(". ")
-    stem, suffix = _parts(plain or "document")
-    used = {other.casefold() for other in taken}  # as file systems of laptops compare
-    number, candidate = 1, _joined(stem, suffix)
-    while candidate.casefold() in used:
-        number += 1
-        candidate = _joined(stem, f" ({number}){suffix}")
-    return candidate
-
-
-def _parts(name: str) -> tuple[str, str]:
-    stem, dot, suffix = name.rpartition(".")
-    if not stem or len(suffix.encode()) >= MAX_SUFFIX_BYTES:
-        return name, ""
-    return stem, dot + suffix
-
-
-def _joined(stem: str, suffix: str) -> str:
-    room = MAX_NAME_BYTES - len(suffix.encode())
-    return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + suffix
-
-
-# --- The text -----------------------------------------------------------------------
-
-_BINARY_MAIN_TYPES = {"image", "audio", "video", "font"}
-_BINARY_TYPES = {"application/pdf", "application/zip", "application/gzip"}
-_TEXT_SUFFIXES = {
-    ".txt",
-    ".text",
-    ".md",
-    ".csv",
-    ".tsv",
-    ".log",
-    ".srt",
-    ".ini",
-    ".tex",
-}
-# The longer first: one begins with the other.
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# Enough for more characters than are shown, in every encoding, so that a cut is noticed.
-_HEAD_BYTES = 4 * (MAX_DOCUMENT + 2)
-
-
-def extract_text(data: bytes, media_type: str, name: str) -> str | None:
-    """Return the text of a document, of a long one its beginning, or None if it is no text.
-
-    A byte order mark decides, then UTF-8. What is neither is read as Windows-1252 (which
-    Latin-1 is a part of), but only where the type or the name says that it is text: any
-    bytes at all could be read so.
-    """
-    if _is_binary_type(media_type) or data.startswith(b"%PDF-"):
-        return None
-    for encoding in _encodings(data, media_type, name):
-        text = _decoded(data, encoding)
-        if text is not None:
-            return text if _is_text(text) else None
-    return None
-
-
-def _is_binary_type(media_type: str) -> bool:
-    kind = media_type.partition(";")[0].strip().lower()
-    main = kind.partition("/")[0]
-    return kind in _BINARY_TYPES or (
-        main in _BINARY_MAIN_TYPES and not kind.endswith("+xml")
-    )
-
-
-def _encodings(data: bytes, media_type: str, name: str) -> list[str]:
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return [encoding]
-    if b"\0" in data:
-        return []
-    is_named_text = PurePosixPath(name.lower()).suffix in _TEXT_SUFFIXES
-    is_typed_text = media_type.lower().startswith("text/")
-    return ["utf-8", "cp1252"] if is_named_text or is_typed_text else ["utf-8"]
-
-
-def _decoded(data: bytes, encoding: str) -> str | None:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        # The head may end within a character; the whole may not.
-        return decoder.decode(data[:_HEAD_BYTES], final=len(data) <= _HEAD_BYTES)
-    except UnicodeDecodeError:
-        return None
-
-
-def _is_text(text: str) -> bool:
-    """Whether hardly any of it are control characters other than those of texts."""
-    controls = sum(char < " " and char not in "\t\n\r\f\b\x1b" for char in text)
-    return "\0" not in text and controls * 100 <= len(text)

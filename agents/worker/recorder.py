@@ -1,10 +1,8 @@
 """The only way from a runtime to the database: each event becomes rows, in one transaction."""
 
 import logging
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
 from uuid import UUID
 
 from django import db
@@ -12,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.protocol import events
+from agents.worker.log_entries import make_entry, make_entry_storable, make_storable
 from agents.worker.log_fields import log_fields
 from agents.worker.usage_entries import make_usage_entry
 from ledger.models import LedgerEntry, OpenRequest
@@ -21,14 +20,9 @@ from stagent.database.compiled import CompiledQuery
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import messages
-from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
+from tasks.models import LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
-from tasks.observability.credentials import hide_credentials
-from tasks.rules.visible_text import readable
 
-# What no database stores as text: NUL, and unpaired surrogates.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-SHOWN_OUTPUT = 2_000
 # Errors of counts and names that a provider made up and no database stores.
 UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
 
@@ -45,20 +39,6 @@ _live_task_lock = CompiledQuery(
     task_id=UUID,
     run_id=UUID,
 )
-
-
-def make_storable(value: Any) -> Any:
-    """Return JSON in which every text is fit for a database and shows no credentials."""
-    match value:
-        case str():
-            return hide_credentials(_UNSTORABLE.sub("\ufffd", value))
-        case dict():
-            return {
-                make_storable(key): make_storable(item) for key, item in value.items()
-            }
-        case list() | tuple():
-            return [make_storable(item) for item in value]
-    return value
 
 
 @dataclass(frozen=True)
@@ -100,7 +80,7 @@ class Recorder:
             case events.CheckpointReached():
                 self._save_checkpoint(event, this_try)
             case _:
-                self._append_once(_make_entry(event), this_try)
+                self._append_once(make_entry(event), this_try)
 
     def remember_usage(self, event: events.ToldOfUsage) -> None:
         """Remember it in memory until it is booked: mostly the whole follows soon."""
@@ -170,7 +150,7 @@ class Recorder:
 
     def append(self, *entries: NewEntry) -> None:
         """Append `entries` to the task's log, or raise LeaseLost."""
-        storable = map(_make_entry_storable, entries)
+        storable = map(make_entry_storable, entries)
         LogEntry.objects.append(self.task_id, *storable, lease=self.run_id)
 
     def _find_try(self, event: events.Recorded) -> _Try:
@@ -180,7 +160,7 @@ class Recorder:
         return _Try(self._began_at, is_again)
 
     def _append_once(self, entry: NewEntry, this_try: _Try) -> None:
-        entry = _make_entry_storable(entry)
+        entry = make_entry_storable(entry)
         with transaction.atomic(savepoint=False):
             if this_try.is_again:
                 self.lock_task()  # an earlier try may still hold the lock: wait for it
@@ -237,67 +217,3 @@ class Recorder:
 def _fit_key(key: str) -> str:
     storable: str = make_storable(key)
     return storable[:MAX_KEY]
-
-
-def _make_entry_storable(entry: NewEntry) -> NewEntry:
-    return NewEntry(
-        entry.event_type, make_storable(entry.message), make_storable(entry.data)
-    )
-
-
-def _make_entry(
-    event: events.AssistantText
-    | events.Thinking
-    | events.ToolUse
-    | events.ToolNotRun
-    | events.ToolResult
-    | events.Retrying
-    | events.Notice,
-) -> NewEntry:
-    match event:
-        case events.AssistantText(text):
-            return NewEntry(EventType.ASSISTANT, text)
-        case events.Thinking(text):
-            return NewEntry(EventType.THINKING, text)
-        case events.ToolUse():
-            return NewEntry(
-                EventType.TOOL_USE, readable(event.message), _describe_tool_use(event)
-            )
-        case events.ToolNotRun():
-            message = f"Not run: {readable(event.message)}"
-            data = {**_describe_tool_use(event), "isRun": False}
-            return NewEntry(EventType.TOOL_USE, message, data)
-        case events.ToolResult():
-            return NewEntry(
-                EventType.TOOL_RESULT,
-                _shorten(event.output),
-                _describe_tool_result(event),
-            )
-        case events.Retrying(reason, delay):
-            return NewEntry(EventType.RETRY, reason, {"delaySeconds": delay})
-        case events.Notice(text):
-            return NewEntry(EventType.STATUS, text)
-        case _:
-            assert_never(event)
-
-
-def _describe_tool_use(event: events.ToolUse | events.ToolNotRun) -> dict[str, Any]:
-    return {
-        "toolName": event.tool_name,
-        "toolInput": event.tool_input,
-        "callId": event.call_id,
-    }
-
-
-def _describe_tool_result(event: events.ToolResult) -> dict[str, Any]:
-    return {
-        "toolName": event.tool_name,
-        "callId": event.call_id,
-        "isError": event.is_error,
-    }
-
-
-def _shorten(output: str) -> str:
-    if len(output) <= SHOWN_OUTPUT:
-        return output
-    return f"{output[:SHOWN_OUTPUT]}\n… {len(output) - SHOWN_OUTPUT:,} more characters"

@@ -16,7 +16,7 @@ from agents.protocol.questions import question as as_question
 from agents.protocol.questions import question_call, told
 from agents.protocol.runtime import Decision, ToolCall
 from agents.protocol.tool_text import shown_path
-from agents.runtimes.codex.rollout import Call
+from agents.runtimes.codex.rollout_lines import Call
 from tasks.files.workspace import Workspace, path_action
 from tasks.rules.questions import answers_in
 from tasks.rules.visible_text import readable

@@ -35,7 +35,7 @@ from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.messages import HandingOver
 from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.requests import Requests
-from agents.runtimes.codex.rollout import Call
+from agents.runtimes.codex.rollout_lines import Call
 from agents.runtimes.codex.thread import Thread, text
 from tasks.catalog.json_schemas import is_strict
 from tasks.files.workspace import Workspace

@@ -9,7 +9,7 @@ from agents.protocol.events import JSON, PARTIAL_TEXT_SECONDS, Event
 from agents.protocol.tool_text import clipped
 from agents.providers.causes import is_blank
 from agents.runtimes.broken_sandbox import CommandTally
-from agents.runtimes.codex.rollout import Call
+from agents.runtimes.codex.rollout_lines import Call
 from tasks.rules.visible_text import readable
 
 # What the model is told of a command that goes on while it does something else.

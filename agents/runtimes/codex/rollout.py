@@ -7,56 +7,30 @@ So it is read as it grows, kept in checkpoints, and laid down again where a run 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from uuid import UUID, uuid4
+from pathlib import Path
+from uuid import uuid4
 
 from agents.protocol.events import JSON, UsageReported, UsageSoFar
 from agents.protocol.inbox import Message, ids_of
 from agents.protocol.runtime import Checkpoint
 from agents.providers import usage
+from agents.runtimes.codex.rollout_lines import (
+    CALLS,
+    OUTPUTS,
+    Call,
+    HandedOver,
+    RunUpdates,
+    check_path,
+    is_of_model,
+    read_input,
+    read_output,
+    remove_trailing_reasoning,
+)
 from ledger.pricing import Usage
 
 VERSION = 1
-CALLS = {"function_call", "custom_tool_call"}
-MODEL_ITEMS = CALLS | {"reasoning"}
-OUTPUTS = {"function_call_output", "custom_tool_call_output"}
 # What Codex tells the model of itself and of its tools before all else, as measured.
 OWN_TOKENS = 7_500
-
-
-@dataclass
-class Call:
-    """A tool call of the model."""
-
-    call_id: str
-    tool_name: str
-    tool_input: JSON
-    output: str | None = None
-    is_settled: bool = (
-        False  # the answer that it is part of is whole, and what it used known
-    )
-
-
-@dataclass
-class RunUpdates:
-    """What is new in the rollout."""
-
-    lines: list[JSON] = field(default_factory=list)
-    used: list[UsageReported] = field(default_factory=list)
-    answered: list[Call] = field(default_factory=list)
-    delivered: list[UUID] = field(default_factory=list)
-    calls_tools: bool = (
-        False  # an answer is whole, and its calls make another one needed
-    )
-
-
-@dataclass(frozen=True)
-class HandedOver:
-    """Messages of people that Codex has accepted, and in which words."""
-
-    messages: Sequence[Message]
-    texts: Sequence[str]
 
 
 class Rollout:
@@ -97,7 +71,7 @@ class Rollout:
             self = cls(provider=provider, model=model, skipped=int(state["skipped"]))
             self._kept = checkpoint.items[self.skipped :]
             self._thread_id = str(state["thread"])
-            self._path = Path(_safe(str(state["path"])))
+            self._path = Path(check_path(str(state["path"])))
             for line in self._kept:
                 self._take(line, RunUpdates())
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -144,7 +118,7 @@ class Rollout:
         self._home = home
         path = home / self._path
         path.parent.mkdir(parents=True)
-        kept = _without_lone_thoughts(self._kept)
+        kept = remove_trailing_reasoning(self._kept)
         lines = "".join(json.dumps(line) + "\n" for line in kept)
         path.write_text(lines)
         self._read = len(lines.encode())
@@ -243,13 +217,13 @@ class Rollout:
 
     def _count(self, payload: JSON) -> None:
         # The items of one answer follow one another; what its tools say comes after them.
-        is_model = _is_of_model(payload)
+        is_model = is_of_model(payload)
         self.requests += is_model and not self._is_answer
         self._is_answer = is_model
 
     def _call(self, payload: JSON) -> None:
         written = payload.get("arguments", payload.get("input"))
-        call = Call(payload["call_id"], payload["name"], _input(written))
+        call = Call(payload["call_id"], payload["name"], read_input(written))
         if any(other.call_id == call.call_id for other in self._in_answer):
             call.tool_input = {}  # it cannot be told which of them is asked about
         self.calls[call.call_id] = call
@@ -257,7 +231,7 @@ class Rollout:
 
     def _output(self, payload: JSON, news: RunUpdates) -> None:
         if call := self.calls.get(payload["call_id"]):
-            call.output = _output_text(payload["output"])
+            call.output = read_output(payload["output"])
             news.answered.append(call)
 
     def _settle(self, news: RunUpdates) -> None:
@@ -281,43 +255,3 @@ class Rollout:
             news.used.append(UsageReported(key, used, self.open_key))
             self.open_key = ""
             self._tokens, self._bytes = used.prompt_tokens + used.output_tokens, 0
-
-
-def _without_lone_thoughts(lines: list[JSON]) -> list[JSON]:
-    """Leave out reasoning that nothing of the model follows: providers refuse it."""
-    kept: list[JSON] = []
-    follows = False  # whether the next item of the conversation is the model's
-    for line in reversed(lines):
-        payload = line["payload"]
-        if line["type"] == "response_item":
-            if payload["type"] == "reasoning" and not follows:
-                continue
-            follows = _is_of_model(payload)
-        kept.append(line)
-    return kept[::-1]
-
-
-def _is_of_model(payload: JSON) -> bool:
-    return payload["type"] in MODEL_ITEMS or payload.get("role") == "assistant"
-
-
-def _safe(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    if not parts or parts[0] != "sessions" or ".." in parts:
-        raise ValueError(f"not the path of a rollout: {path}")
-    return path
-
-
-def _input(written: object) -> JSON:
-    try:
-        given = json.loads(str(written))
-    except ValueError:
-        return {"input": written}
-    return given if isinstance(given, dict) else {"input": written}
-
-
-def _output_text(output: object) -> str:
-    if isinstance(output, list):
-        parts = (str(part.get("text") or f"({part.get('type')})") for part in output)
-        return "\n".join(parts)
-    return str(output)

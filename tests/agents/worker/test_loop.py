@@ -12,9 +12,10 @@ from agents.protocol.runtime import ToolCall
 from agents.worker import leases
 from agents.worker import loop as worker_module
 from agents.worker.chores import Chores
+from agents.worker.log_entries import make_storable
 from agents.worker.loop import Worker
 from agents.worker.permissions import Gate
-from agents.worker.recorder import Recorder, make_storable
+from agents.worker.recorder import Recorder
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks import lifecycle, models, pubsub
 from tasks.catalog import Profile

@@ -7,15 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.documents.file_names import MAX_NAME_BYTES, safe_name
+from agents.documents.plain_text import MAX_DOCUMENT, extract_text
 from agents.worker.prompt import (
-    MAX_DOCUMENT,
     MAX_DOCUMENTS,
     MAX_LISTED,
-    MAX_NAME_BYTES,
     AttachedDocument,
     build_prompt,
-    extract_text,
-    safe_name,
 )
 
 NOTES = AttachedDocument(

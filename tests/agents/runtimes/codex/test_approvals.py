@@ -5,7 +5,7 @@ import pytest
 from agents.protocol.events import ToolResult, ToolUse
 from agents.protocol.runtime import Decision
 from agents.runtimes.codex.approvals import COMMAND, Question, calls_of
-from agents.runtimes.codex.rollout import Call as ModelsCall
+from agents.runtimes.codex.rollout_lines import Call as ModelsCall
 from tasks.files.workspace import Workspace
 from tasks.rules.patterns import covers
 from tests.agents.runtimes.codex.script import DONE, ask, change, outputs, run
