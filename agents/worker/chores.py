@@ -9,7 +9,6 @@ from typing import Any
 from django import db
 from django.core.exceptions import ObjectDoesNotExist
 
-from agents.worker.log_fields import log_fields
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
 from tasks.observability import log_context
@@ -64,12 +63,12 @@ class Chores:
                     what,
                     error,
                     exc_info=None if is_passing else error,
-                    extra=log_fields(what),
+                    extra=log_context.make_extra(what),
                 )
             self._failing.add(what)
         else:
             if what in self._failing:
-                log.info("Could %s again.", what, extra=log_fields(what))
+                log.info("Could %s again.", what, extra=log_context.make_extra(what))
             self._failing.discard(what)
 
     async def end(self) -> None:

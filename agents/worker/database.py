@@ -10,10 +10,9 @@ from typing import ParamSpec, TypeVar
 
 from django import db
 
-from agents.worker.log_fields import log_fields
 from stagent.database import persistent_connections
 from stagent.database.threads import Threads, database_threads
-from tasks.observability.log_context import carried
+from tasks.observability import log_context
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +34,9 @@ async def run_in_database(
 ) -> T:
     """Run `function`, which holds whole transactions, in a database thread."""
     return await _work.run(
-        carried(partial(persistent_connections.call, function, *args, **kwargs))
+        log_context.carried(
+            partial(persistent_connections.call, function, *args, **kwargs)
+        )
     )
 
 
@@ -91,5 +92,5 @@ def _log_failure(error: db.Error) -> None:
         log.warning(
             "The database fails; runs keep what they have and try again: %s",
             reason,
-            extra=log_fields("retry"),
+            extra=log_context.make_extra("retry"),
         )

@@ -19,7 +19,6 @@ from agents.worker.database import retry_until_written, run_in_database
 from agents.worker.documents import read_now
 from agents.worker.inbox import RunInbox
 from agents.worker.log_entries import make_storable
-from agents.worker.log_fields import log_fields
 from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder
 from agents.worker.silence import perform_watched
@@ -107,7 +106,9 @@ class Execution:
 
     async def _perform(self) -> None:
         self._has_begun = True
-        log_context.add(run_id=self.run.pk, task_id=self.run.task_id)
+        log_context.add(
+            worker=self.run.worker, run_id=self.run.pk, task_id=self.run.task_id
+        )
         run_log.info("Run begins.", extra={"runtime": self.run.runtime})
         outcome: Ending = None
         try:
@@ -140,7 +141,7 @@ class Execution:
         except Exception as error:
             # The one broad except: whatever went wrong, the task must not stay running.
             log.exception(
-                "Run %s failed", self.run.pk, extra=log_fields("perform", run=self.run)
+                "Run %s failed", self.run.pk, extra=log_context.make_extra("perform")
             )
             message = f"The run failed unexpectedly: {type(error).__name__}: {error}"
             return Outcome(
@@ -184,7 +185,7 @@ class Execution:
                 log.info(
                     "Run %s lost its lease and was stopped.",
                     self.run.pk,
-                    extra=log_fields("stop", run=self.run),
+                    extra=log_context.make_extra("stop"),
                 )
             self.run.release_lease(self.run.worker)
 
@@ -242,7 +243,7 @@ class Execution:
                 self.run.pk,
                 event,
                 error,
-                extra=log_fields("record", run=self.run),
+                extra=log_context.make_extra("record"),
             )
 
     async def _write_before_it_is_sent(self, event: events.UsageSoFar) -> None:

@@ -13,8 +13,8 @@ from uuid import UUID
 from django.conf import settings
 
 from agents.worker.database import run_in_database
-from agents.worker.log_fields import log_fields
 from tasks.models import Run
+from tasks.observability import log_context
 
 POLL_SECONDS = 0.9  # a worker calls at least once a second
 MAX_PROCESSES = 4  # for one worker, about 100 MB each
@@ -54,7 +54,7 @@ class PoisonRuns:
                 " processes may run at once.",
                 len(waiting),
                 MAX_PROCESSES,
-                extra=log_fields("isolate"),
+                extra=log_context.make_extra("isolate"),
             )
         self._waiting = waiting
 
@@ -73,7 +73,7 @@ class PoisonRuns:
         log.info(
             "Run %s, whose workers died, gets a process of its own.",
             run_id,
-            extra=log_fields("isolate", run_id=run_id),
+            extra=log_context.make_extra("isolate", run_id=run_id),
         )
         # In a session of its own, so that a Ctrl-C reaches this worker alone, which passes
         # it on.

@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection
 from uuid import UUID
 
 from agents.worker.database import run_for_leases
-from agents.worker.log_fields import log_fields
 from agents.worker.unanswered import book_unanswered
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import runs
 from tasks.models import Run
+from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,7 @@ class Leases:
         began_at, run_ids = time.monotonic(), list(self._in_hand())
         lost: frozenset[UUID] = frozenset()
         if run_ids:
-            heartbeat = await run_for_leases(Run.objects.renew, self._worker, run_ids)
-            lost = heartbeat.lost
+            lost = await run_for_leases(Run.objects.renew, self._worker, run_ids)
         else:  # a query all the same: it shows that leases could be renewed
             await run_for_leases(Run.objects.expired().exists)
         self._renewed_at = began_at
@@ -70,7 +69,9 @@ class Leases:
                     "The lease of run %s, held by %s, expired.",
                     run.pk,
                     run.worker,
-                    extra=log_fields("expire", run=run),
+                    extra=log_context.make_extra(
+                        "expire", worker=run.worker, run_id=run.pk, task_id=run.task_id
+                    ),
                 )
 
     def _notice_pause(self) -> None:

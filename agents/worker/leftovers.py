@@ -6,12 +6,12 @@ from functools import partial
 
 from agents.worker.chores import Chores
 from agents.worker.database import run_in_database
-from agents.worker.log_fields import log_fields
 from agents.worker.unanswered import book_left_behind
 from agents.workspaces import processes, sandbox
 from tasks.files.folders import folder_of
 from tasks.files.removal import remove_files
 from tasks.models import Leftover, LogEntry
+from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
 
@@ -41,5 +41,5 @@ async def remove_due() -> None:
             log.warning(
                 "Could not remove %s; trying again in an hour.",
                 folder_of(task_id),
-                extra=log_fields("remove", task_id=task_id),
+                extra=log_context.make_extra("remove", task_id=task_id),
             )

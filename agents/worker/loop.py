@@ -18,16 +18,16 @@ from django.conf import settings
 
 from agents import runtimes
 from agents.worker import documents, leftovers, schedules
+from agents.worker.capacity import choose_batch_size, count_busy, count_processes
 from agents.worker.chores import PASSING, Chores
 from agents.worker.database import run_in_database
 from agents.worker.execution import Execution, Stop
 from agents.worker.isolation import PoisonRuns
 from agents.worker.leases import Leases
-from agents.worker.log_fields import log_fields
 from agents.worker.messages import receive_messages
 from agents.worker.presence import Presence
 from agents.worker.pruning import NightlyPruning
-from agents.worker.run_updates import look_up_updates
+from agents.worker.run_updates import apply_updates
 from agents.worker.schedules import ScheduleSweep
 from agents.worker.warm_up import warm_up
 from agents.worker.workflows import MIN_WAIT_SECONDS, WorkflowSweep
@@ -43,8 +43,6 @@ GRACE_SECONDS = 5.0
 READING_SECONDS = 2.0
 CLEAN_UP_SECONDS = 5.0
 PRUNING_SECONDS = 60.0  # how late a night may begin
-# In one transaction, during which nobody else can write to SQLite.
-MAX_CLAIMED_AT_ONCE = 16
 
 
 async def _ignore_messages(*asgi: Any) -> None:
@@ -95,7 +93,7 @@ class Worker(ChannelsWorker):
             "Worker %s performs up to %d runs at once.",
             self.name,
             self.concurrency,
-            extra=log_fields("start", worker=self.name),
+            extra=log_context.make_extra("start", worker=self.name),
         )
         try:
             while not self._stopping:
@@ -165,7 +163,7 @@ class Worker(ChannelsWorker):
             "Stopping: %d runs have %g s to end by themselves.",
             len(self.tasks),
             grace,
-            extra=log_fields("stop", worker=self.name),
+            extra=log_context.make_extra("stop", worker=self.name),
         )
         self._poison_runs.stop()
         for execution in list(self.executions.values()):
@@ -216,17 +214,20 @@ class Worker(ChannelsWorker):
         now = time.monotonic()
         if self._may_have_updates or now - self._updated_at >= POLL_SECONDS:
             self._may_have_updates, self._updated_at = False, now
-            await self._apply_updates()
+            await apply_updates(self.executions)
         await self._claim()
 
     async def _claim(self) -> None:
         if self._leases.may_have_run_out:
             return  # it could not renew the leases of what it claims
         while (
-            not self._stopping and (free := self.concurrency - self._count_busy()) > 0
+            not self._stopping
+            and (free := self.concurrency - count_busy(self.executions.values())) > 0
         ):
-            places = settings.STAGENT_AGENT_PROCESSES - self._count_processes()
-            limit = _batch_size(min(free, places) if places > 0 else free)
+            places = settings.STAGENT_AGENT_PROCESSES - count_processes(
+                self.executions.values()
+            )
+            limit = choose_batch_size(min(free, places) if places > 0 else free)
             without = () if places > 0 else catalog.PROCESS_RUNTIMES
             claimed = await run_in_database(
                 Run.objects.claim_due, self.name, limit, without=without
@@ -237,17 +238,6 @@ class Worker(ChannelsWorker):
                 break
         if not self._stopping:
             await self._poison_runs.start_due()
-
-    def _count_busy(self) -> int:
-        # A run that waits for a person, perhaps for days, takes up no place.
-        return sum(not execution.is_waiting for execution in self.executions.values())
-
-    def _count_processes(self) -> int:
-        """Count the agents that are processes: they use memory even while they wait."""
-        return sum(
-            execution.run.runtime in catalog.PROCESS_RUNTIMES
-            for execution in self.executions.values()
-        )
 
     def _perform(self, run: Run) -> None:
         execution = Execution(run)
@@ -268,33 +258,11 @@ class Worker(ChannelsWorker):
                 "Run %s could not be concluded",
                 run_id,
                 exc_info=error,
-                extra=log_fields("conclude", run_id=run_id, worker=self.name),
+                extra=log_context.make_extra(
+                    "conclude", run_id=run_id, worker=self.name
+                ),
             )
         self._woken.set()
-
-    async def _apply_updates(self) -> None:
-        """Read cancels, lost leases, decisions and messages that concern the runs in hand."""
-        if not self.executions:
-            return
-        waiting = {
-            request_id: execution.gate
-            for execution in self.executions.values()
-            if execution.gate
-            for request_id in execution.gate.waiting_for
-        }
-        updates = await run_in_database(
-            look_up_updates, list(self.executions), list(waiting)
-        )
-        for run_id, execution in list(self.executions.items()):
-            if run_id in updates.cancelled:
-                execution.stop(Stop.CANCELLED)
-            elif run_id not in updates.held:
-                execution.stop(Stop.LOST)
-        for run_id, sequence in updates.messages.items():
-            if told := self.executions.get(run_id):
-                await told.receive_messages(sequence)
-        for gate in {waiting[request_id] for request_id in updates.decided}:
-            await gate.wake()
 
     # --- Leases ------------------------------------------------------------------------
 
@@ -316,13 +284,5 @@ class Worker(ChannelsWorker):
                 log.warning(
                     "Leases have run out and cannot be renewed: %d runs stop.",
                     stopped,
-                    extra=log_fields("stop", worker=self.name),
+                    extra=log_context.make_extra("stop", worker=self.name),
                 )
-
-
-def _batch_size(limit: int) -> int:
-    """Return how many runs to claim in one transaction.
-
-    Powers of two, since each size is a compiled statement of its own.
-    """
-    return min(MAX_CLAIMED_AT_ONCE, 1 << limit.bit_length() - 1)

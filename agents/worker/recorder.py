@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from agents.protocol import events
 from agents.worker.log_entries import make_entry, make_entry_storable, make_storable
-from agents.worker.log_fields import log_fields
 from agents.worker.usage_entries import make_usage_entry
 from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import MAX_KEY
@@ -22,6 +21,7 @@ from tasks.exceptions import LeaseLost
 from tasks.lifecycle import messages
 from tasks.models import LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
+from tasks.observability import log_context
 
 # Errors of counts and names that a provider made up and no database stores.
 UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
@@ -141,7 +141,7 @@ class Recorder:
                     "Usage of run %s is not booked: %s",
                     self.run_id,
                     event,
-                    extra=log_fields("book", run=self.run),
+                    extra=log_context.make_extra("book"),
                 )
 
     def _delete_open_request(self, key: str) -> None:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
+from agents.worker.database import run_in_database
+from agents.worker.execution import Execution, Stop
 from tasks.models import PermissionRequest, Run
 from tasks.models.message import last_undelivered
 
@@ -42,3 +44,26 @@ def look_up_updates(run_ids: list[UUID], request_ids: list[str]) -> RunUpdates:
         decided=decided,
         messages={pk: sequence for pk, _, sequence in rows if sequence},
     )
+
+
+async def apply_updates(executions: Mapping[UUID, Execution]) -> None:
+    """Look up what concerns the runs in hand, and have their executions act on it."""
+    if not executions:
+        return
+    waiting = {
+        request_id: execution.gate
+        for execution in executions.values()
+        if execution.gate
+        for request_id in execution.gate.waiting_for
+    }
+    updates = await run_in_database(look_up_updates, list(executions), list(waiting))
+    for run_id, execution in list(executions.items()):
+        if run_id in updates.cancelled:
+            execution.stop(Stop.CANCELLED)
+        elif run_id not in updates.held:
+            execution.stop(Stop.LOST)
+    for run_id, sequence in updates.messages.items():
+        if addressee := executions.get(run_id):
+            await addressee.receive_messages(sequence)
+    for gate in {waiting[request_id] for request_id in updates.decided}:
+        await gate.wake()

@@ -1,5 +1,4 @@
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Self
@@ -83,25 +82,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         run = self.due().filter(pk=run_id).first()
         return run if run and run.claim(worker) else None
 
-    def renew(self, worker: str, run_ids: Collection[UUID]) -> "Heartbeat":
-        """Extend the leases of `run_ids`, and tell which are lost or to be cancelled."""
+    def renew(self, worker: str, run_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Extend the leases of `run_ids`, and return the runs that `worker` has lost."""
         held = self.filter(pk__in=run_ids, worker=worker, status=Run.Status.RUNNING)
-        held.update(lease_expires_at=_lease_end(settings.STAGENT_LEASE_SECONDS))
-        asked = dict(held.values_list("pk", "cancel_requested_at"))
-        return Heartbeat(
-            lost=frozenset(run_ids) - asked.keys(),
-            cancelled=frozenset(
-                pk for pk, requested_at in asked.items() if requested_at
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class Heartbeat:
-    """What a worker learns of its runs when it renews their leases."""
-
-    lost: frozenset[UUID]
-    cancelled: frozenset[UUID]
+        if held.update(lease_expires_at=_lease_end(settings.STAGENT_LEASE_SECONDS)) == (
+            len(run_ids)
+        ):
+            return frozenset()
+        return frozenset(run_ids) - set(held.values_list("pk", flat=True))
 
 
 class Run(models.Model):

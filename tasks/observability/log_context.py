@@ -31,6 +31,18 @@ def current() -> Mapping[str, str]:
     return _context.get()
 
 
+def make_extra(action: str, **ids: object) -> dict[str, str]:
+    """Return `extra` of a log line of a worker: what it does, to which run, task and worker.
+
+    `ids` go before those of the context; what a line does not concern is empty.
+    """
+    known = {**_context.get(), **{name: str(value) for name, value in ids.items()}}
+    return {
+        "action": action,
+        **{name: known.get(name, "") for name in ("worker", "run_id", "task_id")},
+    }
+
+
 def carried(function: Callable[P, T]) -> Callable[P, T]:
     """Return `function` such that, called in a thread, it logs in the context of here."""
     values = _context.get()

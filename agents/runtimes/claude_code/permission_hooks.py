@@ -36,12 +36,7 @@ class PermissionHooks:
         self._meter = meter
         self._told = told
         self._kept = kept
-        self._asking = 0
         self._notes: dict[str, str] = {}  # for the agent, by the call that was allowed
-
-    @property
-    def is_asking(self) -> bool:
-        return self._asking > 0
 
     @property
     def hooks(self) -> Any:
@@ -59,11 +54,7 @@ class PermissionHooks:
             return PermissionResultAllow()
         call_id = context.tool_use_id or ""
         call = calls.as_call(self._workspace, call_id, tool_name, tool_input)
-        self._asking += 1
-        try:
-            decision = await self._ask(call)
-        finally:
-            self._asking -= 1
+        decision = await self._ask(call)
         if not decision.is_allowed:
             return self._denied(call, decision.agent_message)
         permitted = calls.as_call(

@@ -15,7 +15,6 @@ from agents.protocol import events
 from agents.protocol.cancellation import to_the_end
 from agents.protocol.events import JSON, Event
 from agents.protocol.runtime import (
-    AgentKilled,
     AskPermission,
     Assignment,
     RuntimeFailed,
@@ -23,17 +22,17 @@ from agents.protocol.runtime import (
 )
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers.causes import cause_of_silence
-from agents.providers.failures import TurnFailed, failed
+from agents.providers.failures import failed
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.retries import RetryPolicy
 from agents.runtimes.broken_sandbox import MENDED
-from agents.runtimes.codex import approvals
-from agents.runtimes.codex.app_server import CallRefused, Gone, Message
-from agents.runtimes.codex.approvals import Question, Reply
-from agents.runtimes.codex.failures import failure_of
+from agents.runtimes.codex.app_server import Gone, Message
+from agents.runtimes.codex.approvals import Question
+from agents.runtimes.codex.failures import TurnFailures
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.messages import HandingOver
 from agents.runtimes.codex.pending_approvals import PendingApprovals
+from agents.runtimes.codex.replies import send_reply
 from agents.runtimes.codex.requests import Requests
 from agents.runtimes.codex.rollout_lines import Call
 from agents.runtimes.codex.thread import Thread, text
@@ -50,6 +49,8 @@ IDLE: Message = ("stagent/idle", {}, None)
 
 
 class Conversation:
+    """One run of Codex: its turns, what it says, and the approvals it asks for."""
+
     def __init__(
         self,
         assignment: Assignment,
@@ -61,14 +62,13 @@ class Conversation:
     ) -> None:
         self._assignment = assignment
         self._endpoint = endpoint
-        self._policy = policy
         self._thread = Thread(assignment, endpoint, homes)
         self._requests = Requests(self._thread)
         self._inbox = self._thread.server.inbox
         self._items = Items()
         schema = assignment.output_schema
         self._output = None if schema is None else StructuredOutput(schema)
-        self._desk = PendingApprovals(
+        self._approvals = PendingApprovals(
             ask,
             Workspace(assignment.workspace),
             self._items,
@@ -76,7 +76,7 @@ class Conversation:
         )
         self._messages = HandingOver(assignment.inbox, self._thread)
         self._turn: JSON = {}
-        self._failures = 0
+        self._failures = TurnFailures(policy, endpoint)
         self._answered: list[Call] = []
 
     async def run(self) -> AsyncGenerator[Event, None]:
@@ -97,7 +97,7 @@ class Conversation:
             await to_the_end(self._stop())
 
     async def _stop(self) -> None:
-        await self._desk.forget_all()
+        await self._approvals.forget_all()
         await self._thread.stop(self._turn.get("id"))
 
     async def _work(self) -> AsyncGenerator[Event, None]:
@@ -153,19 +153,9 @@ class Conversation:
             if is_done and not self._messages.has_any:
                 return
             if not is_done:
-                delay, reason = self._delay(ended.get("error") or {})
+                delay, reason = self._failures.choose_delay(ended.get("error") or {})
                 yield events.Retrying(f"{reason}; next try in {delay:.0f} s", delay)
                 await asyncio.sleep(delay)
-
-    def _delay(self, error: JSON) -> tuple[float, str]:
-        """Say when to try again and why, or raise what ends the run."""
-        if not error:
-            raise AgentKilled("Codex was interrupted, and not by us.")
-        failure = failure_of(error, self._endpoint)
-        if not isinstance(failure, TurnFailed):
-            raise failure
-        self._failures += 1
-        return self._policy.delay(failure, self._failures), failure.reason
 
     async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
         told, line_id = self._messages.take()
@@ -180,7 +170,7 @@ class Conversation:
             async with aclosing(heard):
                 async for event in heard:
                     yield event
-        await self._desk.forget_all()
+        await self._approvals.forget_all()
         late = self._await_late()
         async with aclosing(late):
             async for event in late:
@@ -204,16 +194,16 @@ class Conversation:
             for event in self._said(method, params):
                 yield event
             if method == "serverRequest/resolved":
-                await self._desk.forget(params["requestId"])
+                await self._approvals.forget(params["requestId"])
         for event in self._grown():
             yield event
         await self._messages.steer(self._turn["id"])
-        if due := self._desk.due(self._thread.rollout):
+        if due := self._approvals.due(self._thread.rollout):
             self._hold_to_the_limit()
-            self._desk.ask(due, self._thread.rollout)
+            self._approvals.ask(due, self._thread.rollout)
 
     async def _next(self) -> Message:
-        seconds = POLL_SECONDS if self._desk.has_unasked else None
+        seconds = POLL_SECONDS if self._approvals.has_unasked else None
         try:
             async with asyncio.timeout(seconds):
                 message = await self._inbox.get()
@@ -251,7 +241,7 @@ class Conversation:
         if self._thread.rollout.is_asking_again:
             yield self._requests.open()
         if news.used:
-            self._failures = 0
+            self._failures.reset()
         self._answered += news.answered
         if news.lines or news.delivered:
             yield events.CheckpointReached(
@@ -301,35 +291,12 @@ class Conversation:
     ) -> AsyncGenerator[Event, None]:
         """Take a question of Codex, or answer one that is decided."""
         if method != DECIDED:
-            self._desk.take(Question(request_id, method, params))
-        elif asked := self._desk.take_answer(request_id):
-            decided = self._answer(asked[0], await asked[1])
-            async with aclosing(decided):
-                async for event in decided:
+            self._approvals.take(Question(request_id, method, params))
+        elif asked := self._approvals.take_answer(request_id):
+            question, reply = asked[0], await asked[1]
+            replying = send_reply(
+                self._thread, self._items, question, reply, turn_id=self._turn["id"]
+            )
+            async with aclosing(replying):
+                async for event in replying:
                     yield event
-
-    async def _answer(
-        self, question: Question, reply: Reply
-    ) -> AsyncGenerator[Event, None]:
-        for event in self._consequence(question, reply):
-            yield event
-        told = f"This was denied: {reply.reason}" if reply.reason else reply.note
-        if told:
-            # Before the answer, which has no room for it: the model reads both together.
-            with suppress(CallRefused):
-                await self._thread.call(
-                    "turn/steer", expectedTurnId=self._turn["id"], input=[text(told)]
-                )
-        self._thread.server.answer(question.request_id, reply.said, how=reply.how)
-
-    def _consequence(self, question: Question, reply: Reply) -> Iterator[Event]:
-        tool_name = approvals.tool_of(question, reply.calls)
-        tool_input, message = approvals.summary(question, reply.calls)
-        if reply.is_allowed:
-            self._items.begun(question.item_id, question.call_id, tool_name)
-            yield events.ToolUse(question.call_id, tool_name, tool_input, message)
-            return
-        self._items.ended(question.item_id)
-        said = f"Denied: {reply.reason}" if reply.reason else "Denied."
-        yield events.ToolNotRun(question.call_id, tool_name, tool_input, message)
-        yield events.ToolResult(question.call_id, tool_name, said, is_error=True)

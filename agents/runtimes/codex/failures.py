@@ -4,11 +4,12 @@ import re
 from datetime import datetime
 
 from agents.protocol.events import JSON
-from agents.protocol.runtime import RuntimeFailed
+from agents.protocol.runtime import AgentKilled, RuntimeFailed
 from agents.providers import causes
 from agents.providers.causes import cause_of, said_in
 from agents.providers.failures import TurnFailed, failed
 from agents.providers.openai import OpenAIEndpoint
+from agents.providers.retries import RetryPolicy
 
 # For how long a limit holds Codex tells in its sentence only, if at all: "try again in
 # 1.5s", "try again at 7:05 AM", "try again at Nov 30th, 2026 12:53 AM", of the local time.
@@ -18,6 +19,29 @@ _MOMENT = re.compile(
     r"[Tt]ry again at (?:(\w{3}) (\d{1,2})\w\w, (\d{4}) )?(\d{1,2}:\d\d [AP]M)"
 )
 _INCOMPLETE = re.compile(r"Incomplete response returned, reason: (\w+)")
+
+
+class TurnFailures:
+    """The turns of a run that failed one after another, and when to take the next."""
+
+    def __init__(self, policy: RetryPolicy, endpoint: OpenAIEndpoint) -> None:
+        self._policy = policy
+        self._endpoint = endpoint
+        self._count = 0
+
+    def reset(self) -> None:
+        """Count anew: a request was answered."""
+        self._count = 0
+
+    def choose_delay(self, error: JSON) -> tuple[float, str]:
+        """Return the seconds until the next turn and the reason, or raise what ends the run."""
+        if not error:
+            raise AgentKilled("Codex was interrupted, and not by us.")
+        failure = failure_of(error, self._endpoint)
+        if not isinstance(failure, TurnFailed):
+            raise failure
+        self._count += 1
+        return self._policy.delay(failure, self._count), failure.reason
 
 
 def failure_of(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFailed:

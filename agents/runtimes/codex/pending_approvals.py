@@ -35,10 +35,6 @@ class PendingApprovals:
     def has_unasked(self) -> bool:
         return bool(self._unasked)
 
-    @property
-    def is_asking(self) -> bool:
-        return bool(self._asking)
-
     def take(self, question: Question) -> None:
         wait_until = asyncio.get_running_loop().time() + SETTLE_SECONDS
         self._unasked.append((wait_until, question))

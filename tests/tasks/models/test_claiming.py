@@ -97,21 +97,26 @@ def test_claiming_takes_as_many_queries_for_many_waiting_runs(
         Run.objects.claim_due("worker-1", 1)
 
 
-def test_a_heartbeat_extends_the_lease_and_tells_what_is_lost_or_cancelled():
+def test_renewing_extends_the_leases_and_tells_which_are_lost():
     held, lost, cancelled = claimed(), claimed(), claimed()
     Run.objects.filter(pk=held.pk).update(lease_expires_at=an_hour_ago())
     lost.close(Run.Status.LOST)
     assert cancelled.request_cancel()
 
-    beat = Run.objects.renew("worker-1", [held.pk, lost.pk, cancelled.pk])
-    assert beat.lost == {lost.pk}
-    assert beat.cancelled == {cancelled.pk}
+    run_ids = [held.pk, lost.pk, cancelled.pk]
+    assert Run.objects.renew("worker-1", run_ids) == {lost.pk}
     assert not Run.objects.expired().exists()
+
+
+def test_renewing_what_is_held_takes_one_statement(django_assert_num_queries):
+    held = [claimed().pk, claimed().pk]
+    with django_assert_num_queries(1):
+        assert not Run.objects.renew("worker-1", held)
 
 
 def test_another_worker_cannot_renew_a_lease():
     run = claimed()
-    assert Run.objects.renew("worker-2", [run.pk]).lost == {run.pk}
+    assert Run.objects.renew("worker-2", [run.pk]) == {run.pk}
 
 
 def test_an_expired_run_is_closed_and_its_successor_goes_on_in_the_session():

@@ -1,0 +1,39 @@
+"""What becomes of a request for approval once it is decided: events, a note, a reply."""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
+
+from agents.protocol import events
+from agents.protocol.events import Event
+from agents.runtimes.codex import approvals
+from agents.runtimes.codex.app_server import CallRefused
+from agents.runtimes.codex.approvals import Question, Reply
+from agents.runtimes.codex.items import Items
+from agents.runtimes.codex.thread import Thread, text
+
+
+async def send_reply(
+    thread: Thread, items: Items, question: Question, reply: Reply, *, turn_id: str
+) -> AsyncGenerator[Event, None]:
+    """Yield the events of a decision, then send it to Codex, with a note for the model."""
+    for event in _take_effect(items, question, reply):
+        yield event
+    note = f"This was denied: {reply.reason}" if reply.reason else reply.note
+    if note:
+        # Before the reply, which has no room for it: the model reads both together.
+        with suppress(CallRefused):
+            await thread.call("turn/steer", expectedTurnId=turn_id, input=[text(note)])
+    thread.server.answer(question.request_id, reply.said, how=reply.how)
+
+
+def _take_effect(items: Items, question: Question, reply: Reply) -> Iterator[Event]:
+    tool_name = approvals.tool_of(question, reply.calls)
+    tool_input, message = approvals.summary(question, reply.calls)
+    if reply.is_allowed:
+        items.begun(question.item_id, question.call_id, tool_name)
+        yield events.ToolUse(question.call_id, tool_name, tool_input, message)
+        return
+    items.ended(question.item_id)
+    output = f"Denied: {reply.reason}" if reply.reason else "Denied."
+    yield events.ToolNotRun(question.call_id, tool_name, tool_input, message)
+    yield events.ToolResult(question.call_id, tool_name, output, is_error=True)
