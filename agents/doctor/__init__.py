@@ -15,8 +15,8 @@ _EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
     place.look_at_messages,
     place.look_at_disk,
     place.look_at_sandbox,
-    providers.look,
-    rows.look,
+    providers.look_at_providers,
+    rows.look_at_rows,
 )
 
 

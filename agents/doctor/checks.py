@@ -107,10 +107,10 @@ def check_each_runtime(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Tell of every runtime whether it is there, its version, and what it lacks."""
-    return [_told(facts) for facts in catalog.RUNTIMES.values()]
+    return [_describe_runtime(facts) for facts in catalog.RUNTIMES.values()]
 
 
-def _told(facts: catalog.RuntimeFacts) -> CheckMessage:
+def _describe_runtime(facts: catalog.RuntimeFacts) -> CheckMessage:
     readiness = facts.readiness()
     state = "ready" if readiness.is_ready else f"not ready: {readiness.reason}"
     version = f" {readiness.version}" if readiness.version else ""

@@ -19,5 +19,5 @@ class Finding:
     is_the_end: bool = False  # without this nothing else can be looked at
 
 
-def fine(what: str, message: str) -> Finding:
+def report_ok(what: str, message: str) -> Finding:
     return Finding(what, State.OK, message)

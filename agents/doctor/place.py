@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 from django.db import Error, connection
 
-from agents.doctor.finding import Finding, State, fine
+from agents.doctor.finding import Finding, State, report_ok
 from agents.workspaces import sandbox
 from stagent.database import schema
 
@@ -22,7 +22,7 @@ CLOCKS_MAY_DIFFER_SECONDS = 5
 def look_at_database() -> Iterator[Finding]:
     try:
         mismatch = schema.mismatch()
-        seconds = _clock_difference()
+        seconds = _measure_clock_difference()
     except Error as error:
         reason = " ".join(str(error).split())
         cure = "DATABASE_URL says where it is; start it, or correct that."
@@ -32,11 +32,13 @@ def look_at_database() -> Iterator[Finding]:
         cure = "Run `manage.py migrate`, and restart web and workers."
         yield Finding("database", State.FAILING, mismatch, cure, is_the_end=True)
         return
-    yield fine("database", f"{connection.vendor} answers, with this version's tables")
+    yield report_ok(
+        "database", f"{connection.vendor} answers, with this version's tables"
+    )
     yield from judge_clock("clock", seconds, "the database's")
 
 
-def _clock_difference() -> float:
+def _measure_clock_difference() -> float:
     """Return how many seconds this machine's clock is ahead of the database's."""
     if connection.vendor == "sqlite":
         return 0  # it has none of its own
@@ -48,7 +50,7 @@ def _clock_difference() -> float:
 
 def judge_clock(what: str, seconds: float, whose: str) -> Iterator[Finding]:
     if abs(seconds) <= CLOCKS_MAY_DIFFER_SECONDS:
-        yield fine(what, f"within {CLOCKS_MAY_DIFFER_SECONDS} s of {whose}")
+        yield report_ok(what, f"within {CLOCKS_MAY_DIFFER_SECONDS} s of {whose}")
         return
     ahead = "ahead of" if seconds > 0 else "behind"
     yield Finding(
@@ -61,7 +63,7 @@ def judge_clock(what: str, seconds: float, whose: str) -> Iterator[Finding]:
 
 def look_at_messages() -> Iterator[Finding]:
     if not settings.REDIS_URL:
-        yield fine("messages", "within one process; REDIS_URL is for several")
+        yield report_ok("messages", "within one process; REDIS_URL is for several")
         return
     try:
         with redis.Redis.from_url(
@@ -76,7 +78,7 @@ def look_at_messages() -> Iterator[Finding]:
             "Start it, or correct REDIS_URL. Meanwhile all works, up to seconds late.",
         )
     else:
-        yield fine("messages", "Redis answers")
+        yield report_ok("messages", "Redis answers")
 
 
 def look_at_disk() -> Iterator[Finding]:
@@ -99,7 +101,7 @@ def look_at_disk() -> Iterator[Finding]:
 
 def look_at_sandbox() -> Iterator[Finding]:
     if sandbox.find_bubblewrap():
-        yield fine("sandbox", "bubblewrap confines what agents run")
+        yield report_ok("sandbox", "bubblewrap confines what agents run")
         return
     yield Finding(
         "sandbox",

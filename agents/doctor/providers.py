@@ -6,20 +6,20 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from agents.doctor.finding import Finding, State, fine
+from agents.doctor.finding import Finding, State, report_ok
 from agents.doctor.place import judge_clock
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.endpoint import Endpoint, variable
+from agents.providers.endpoint import Endpoint, read_variable
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.openai import OpenAIEndpoint
 from tasks import catalog
 from tasks.observability.credentials import without_credentials
 
-PATIENCE_SECONDS = 5
+TIMEOUT_SECONDS = 5
 
 
-def look() -> Iterator[Finding]:
+def look_at_providers() -> Iterator[Finding]:
     found = False
     for kind, path in (
         (AnthropicEndpoint, "/v1/models"),
@@ -31,20 +31,24 @@ def look() -> Iterator[Finding]:
         except RuntimeFailed:
             continue  # it is not set up, which is no fault
         found = True
-        yield from _ask(endpoint, path)
+        yield from _ask_provider(endpoint, path)
     if not found and catalog.has_embedded_model():
-        yield fine("providers", "none is set up: `serve` brings the embedded model")
+        yield report_ok(
+            "providers", "none is set up: `serve` brings the embedded model"
+        )
     elif not found:
         cure = "Set ANTHROPIC_API_KEY, OPENAI_API_KEY or OLLAMA_HOST."
         message = "none is set up: no task can run"
         yield Finding("providers", State.FAILING, message, cure)
 
 
-def _ask(endpoint: Endpoint, path: str) -> Iterator[Finding]:
+def _ask_provider(endpoint: Endpoint, path: str) -> Iterator[Finding]:
     what = f"provider {endpoint.provider}"
     url = endpoint.address.rstrip("/") + path
     try:
-        answer = httpx2.get(url, headers=_headers(endpoint), timeout=PATIENCE_SECONDS)
+        answer = httpx2.get(
+            url, headers=_make_headers(endpoint), timeout=TIMEOUT_SECONDS
+        )
     except httpx2.HTTPError as error:
         yield Finding(
             what,
@@ -63,13 +67,13 @@ def _ask(endpoint: Endpoint, path: str) -> Iterator[Finding]:
         message = f"{endpoint.address} answers {answer.status_code}"
         yield Finding(what, State.WARNING, message, "Try again in a while.")
     else:
-        yield fine(what, f"{endpoint.address} answers")
+        yield report_ok(what, f"{endpoint.address} answers")
     if date := answer.headers.get("Date"):
         yield from _compare_clock(endpoint, date)
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    key = variable(endpoint.key_name)
+def _make_headers(endpoint: Endpoint) -> dict[str, str]:
+    key = read_variable(endpoint.key_name)
     headers = dict(endpoint.login)
     if endpoint.key_name == "ANTHROPIC_API_KEY":
         headers |= {"anthropic-version": "2023-06-01"}

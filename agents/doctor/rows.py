@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from agents.doctor.finding import Finding, State, fine
+from agents.doctor.finding import Finding, State, report_ok
 from ledger.models import OpenRequest, Reservation
 from tasks.models import Leftover, Run, Task, Worker, WorkflowRun
 
@@ -16,24 +16,24 @@ SHOWN = 3
 WORKERS_LOG = "Look into the workers' logs for what they fail at, and restart them."
 
 
-def look() -> Iterator[Finding]:
+def look_at_rows() -> Iterator[Finding]:
     count = Worker.objects.at_work().count()
     if count:
-        yield fine("workers", f"{count} at work")
+        yield report_ok("workers", f"{count} at work")
     else:
         cure = "Start one: `manage.py runagents`, or `manage.py serve`."
         yield Finding("workers", State.FAILING, "none is at work", cure)
     found = False
-    for message, rows, cure in _stuck():
+    for message, rows, cure in _list_stuck_rows():
         if number := rows.count():
             found = True
             ids = ", ".join(str(pk) for pk in rows.values_list("pk", flat=True)[:SHOWN])
             yield Finding("rows", State.FAILING, f"{number} {message} ({ids})", cure)
     if not found:
-        yield fine("rows", "none is stuck")
+        yield report_ok("rows", "none is stuck")
 
 
-def _stuck() -> Iterator[tuple[str, Any, str]]:
+def _list_stuck_rows() -> Iterator[tuple[str, Any, str]]:
     now = timezone.now()
     live = Run.objects.live()
     yield (

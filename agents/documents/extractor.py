@@ -53,7 +53,7 @@ class Unreadable(Exception):
 # --- Each kind of document, piece by piece ----------------------------------------------
 
 
-def pdf(file: BinaryIO) -> Iterator[str]:
+def read_pdf(file: BinaryIO) -> Iterator[str]:
     reader = library.PdfReader(file)
     if reader.is_encrypted and not reader.decrypt(""):
         raise Unreadable("It is protected by a password.")
@@ -61,8 +61,8 @@ def pdf(file: BinaryIO) -> Iterator[str]:
         yield (page.extract_text() or "") + "\n\n"
 
 
-def docx(file: BinaryIO) -> Iterator[str]:
-    for part in library.Document(_checked(file)).iter_inner_content():
+def read_docx(file: BinaryIO) -> Iterator[str]:
+    for part in library.Document(_check_archive(file)).iter_inner_content():
         if hasattr(part, "rows"):
             for row in part.rows:
                 yield (
@@ -72,8 +72,8 @@ def docx(file: BinaryIO) -> Iterator[str]:
             yield part.text + "\n"
 
 
-def pptx(file: BinaryIO) -> Iterator[str]:
-    slides = library.Presentation(_checked(file)).slides
+def read_pptx(file: BinaryIO) -> Iterator[str]:
+    slides = library.Presentation(_check_archive(file)).slides
     for number, slide in enumerate(slides, start=1):
         yield f"# Slide {number}\n"
         for shape in slide.shapes:
@@ -84,42 +84,42 @@ def pptx(file: BinaryIO) -> Iterator[str]:
                     yield "\t".join(cell.text for cell in row.cells) + "\n"
 
 
-def workbook(file: BinaryIO) -> Iterator[str]:
+def read_workbook(file: BinaryIO) -> Iterator[str]:
     content = file.read()
     if content.startswith(b"PK"):
-        _checked(io.BytesIO(content))
+        _check_archive(io.BytesIO(content))
     book = library.CalamineWorkbook.from_filelike(io.BytesIO(content))
     for name in book.sheet_names:
         yield f"# {name}\n"
         for row in book.get_sheet_by_name(name).iter_rows():
-            yield "\t".join(map(_cell, row)).rstrip("\t") + "\n"
+            yield "\t".join(map(_format_cell, row)).rstrip("\t") + "\n"
 
 
-def html(file: BinaryIO) -> Iterator[str]:
+def read_html(file: BinaryIO) -> Iterator[str]:
     content = file.read()
-    parser = _Text()
-    parser.feed(_decoded(content))
+    parser = _TextParser()
+    parser.feed(_decode(content))
     parser.close()
     lines = (" ".join(line.split()) for line in "".join(parser.texts).split("\n"))
     yield re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
 KINDS: dict[str, Callable[[BinaryIO], Iterator[str]]] = {
-    "pdf": pdf,
-    "docx": docx,
-    "pptx": pptx,
-    "workbook": workbook,
-    "html": html,
+    "pdf": read_pdf,
+    "docx": read_docx,
+    "pptx": read_pptx,
+    "workbook": read_workbook,
+    "html": read_html,
 }
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).replace("\n", " ")
 
 
-def _checked(file: BinaryIO) -> BinaryIO:
+def _check_archive(file: BinaryIO) -> BinaryIO:
     """Look at what a packed document becomes before it is unpacked, which costs nothing."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
@@ -134,7 +134,7 @@ def _checked(file: BinaryIO) -> BinaryIO:
     return file
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     for mark, encoding in (
         (b"\xef\xbb\xbf", "utf-8-sig"),
         (b"\xff\xfe", "utf-16"),
@@ -152,7 +152,9 @@ def _decoded(content: bytes) -> str:
     return content.decode("cp1252", errors="replace")
 
 
-class _Text(HTMLParser):
+class _TextParser(HTMLParser):
+    """Gathers the visible text of a page, a line a block."""
+
     SILENT = frozenset({"script", "style", "noscript", "template", "head"})
     BLOCKS = frozenset(
         [
@@ -224,7 +226,7 @@ def main(kind: str, limits: str) -> int:
     allowed = json.loads(limits)
     logging.disable()  # stderr is for why it cannot be read
     warnings.simplefilter("ignore")
-    _load(kind)
+    _import_library(kind)
     document = sys.stdin.buffer
     text = sys.stdout.buffer
     content = io.BytesIO(document.read())  # some want to go back and forth
@@ -232,17 +234,17 @@ def main(kind: str, limits: str) -> int:
     try:
         _write(KINDS[kind](content), text, allowed["characters"])
     except Unreadable as error:
-        return _say(str(error))
+        return _report_failure(str(error))
     except MemoryError:
-        return _say("It needs more memory than it may have.")
+        return _report_failure("It needs more memory than it may have.")
     except RecursionError:
-        return _say("It is nested too deeply.")
+        return _report_failure("It is nested too deeply.")
     except Exception as error:  # noqa: BLE001  the libraries raise whatever comes to them
-        return _say(f"It is broken: {type(error).__name__}: {error}")
+        return _report_failure(f"It is broken: {type(error).__name__}: {error}")
     return 0
 
 
-def _load(kind: str) -> None:
+def _import_library(kind: str) -> None:
     """Import the one library, and what it would import later: it could not, without rights."""
     global library
     for name in ENCODINGS:
@@ -281,7 +283,7 @@ def _write(pieces: Iterator[str], target: BinaryIO, left: int) -> None:
     target.flush()
 
 
-def _say(reason: str) -> int:
+def _report_failure(reason: str) -> int:
     sys.stderr.write(" ".join(reason.split())[:500])
     return UNREADABLE
 

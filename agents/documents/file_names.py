@@ -12,7 +12,7 @@ MAX_SUFFIX_BYTES = 20
 _MEANINGFUL = re.compile(r"""[\\/:*?"'<>|$`;&!{}\[\]~^#%]""")
 
 
-def safe_name(name: str, *, taken: Collection[str] = ()) -> str:
+def make_safe_name(name: str, *, taken: Collection[str] = ()) -> str:
     """Return a name for the file of a document called `name`, none of `taken`.
 
     It stays in its folder, hides nothing and is taken for no option of a command.
@@ -21,22 +21,22 @@ def safe_name(name: str, *, taken: Collection[str] = ()) -> str:
     spaced = " ".join(unicodedata.normalize("NFC", last).split())
     visible = "".join(char for char in spaced if char.isprintable())
     plain = _MEANINGFUL.sub("_", visible).lstrip(".- ").rstrip(". ")
-    stem, suffix = _parts(plain or "document")
+    stem, suffix = _split_name(plain or "document")
     used = {other.casefold() for other in taken}  # as file systems of laptops compare
-    number, candidate = 1, _joined(stem, suffix)
+    number, candidate = 1, _join_name(stem, suffix)
     while candidate.casefold() in used:
         number += 1
-        candidate = _joined(stem, f" ({number}){suffix}")
+        candidate = _join_name(stem, f" ({number}){suffix}")
     return candidate
 
 
-def _parts(name: str) -> tuple[str, str]:
+def _split_name(name: str) -> tuple[str, str]:
     stem, dot, suffix = name.rpartition(".")
     if not stem or len(suffix.encode()) >= MAX_SUFFIX_BYTES:
         return name, ""
     return stem, dot + suffix
 
 
-def _joined(stem: str, suffix: str) -> str:
+def _join_name(stem: str, suffix: str) -> str:
     room = MAX_NAME_BYTES - len(suffix.encode())
     return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + suffix

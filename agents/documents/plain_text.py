@@ -39,8 +39,8 @@ def extract_text(data: bytes, media_type: str, name: str) -> str | None:
     """
     if _is_binary_type(media_type) or data.startswith(b"%PDF-"):
         return None
-    for encoding in _encodings(data, media_type, name):
-        text = _decoded(data, encoding)
+    for encoding in _choose_encodings(data, media_type, name):
+        text = _decode(data, encoding)
         if text is not None:
             return text if _is_text(text) else None
     return None
@@ -54,7 +54,7 @@ def _is_binary_type(media_type: str) -> bool:
     )
 
 
-def _encodings(data: bytes, media_type: str, name: str) -> list[str]:
+def _choose_encodings(data: bytes, media_type: str, name: str) -> list[str]:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return [encoding]
@@ -65,7 +65,7 @@ def _encodings(data: bytes, media_type: str, name: str) -> list[str]:
     return ["utf-8", "cp1252"] if is_named_text or is_typed_text else ["utf-8"]
 
 
-def _decoded(data: bytes, encoding: str) -> str | None:
+def _decode(data: bytes, encoding: str) -> str | None:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         # The head may end within a character; the whole may not.

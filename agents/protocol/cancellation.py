@@ -11,12 +11,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `work` in a thread; a cancellation takes effect once it has returned."""
-    return await to_the_end(asyncio.to_thread(work, *args, **kwargs))
+    return await run_to_end(asyncio.to_thread(work, *args, **kwargs))
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`; when cancelled, once or again, let it end before that takes effect."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

@@ -143,7 +143,7 @@ class Finished:
     text: str
 
 
-ToldOfUsage = UsageSoFar | UsageReported | NothingUsed
+UsageEvent = UsageSoFar | UsageReported | NothingUsed
 # What is written down when it comes. The end is, with what becomes of the task.
 Recorded = (
     PartialText

@@ -44,36 +44,36 @@ class Inbox:
         taken, self._waiting = self._waiting, []
         return taken
 
-    async def arrival(self) -> None:
+    async def wait_for_arrival(self) -> None:
         """Wait until something has come since this was waited for last."""
         await self._came.wait()
         self._came.clear()
 
 
-def ids_of(messages: Sequence[Message]) -> tuple[UUID, ...]:
+def list_ids(messages: Sequence[Message]) -> tuple[UUID, ...]:
     return tuple(message.id for message in messages)
 
 
 # --- How agents are told -----------------------------------------------------------------
 
-MEANWHILE = (
+WHILE_WORKING = (
     "The user sent this while you were working. Take it into account as you go on.\n\n"
 )
-WITH_THE_TASK = "# Messages\n\nThe user said this after the task was written:"
+PROMPT_HEADING = "# Messages\n\nThe user said this after the task was written:"
 
 
-def told_meanwhile(message: Message) -> str:
+def word_for_working_agent(message: Message) -> str:
     """Word a message for an agent that is in the middle of something."""
-    return MEANWHILE + message.text
+    return WHILE_WORKING + message.text
 
 
-def told_afterwards(messages: Sequence[Message]) -> str:
+def join_texts(messages: Sequence[Message]) -> str:
     """Word messages for an agent that was done: they are what it is to do now."""
     return "\n\n".join(message.text for message in messages)
 
 
-def told_with(prompt: str, messages: Sequence[Message]) -> str:
+def append_to_prompt(prompt: str, messages: Sequence[Message]) -> str:
     """Add to a prompt what was said before it was given."""
     if not messages:
         return prompt
-    return f"{prompt}\n\n{WITH_THE_TASK}\n\n{told_afterwards(messages)}"
+    return f"{prompt}\n\n{PROMPT_HEADING}\n\n{join_texts(messages)}"

@@ -11,7 +11,7 @@ from tasks.rules.visible_text import readable
 NO_ANSWER = "The user did not answer."
 
 
-def question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
+def make_question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
     """Make the call of questions; `tool_input` has them as `tasks.rules.questions` says."""
     asked = questions.with_answers(tool_input, None)
     texts = " ".join(map(questions.text_of, questions.asked_in(asked)))
@@ -21,11 +21,11 @@ def question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
         tool_input,
         action=f"{questions.ACTION}{texts}",
         message=f"The agent asks: {readable(texts)}",
-        remake=partial(question_call, call_id, tool_name),
+        remake=partial(make_question_call, call_id, tool_name),
     )
 
 
-def question(
+def make_question(
     text: str, options: Sequence[JSON] = (), *, several: bool = False, header: str = ""
 ) -> JSON:
     listed = [
@@ -41,7 +41,7 @@ def question(
     }
 
 
-def told(decision: Decision) -> str:
+def describe_answer(decision: Decision) -> str:
     """Say to the agent what was answered."""
     if not decision.is_allowed:
         reason = f" The user said: {decision.message}" if decision.message else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from agents.protocol.events import Event, ToldOfUsage
+from agents.protocol.events import Event, UsageEvent
 from agents.protocol.inbox import Inbox
 from ledger.pricing import Usage
 
@@ -21,7 +21,7 @@ class AgentKilled(RuntimeFailed):
     """The agent's process was ended by somebody else than us: the run is taken up again."""
 
 
-def ended_by_itself(said: str, exit_code: int | None) -> RuntimeFailed:
+def make_process_failure(said: str, exit_code: int | None) -> RuntimeFailed:
     """Return what an agent's process has ended of, which we did not end.
 
     One that is told to end does so by a signal, which launchers pass on as 128 and its number,
@@ -59,7 +59,7 @@ class Spending:
     This one has no limit and keeps nothing.
     """
 
-    def remember_usage(self, event: ToldOfUsage) -> None:
+    def remember_usage(self, event: UsageEvent) -> None:
         """Keep what a request used, so that it is booked even if nobody takes the event."""
 
     async def has_room(self, in_flight: Sequence[Usage]) -> bool:

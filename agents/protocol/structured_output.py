@@ -39,7 +39,7 @@ class StructuredOutput:
             + orjson.dumps(self.schema).decode()
         )
 
-    def repair(self, text: str) -> str:
+    def describe_problems(self, text: str) -> str:
         """Return what to tell a model whose last message is `text`; nothing if it is right."""
         if not (problems := self._read(text)[1]):
             return ""
@@ -49,7 +49,7 @@ class StructuredOutput:
             f"{listed}\n\nAnswer with the corrected JSON object only."
         )
 
-    def result_of(self, text: str) -> str:
+    def extract_result(self, text: str) -> str:
         """Return the JSON in an agent's last message, or raise OutputMismatched."""
         value, problems = self._read(text)
         if problems:

@@ -5,7 +5,7 @@ from tasks.rules.visible_text import readable
 MAX_OUTPUT_CHARACTERS = 30_000
 
 
-def clipped(text: str) -> str:
+def clip_output(text: str) -> str:
     """Return at most MAX_OUTPUT_CHARACTERS of an output, the end replaced by a note."""
     if len(text) <= MAX_OUTPUT_CHARACTERS:
         return text
@@ -13,6 +13,6 @@ def clipped(text: str) -> str:
     return text[: MAX_OUTPUT_CHARACTERS - len(note)] + note
 
 
-def shown_path(located: str) -> str:
+def format_path(located: str) -> str:
     """Return a located path, such as "/src/a.py", as people read it: "src/a.py"."""
     return readable(located.lstrip("/") or "/")

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import embedded
-from agents.providers.endpoint import Endpoint, http_url, variable
+from agents.providers.endpoint import Endpoint, check_http_url, read_variable
 from tasks.catalog.runtimes import ANTHROPIC_MODEL
 
 VENDOR_URL = "https://api.anthropic.com"
@@ -24,18 +24,18 @@ class AnthropicEndpoint(Endpoint):
 
     @classmethod
     def from_environment(cls) -> "AnthropicEndpoint":
-        given = variable(cls.url_name)
-        url = http_url(cls.url_name, given) if given else ""
-        model = variable(cls.model_name) or DEFAULT_MODEL
-        if api_key := variable("ANTHROPIC_API_KEY"):
+        given = read_variable(cls.url_name)
+        url = check_http_url(cls.url_name, given) if given else ""
+        model = read_variable(cls.model_name) or DEFAULT_MODEL
+        if api_key := read_variable("ANTHROPIC_API_KEY"):
             return cls(url or VENDOR_URL, model, api_key=api_key)
-        if auth_token := variable("ANTHROPIC_AUTH_TOKEN"):
+        if auth_token := read_variable("ANTHROPIC_AUTH_TOKEN"):
             endpoint = cls(url or VENDOR_URL, model, auth_token=auth_token)
             endpoint.refuse_login_beside(endpoint.key_name)
             return endpoint
         if url:  # a server that wants no key
             return cls(url, model, api_key="none")
-        if embedded_url := embedded.url():
+        if embedded_url := embedded.get_url():
             return cls(embedded_url, embedded.MODEL, api_key="none", is_embedded=True)
         raise RuntimeFailed(
             "There is no key for Anthropic, and no embedded model is running. Set"
@@ -58,9 +58,9 @@ class AnthropicEndpoint(Endpoint):
         return {**key, **self.login}
 
     @property
-    def too_long(self) -> str:
+    def too_long_message(self) -> str:
         if not self.is_embedded:
-            return super().too_long
+            return super().too_long_message
         return (
             f"This is too long for the embedded model, which reads {embedded.CONTEXT_TOKENS:,}"
             " tokens at most. Set ANTHROPIC_API_KEY for a real one, or ask for less."

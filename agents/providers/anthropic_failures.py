@@ -9,7 +9,7 @@ from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.failures import TurnFailed
 
 
-def as_failure(
+def read_sdk_error(
     error: Exception, endpoint: AnthropicEndpoint
 ) -> TurnFailed | RuntimeFailed:
     """Say what went wrong and whether another try may help."""
@@ -20,14 +20,14 @@ def as_failure(
                 kind=error.type or "",
                 said=error.api_message or error.message,
                 headers=error.response.headers,
-                facts=_facts(error.body),
+                facts=_read_error(error.body),
             )
-            return failures.refused(refusal, endpoint)
+            return failures.make_refusal_failure(refusal, endpoint)
         case anthropic.APIConnectionError() if isinstance(error.__cause__, Exception):
-            return failures.unreachable(error.__cause__, endpoint)
-    return failures.unreachable(error, endpoint)
+            return failures.make_connection_failure(error.__cause__, endpoint)
+    return failures.make_connection_failure(error, endpoint)
 
 
-def _facts(body: object) -> JSON:
+def _read_error(body: object) -> JSON:
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}

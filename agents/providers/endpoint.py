@@ -16,7 +16,7 @@ from agents.protocol.runtime import RuntimeFailed
 class Endpoint(ABC):
     """Where the requests go, and what they are billed as.
 
-    The names are for people: what failed, and which variable mends it.
+    The names are for people: what failed, and which read_variable mends it.
     """
 
     api: ClassVar[str]
@@ -64,22 +64,22 @@ class Endpoint(ABC):
             )
 
     @property
-    def too_long(self) -> str:
+    def too_long_message(self) -> str:
         return f"The conversation is too long for {self.model}. Start the task afresh with less."
 
     @property
-    def unknown_model(self) -> str:
+    def unknown_model_message(self) -> str:
         return (
             f"{self.url} does not know the model {self.model}, or is no {self.api}. Correct"
             f" {self.model_name} or {self.url_name} in the server's environment and restart it."
         )
 
 
-def variable(name: str) -> str:
+def read_variable(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def http_url(name: str, url: str) -> str:
+def check_http_url(name: str, url: str) -> str:
     """Return `url`, which the variable `name` gave, or raise RuntimeFailed."""
     try:
         parsed = httpx2.URL(url)

@@ -12,7 +12,7 @@ import httpx2
 from agents.protocol.events import JSON, UsageReported
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes
-from agents.providers.causes import Cause, cause_of
+from agents.providers.causes import Cause, find_cause
 from agents.providers.endpoint import Endpoint
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -51,7 +51,7 @@ class Refusal:
     facts: JSON = field(default_factory=dict)  # the error's own fields
 
 
-def unreachable(error: Exception, endpoint: Endpoint) -> TurnFailed:
+def make_connection_failure(error: Exception, endpoint: Endpoint) -> TurnFailed:
     """Say what happened to a connection; `error` is whatever came instead of an answer."""
     match error:
         case httpx2.TimeoutException():
@@ -63,15 +63,17 @@ def unreachable(error: Exception, endpoint: Endpoint) -> TurnFailed:
     return TurnFailed(f"The answer of {endpoint.url} cannot be read")
 
 
-def refused(refusal: Refusal, endpoint: Endpoint) -> TurnFailed | RuntimeFailed:
-    cause = cause_of(refusal.status, refusal.kind, refusal.said)
+def make_refusal_failure(
+    refusal: Refusal, endpoint: Endpoint
+) -> TurnFailed | RuntimeFailed:
+    cause = find_cause(refusal.status, refusal.kind, refusal.said)
     # An error in the middle of an answer has the status of one that is none.
     status = f"{refusal.status}: " if refusal.status >= 400 else ""
     detail = f"{status}{refusal.said[:500]}"
-    return failed(cause, endpoint, detail, retry_after=_wish(refusal))
+    return make_failure(cause, endpoint, detail, retry_after=_read_retry_after(refusal))
 
 
-def failed(
+def make_failure(
     cause: Cause,
     endpoint: Endpoint | None,
     detail: str = "",
@@ -89,10 +91,10 @@ def failed(
 # --- When to ask again ------------------------------------------------------------------
 
 
-def _wish(refusal: Refusal) -> float | None:
+def _read_retry_after(refusal: Refusal) -> float | None:
     """Read when the provider takes requests again, in seconds from now."""
     headers = refusal.headers
-    if (seconds := _resets_in(refusal.facts)) is not None:
+    if (seconds := _read_plan_reset(refusal.facts)) is not None:
         return seconds
     if re.fullmatch(r"\d+(\.\d+)?", milliseconds := headers.get("retry-after-ms", "")):
         return float(milliseconds) / 1_000
@@ -102,10 +104,10 @@ def _wish(refusal: Refusal) -> float | None:
     try:
         return max(parsedate_to_datetime(asked_delay).timestamp() - time.time(), 0.0)
     except ValueError:
-        return _reset_of_what_is_used_up(headers)
+        return _find_last_reset(headers)
 
 
-def _resets_in(facts: JSON) -> float | None:
+def _read_plan_reset(facts: JSON) -> float | None:
     """Read the end of a plan's usage limit, which stands in the error itself."""
     if isinstance(seconds := facts.get("resets_in_seconds"), int | float):
         return max(float(seconds), 0.0)
@@ -114,21 +116,21 @@ def _resets_in(facts: JSON) -> float | None:
     return None
 
 
-def _reset_of_what_is_used_up(headers: Mapping[str, str]) -> float | None:
+def _find_last_reset(headers: Mapping[str, str]) -> float | None:
     """Read the limits themselves: of those with nothing remaining, the last to reset.
 
     Anthropic: anthropic-ratelimit-tokens-remaining and -reset, a time; OpenAI:
     x-ratelimit-remaining-tokens and x-ratelimit-reset-tokens, such as 6m0s.
     """
     waits = [
-        _seconds_until(headers.get(name.replace("remaining", "reset"), ""))
+        _parse_reset(headers.get(name.replace("remaining", "reset"), ""))
         for name, remaining in headers.items()
         if "ratelimit" in name and "remaining" in name and remaining == "0"
     ]
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _seconds_until(reset: str) -> float | None:
+def _parse_reset(reset: str) -> float | None:
     if re.fullmatch(r"(\d+(\.\d+)?(ms|[smhd]))+", reset):
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd])", reset)
         return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable
 
 
-async def lines_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+async def split_lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     """Yield the lines of a stream without their ends, the last one even if it has none."""
     rest: list[bytes] = []
     async for chunk in chunks:

@@ -5,12 +5,12 @@ import json
 from agents.protocol.events import JSON
 
 
-def mended(text: str) -> str:
+def repair_surrogates(text: str) -> str:
     """Join the halves of characters that came apart, and replace the lone ones."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def json_object(text: str) -> JSON | None:
+def parse_json_object(text: str) -> JSON | None:
     """Read a JSON object that can be written down again; None if it is not one."""
     try:
         value = json.loads(text)

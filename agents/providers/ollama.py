@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.protocol.runtime import RuntimeFailed
-from agents.providers.endpoint import Endpoint, http_url, variable
+from agents.providers.endpoint import Endpoint, check_http_url, read_variable
 from tasks.catalog.runtimes import OLLAMA_MODEL
 
 DEFAULT_MODEL = OLLAMA_MODEL[1]
@@ -24,14 +24,18 @@ class OllamaEndpoint(Endpoint):
 
     @classmethod
     def from_environment(cls) -> "OllamaEndpoint":
-        host = variable(cls.url_name)
+        host = read_variable(cls.url_name)
         if not host:
             raise RuntimeFailed(
                 "OLLAMA_HOST is not set. Set it, for example to 127.0.0.1:11434, in the"
                 " server's environment and restart it."
             )
-        model = variable(cls.model_name) or DEFAULT_MODEL
-        return cls(http_url(cls.url_name, _full(host)), model, _context_tokens())
+        model = read_variable(cls.model_name) or DEFAULT_MODEL
+        return cls(
+            check_http_url(cls.url_name, _complete_url(host)),
+            model,
+            _read_context_tokens(),
+        )
 
     @property
     def provider(self) -> str:
@@ -42,7 +46,7 @@ class OllamaEndpoint(Endpoint):
         return "OLLAMA_API_KEY"
 
     @property
-    def too_long(self) -> str:
+    def too_long_message(self) -> str:
         return (
             f"The conversation does not fit into the {self.context_tokens:,} tokens of"
             f" OLLAMA_CONTEXT_LENGTH, or of {self.model} itself. Raise it in the server's"
@@ -50,14 +54,14 @@ class OllamaEndpoint(Endpoint):
         )
 
     @property
-    def unknown_model(self) -> str:
+    def unknown_model_message(self) -> str:
         return (
             f"{self.url} does not have the model {self.model}. Get it there with `ollama pull"
             f" {self.model}`, or name another in OLLAMA_MODEL in the server's environment."
         )
 
 
-def _full(host: str) -> str:
+def _complete_url(host: str) -> str:
     """Complete what Ollama's own tools take: a host, with or without scheme and port."""
     scheme, _, rest = host.rpartition("://")
     place, slash, path = rest.partition("/")
@@ -69,8 +73,8 @@ def _full(host: str) -> str:
     return f"{scheme or 'http'}://{place}{slash}{path}".rstrip("/")
 
 
-def _context_tokens() -> int:
-    text = variable("OLLAMA_CONTEXT_LENGTH") or str(DEFAULT_CONTEXT)
+def _read_context_tokens() -> int:
+    text = read_variable("OLLAMA_CONTEXT_LENGTH") or str(DEFAULT_CONTEXT)
     if not text.isdecimal() or int(text) < 1:
         raise RuntimeFailed(
             f"OLLAMA_CONTEXT_LENGTH takes a number of tokens; got {text!r}. Correct it in the"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.protocol.runtime import RuntimeFailed
-from agents.providers.endpoint import Endpoint, http_url, variable
+from agents.providers.endpoint import Endpoint, check_http_url, read_variable
 from tasks.catalog.runtimes import OPENAI_MODEL
 
 VENDOR_URL = "https://api.openai.com/v1"
@@ -21,10 +21,10 @@ class OpenAIEndpoint(Endpoint):
 
     @classmethod
     def from_environment(cls) -> "OpenAIEndpoint":
-        given = variable(cls.url_name)
-        url = http_url(cls.url_name, given) if given else ""
-        model = variable(cls.model_name) or DEFAULT_MODEL
-        if api_key := variable("OPENAI_API_KEY"):
+        given = read_variable(cls.url_name)
+        url = check_http_url(cls.url_name, given) if given else ""
+        model = read_variable(cls.model_name) or DEFAULT_MODEL
+        if api_key := read_variable("OPENAI_API_KEY"):
             endpoint = cls(url or VENDOR_URL, model, api_key)
             endpoint.refuse_login_beside(endpoint.key_name)
             return endpoint

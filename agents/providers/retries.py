@@ -24,17 +24,17 @@ class RetryPolicy:
         default_factory=lambda: settings.STAGENT_MAX_PARK_SECONDS
     )
 
-    def delay(self, failure: TurnFailed, failures: int) -> float:
+    def choose_delay(self, failure: TurnFailed, failures: int) -> float:
         """Return how long to wait after so many failures, or raise Parked or RuntimeFailed."""
         asked_delay = failure.retry_after or 0.0
         is_long = asked_delay > self.longest_wait
         if is_long or failures >= self.tries or failure.cause.rests_at_once:
-            raise self.end(failure, failures)
+            raise self.give_up(failure, failures)
         backoff = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
         # Half of it by chance, so that runs that failed together do not return together.
         return max(asked_delay, backoff * random.uniform(0.5, 1.0))  # noqa: S311
 
-    def end(self, failure: TurnFailed, failures: int) -> Parked | RuntimeFailed:
+    def give_up(self, failure: TurnFailed, failures: int) -> Parked | RuntimeFailed:
         """Return what becomes of the run when no more is tried: it rests, or it fails."""
         seconds = failure.retry_after or 0.0
         if seconds > self.longest_park:

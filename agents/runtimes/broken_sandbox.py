@@ -8,7 +8,7 @@ import re
 
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes
-from agents.providers.failures import failed
+from agents.providers.failures import make_failure
 
 # What bubblewrap says when it cannot start, where the command's output would be; and what
 # Codex makes of that for a patch, and of a shell that its sandbox hides.
@@ -37,5 +37,5 @@ class CommandTally:
         complaints = [_COMPLAINT.search(output) for output in self._outputs]
         if not complaints or not (last := complaints[-1]) or not all(complaints):
             return None
-        failure = failed(causes.BROKEN_SANDBOX, None, last[0][:300])
+        failure = make_failure(causes.BROKEN_SANDBOX, None, last[0][:300])
         return failure if isinstance(failure, RuntimeFailed) else None

@@ -43,13 +43,16 @@ def find_obstacle() -> tuple[str, str]:
         program()
     except FileNotFoundError as error:
         return str(error), FIX
-    with probes.workspace() as workspace:
+    with probes.make_workspace() as workspace:
         confinement = sandbox.confine(str(workspace))
         try:
-            problem = probes.failure_of(
-                [write_launcher(confinement, confinement.environment()), "--version"],
+            problem = probes.run_probe(
+                [
+                    write_launcher(confinement, confinement.make_environment()),
+                    "--version",
+                ],
                 folder=workspace,
-                environment=confinement.environment(),
+                environment=confinement.make_environment(),
             )
         finally:
             confinement.end(None)
@@ -64,11 +67,11 @@ def write_launcher(confinement: sandbox.Confinement, names: Iterable[str]) -> st
     We run it, as root where we are that: so it lies where no agent can change it, nor lay a
     link in its place.
     """
-    path = Path(confinement.private_folder()) / "claude"
+    path = Path(confinement.make_private_folder()) / "claude"
     claude = str(program())
     command = [
         *(sys.executable, "-ISc", START, " ".join(names)),
-        *confinement.launcher(programs=[claude], is_agent=True),
+        *confinement.make_launcher(programs=[claude], is_agent=True),
         claude,
     ]
     path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')

@@ -26,7 +26,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import partial
 
 from agents.protocol import events
-from agents.protocol.inbox import ids_of
+from agents.protocol.inbox import list_ids
 from agents.protocol.runtime import (
     AskPermission,
     Assignment,
@@ -65,7 +65,7 @@ def _heard(assignment: Assignment, line: int) -> Iterator[events.Event]:
     """Take what people have said before this line."""
     if messages := assignment.inbox.take():
         items = [{"line": line, "heard": message.text} for message in messages]
-        yield events.CheckpointReached({"line": line}, items, True, ids_of(messages))
+        yield events.CheckpointReached({"line": line}, items, True, list_ids(messages))
     for message in messages:
         yield events.AssistantText(f"heard: {message.text}")
 
@@ -97,7 +97,7 @@ async def _wait(seconds: str, assignment: Assignment) -> None:
         await asyncio.sleep(float(seconds))
         return
     while not assignment.inbox.has_any:
-        await assignment.inbox.arrival()
+        await assignment.inbox.wait_for_arrival()
 
 
 def _act(verb: str, rest: str, assignment: Assignment) -> None:

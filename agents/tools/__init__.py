@@ -6,9 +6,9 @@ from pathlib import Path
 
 from agents.protocol.events import JSON
 from agents.protocol.runtime import ToolCall
-from agents.protocol.tool_text import clipped
+from agents.protocol.tool_text import clip_output
 from agents.tools import ask, command, files, search
-from agents.tools.base import Tool, ToolFailed, ToolRefused, ToolSchema, checked_input
+from agents.tools.base import Tool, ToolFailed, ToolRefused, ToolSchema, check_input
 from tasks.files.workspace import PathRefused, Workspace
 
 __all__ = ["ALL", "ToolFailed", "ToolRefused", "ToolSchema", "Toolbox"]
@@ -47,7 +47,7 @@ class Toolbox:
         if self.asks_a_person(name):
             return ask.prepare(call_id, tool_input)
         tool = self._tool(name)
-        checked = checked_input(tool.schema, tool_input)
+        checked = check_input(tool.schema, tool_input)
         try:
             plan = tool.plan(self._workspace, checked)
         except PathRefused as refused:
@@ -76,7 +76,9 @@ class Toolbox:
             raise ToolRefused(f"This is no longer what was allowed: {call.message}")
         target = call.action.partition(":")[2]
         try:
-            return clipped(await tool.perform(self._workspace, target, call.tool_input))
+            return clip_output(
+                await tool.perform(self._workspace, target, call.tool_input)
+            )
         except PathRefused as refused:
             raise ToolRefused(str(refused)) from refused
         except OSError as error:

@@ -1,14 +1,14 @@
 """ask: a question to the person who gave the task."""
 
 from agents.protocol.events import JSON
-from agents.protocol.questions import question, question_call
+from agents.protocol.questions import make_question, make_question_call
 from agents.protocol.runtime import ToolCall
-from agents.tools.base import ToolRefused, checked_input, schema
+from agents.tools.base import ToolRefused, check_input, make_schema
 from tasks.rules.questions import asked_in
 
 NAME = "ask"
 MAX_OPTIONS = 20
-SCHEMA = schema(
+SCHEMA = make_schema(
     NAME,
     "Ask the person who gave you this task a question, and wait for the answer. Only for what"
     " you cannot find out and must not decide by yourself.",
@@ -31,12 +31,14 @@ SCHEMA = schema(
 def prepare(call_id: str, tool_input: JSON) -> ToolCall:
     """Return the call, of what a model wrote or of what a person has answered."""
     if asked_in(tool_input):
-        return question_call(call_id, NAME, tool_input)
-    given = checked_input(SCHEMA, tool_input)
+        return make_question_call(call_id, NAME, tool_input)
+    given = check_input(SCHEMA, tool_input)
     if not given["question"].strip():
         raise ToolRefused("The question is empty.")
     options = [{"label": label} for label in given.get("options", [])]
     if len(options) > MAX_OPTIONS:
         raise ToolRefused(f"There are more than {MAX_OPTIONS} options.")
-    asked = question(given["question"], options, several=given.get("several", False))
-    return question_call(call_id, NAME, {"questions": [asked]})
+    asked = make_question(
+        given["question"], options, several=given.get("several", False)
+    )
+    return make_question_call(call_id, NAME, {"questions": [asked]})

@@ -47,7 +47,7 @@ class Tool:
     perform: Callable[[Workspace, str, JSON], Awaitable[str]]
 
 
-def schema(
+def make_schema(
     name: str,
     description: str,
     properties: dict[str, JSON],
@@ -63,7 +63,7 @@ def schema(
     return ToolSchema(name=name, description=description, parameters=parameters)
 
 
-def checked_input(schema: ToolSchema, tool_input: object) -> JSON:
+def check_input(schema: ToolSchema, tool_input: object) -> JSON:
     """Return what the schema names of `tool_input`, or raise ToolRefused.
 
     Unknown keys and nulls are left out: small models add them and mean nothing by it.
@@ -76,15 +76,17 @@ def checked_input(schema: ToolSchema, tool_input: object) -> JSON:
     }
     if missing := [name for name in schema.parameters["required"] if name not in given]:
         raise ToolRefused(f"{schema.name} needs {', '.join(missing)}.")
-    return {name: _checked(name, value, rules[name]) for name, value in given.items()}
+    return {
+        name: _check_value(name, value, rules[name]) for name, value in given.items()
+    }
 
 
-def storable(data: bytes) -> str:
+def decode_output(data: bytes) -> str:
     """Decode for a model and a database: PostgreSQL's text holds no NUL."""
     return data.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _checked(name: str, value: Any, rule: JSON) -> Any:
+def _check_value(name: str, value: Any, rule: JSON) -> Any:
     wanted, description = _TYPES[rule["type"]]
     if wanted is int and isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -93,7 +95,7 @@ def _checked(name: str, value: Any, rule: JSON) -> Any:
     if isinstance(value, str):
         _require_text(name, value, rule)
     elif isinstance(value, list):
-        return [_checked(f"each of {name}", one, rule["items"]) for one in value]
+        return [_check_value(f"each of {name}", one, rule["items"]) for one in value]
     elif isinstance(value, int):
         _require_in_bounds(name, value, rule)
     return value

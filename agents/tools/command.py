@@ -3,9 +3,9 @@
 import asyncio
 from contextlib import suppress
 
-from agents.protocol.cancellation import in_thread, to_the_end
+from agents.protocol.cancellation import run_in_thread, run_to_end
 from agents.protocol.events import JSON
-from agents.tools.base import Plan, Tool, ToolFailed, schema, storable
+from agents.tools.base import Plan, Tool, ToolFailed, decode_output, make_schema
 from agents.workspaces import sandbox
 from agents.workspaces.supervision import ConfinementRefused
 from tasks.files.workspace import Workspace
@@ -60,15 +60,15 @@ class _Output(asyncio.SubprocessProtocol):
                 await self._closed.wait()
         self._transport.close()
 
-    def text(self) -> str:
+    def read_text(self) -> str:
         cut = (
             f"\n… {self._left_out:,} bytes left out …\n".encode()
             if self._left_out
             else b""
         )
-        return storable(bytes(self._head + cut + self._tail))
+        return decode_output(bytes(self._head + cut + self._tail))
 
-    def exit_code(self) -> int | None:
+    def get_exit_code(self) -> int | None:
         code = self._transport.get_returncode()
         # As shells count it, which is what the command's own shell says of its children.
         return 128 - code if code is not None and code < 0 else code
@@ -82,25 +82,25 @@ def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
 async def _run(workspace: Workspace, command: str, tool_input: JSON) -> str:
     seconds = tool_input.get("timeout_seconds", DEFAULT_SECONDS)
     # The first time it starts a process; from then on it is known.
-    await in_thread(sandbox.find_bubblewrap)
+    await run_in_thread(sandbox.find_bubblewrap)
     try:
-        confinement = await in_thread(
+        confinement = await run_in_thread(
             sandbox.confine, workspace.root, has_network=workspace.network
         )
     except ConfinementRefused as refused:
         raise ToolFailed(str(refused)) from refused
     output = _Output()
     try:
-        argv = await in_thread(confinement.argv, command)
-        is_over = await _ends_within(seconds, confinement, argv, output)
+        argv = await run_in_thread(confinement.make_argv, command)
+        is_over = await _run_for(seconds, confinement, argv, output)
     except ConfinementRefused as refused:
         raise ToolFailed(str(refused)) from refused
     finally:
-        await to_the_end(_clean_up(confinement, output))
+        await run_to_end(_clean_up(confinement, output))
     if not is_over:
-        raise ToolFailed(_joined(output, f"[stopped after {seconds} seconds]"))
-    code = output.exit_code()
-    return _joined(output, f"[exit code {code}]" if code else "") or "(No output.)"
+        raise ToolFailed(_add_note(output, f"[stopped after {seconds} seconds]"))
+    code = output.get_exit_code()
+    return _add_note(output, f"[exit code {code}]" if code else "") or "(No output.)"
 
 
 async def _clean_up(confinement: sandbox.Confinement, output: _Output) -> None:
@@ -108,7 +108,7 @@ async def _clean_up(confinement: sandbox.Confinement, output: _Output) -> None:
     await output.close()
 
 
-async def _ends_within(
+async def _run_for(
     seconds: int, confinement: sandbox.Confinement, argv: list[str], output: _Output
 ) -> bool:
     loop = asyncio.get_running_loop()
@@ -119,11 +119,11 @@ async def _ends_within(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=confinement.workspace,
-        env=confinement.environment(),
+        env=confinement.make_environment(),
         start_new_session=True,
     )
     # Cancelled half-way, asyncio would wait for whoever holds the output open.
-    await to_the_end(start)
+    await run_to_end(start)
     try:
         async with asyncio.timeout(seconds):
             await output.exited.wait()
@@ -132,13 +132,13 @@ async def _ends_within(
     return True
 
 
-def _joined(output: _Output, note: str) -> str:
-    text = output.text()
+def _add_note(output: _Output, note: str) -> str:
+    text = output.read_text()
     return f"{text.rstrip()}\n{note}".lstrip("\n") if note else text
 
 
 RUN = Tool(
-    schema(
+    make_schema(
         "run",
         "Run a shell command in the workspace and answer its output, standard error included. "
         "It has no input and no terminal. When it ends, what it started in the background "

@@ -4,10 +4,17 @@ import os
 from itertools import islice
 from typing import BinaryIO
 
-from agents.protocol.cancellation import in_thread
+from agents.protocol.cancellation import run_in_thread
 from agents.protocol.events import JSON
-from agents.protocol.tool_text import shown_path
-from agents.tools.base import Plan, Tool, ToolFailed, ToolRefused, schema, storable
+from agents.protocol.tool_text import format_path
+from agents.tools.base import (
+    Plan,
+    Tool,
+    ToolFailed,
+    ToolRefused,
+    decode_output,
+    make_schema,
+)
 from tasks.files.workspace import Workspace
 
 MAX_ENTRIES = 1_000
@@ -28,19 +35,19 @@ PATH = {"type": "string", "description": "Path in the workspace, such as src/mai
 
 def _plan_list(workspace: Workspace, tool_input: JSON) -> Plan:
     located = workspace.locate(tool_input.get("path", ""))
-    return Plan("read", located, f"Listing files: {shown_path(located)}")
+    return Plan("read", located, f"Listing files: {format_path(located)}")
 
 
 async def _list(workspace: Workspace, located: str, tool_input: JSON) -> str:
-    return await in_thread(_listing, workspace, located)
+    return await run_in_thread(_list_folder, workspace, located)
 
 
-def _listing(workspace: Workspace, located: str) -> str:
+def _list_folder(workspace: Workspace, located: str) -> str:
     with workspace.folder(located) as folder, os.scandir(folder) as found:
         entries = sorted(
             islice(found, MAX_SORTED_ENTRIES + 1), key=lambda entry: entry.name
         )
-        lines = [_line(entry, folder) for entry in entries[:MAX_ENTRIES]]
+        lines = [_describe_entry(entry, folder) for entry in entries[:MAX_ENTRIES]]
     if len(entries) > MAX_SORTED_ENTRIES:
         lines.append(f"… more than {MAX_SORTED_ENTRIES - MAX_ENTRIES:,} more")
     elif len(entries) > MAX_ENTRIES:
@@ -48,12 +55,12 @@ def _listing(workspace: Workspace, located: str) -> str:
     return "\n".join(lines) or "(The folder is empty.)"
 
 
-def _line(entry: os.DirEntry[str], folder: int) -> str:
-    name = storable(os.fsencode(entry.name))
+def _describe_entry(entry: os.DirEntry[str], folder: int) -> str:
+    name = decode_output(os.fsencode(entry.name))
     try:
         if entry.is_symlink():
             target = os.readlink(entry.name, dir_fd=folder)
-            return f"{name} -> {storable(os.fsencode(target))}"
+            return f"{name} -> {decode_output(os.fsencode(target))}"
         if entry.is_dir(follow_symlinks=False):
             return f"{name}/"
         return f"{name}  {entry.stat(follow_symlinks=False).st_size:,} bytes"
@@ -62,7 +69,7 @@ def _line(entry: os.DirEntry[str], folder: int) -> str:
 
 
 LIST = Tool(
-    schema(
+    make_schema(
         "list",
         "List a folder of the workspace: folders end in /, files have their size.",
         {
@@ -82,16 +89,18 @@ LIST = Tool(
 
 def _plan_read(workspace: Workspace, tool_input: JSON) -> Plan:
     located = workspace.locate(tool_input["path"])
-    return Plan("read", located, f"Reading file: {shown_path(located)}")
+    return Plan("read", located, f"Reading file: {format_path(located)}")
 
 
 async def _read(workspace: Workspace, located: str, tool_input: JSON) -> str:
     offset = tool_input.get("offset", 1)
     limit = tool_input.get("limit", PAGE_LINES)
-    return await in_thread(_page, workspace, located, offset=offset, limit=limit)
+    return await run_in_thread(
+        _read_page, workspace, located, offset=offset, limit=limit
+    )
 
 
-def _page(workspace: Workspace, located: str, *, offset: int, limit: int) -> str:
+def _read_page(workspace: Workspace, located: str, *, offset: int, limit: int) -> str:
     with workspace.open_file(located) as file:
         size = os.fstat(file.fileno()).st_size
         if b"\0" in file.read(CHUNK_BYTES):
@@ -104,7 +113,7 @@ def _page(workspace: Workspace, located: str, *, offset: int, limit: int) -> str
         left = _count_lines(file)
     if not taken:
         return f"(The file has no line {offset:,}.)" if size else "(The file is empty.)"
-    return storable(taken) + _note(
+    return decode_output(taken) + _make_page_note(
         taken, next_line=offset + taken.count(b"\n"), left=left
     )
 
@@ -144,7 +153,7 @@ def _count_lines(file: BinaryIO) -> int | None:
     return None
 
 
-def _note(taken: bytes, *, next_line: int, left: int | None) -> str:
+def _make_page_note(taken: bytes, *, next_line: int, left: int | None) -> str:
     if left == 0:
         return ""
     if not taken.endswith(b"\n"):
@@ -154,7 +163,7 @@ def _note(taken: bytes, *, next_line: int, left: int | None) -> str:
 
 
 READ = Tool(
-    schema(
+    make_schema(
         "read",
         "Read a text file of the workspace. A long file comes in parts; the end of each part "
         "says how to read on.",
@@ -185,17 +194,17 @@ def _plan_write(workspace: Workspace, tool_input: JSON) -> Plan:
     located = workspace.locate_for_writing(tool_input["path"])
     if len(tool_input["content"].encode()) > MAX_FILE_BYTES:
         raise ToolRefused(f"content is longer than {MAX_FILE_BYTES:,} bytes.")
-    return Plan("write", located, f"Writing file: {shown_path(located)}")
+    return Plan("write", located, f"Writing file: {format_path(located)}")
 
 
 async def _write(workspace: Workspace, located: str, tool_input: JSON) -> str:
     content = tool_input["content"].encode()
-    await in_thread(workspace.replace_file, located, content)
-    return f"Wrote {len(content):,} bytes to {shown_path(located)}."
+    await run_in_thread(workspace.replace_file, located, content)
+    return f"Wrote {len(content):,} bytes to {format_path(located)}."
 
 
 WRITE = Tool(
-    schema(
+    make_schema(
         "write",
         "Write a file of the workspace: make it, with the folders it needs, or replace all of it.",
         {
@@ -216,11 +225,11 @@ def _plan_edit(workspace: Workspace, tool_input: JSON) -> Plan:
     located = workspace.locate_for_writing(tool_input["path"])
     if tool_input["old_text"] == tool_input["new_text"]:
         raise ToolRefused("old_text and new_text are the same.")
-    return Plan("write", located, f"Editing file: {shown_path(located)}")
+    return Plan("write", located, f"Editing file: {format_path(located)}")
 
 
 async def _edit(workspace: Workspace, located: str, tool_input: JSON) -> str:
-    return await in_thread(_replace, workspace, located, tool_input)
+    return await run_in_thread(_replace, workspace, located, tool_input)
 
 
 def _replace(workspace: Workspace, located: str, tool_input: JSON) -> str:
@@ -230,10 +239,10 @@ def _replace(workspace: Workspace, located: str, tool_input: JSON) -> str:
             before = file.read(MAX_FILE_BYTES + 1)
         count = before.count(old)
         if count == 0:
-            raise ToolFailed(_not_found(before, old, located))
+            raise ToolFailed(_describe_missing(before, old, located))
         if count > 1 and not tool_input.get("replace_all", False):
             raise ToolFailed(
-                f"old_text occurs {count:,} times in {shown_path(located)}: give more of the "
+                f"old_text occurs {count:,} times in {format_path(located)}: give more of the "
                 "text around the place that is meant, or set replace_all."
             )
         # Reckoned before it is built: a short old_text and a long new_text fill the memory.
@@ -244,18 +253,18 @@ def _replace(workspace: Workspace, located: str, tool_input: JSON) -> str:
             )
         workspace.replace_file(located, before.replace(old, new))
     places = "1 place" if count == 1 else f"{count:,} places"
-    return f"Changed {places} in {shown_path(located)}."
+    return f"Changed {places} in {format_path(located)}."
 
 
-def _not_found(before: bytes, old: bytes, located: str) -> str:
-    message = f"old_text is not in {shown_path(located)}."
+def _describe_missing(before: bytes, old: bytes, located: str) -> str:
+    message = f"old_text is not in {format_path(located)}."
     if old.replace(b"\n", b"\r\n") in before:
         return f"{message} The lines of the file end in \\r\\n."
     return f"{message} It must be copied exactly, with its spaces and line breaks: read the file again."
 
 
 EDIT = Tool(
-    schema(
+    make_schema(
         "edit",
         "Change a text file of the workspace by replacing one text in it with another. "
         "old_text must occur exactly once, unless replace_all is set.",

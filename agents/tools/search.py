@@ -6,11 +6,18 @@ import os
 import signal
 import sys
 
-from agents.protocol.cancellation import in_thread
+from agents.protocol.cancellation import run_in_thread
 from agents.protocol.events import JSON
-from agents.protocol.tool_text import shown_path
+from agents.protocol.tool_text import format_path
 from agents.tools import searcher
-from agents.tools.base import Plan, Tool, ToolFailed, ToolRefused, schema, storable
+from agents.tools.base import (
+    Plan,
+    Tool,
+    ToolFailed,
+    ToolRefused,
+    decode_output,
+    make_schema,
+)
 from tasks.files.workspace import Workspace
 from tasks.rules.patterns import BENEATH
 from tasks.rules.visible_text import readable
@@ -24,8 +31,8 @@ def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
     pattern = tool_input["pattern"]
     _require_usable(pattern, "regular expression", pattern)
     if glob := tool_input.get("glob"):
-        _require_usable(searcher.expression_of(glob), "glob", glob)
-    message = f"Searching for '{readable(pattern)}' in {shown_path(located)}"
+        _require_usable(searcher.translate_glob(glob), "glob", glob)
+    message = f"Searching for '{readable(pattern)}' in {format_path(located)}"
     is_folder = os.path.isdir(workspace.root + located)
     # For rules: a folder is read with all that lies beneath it.
     target = located.rstrip("/") + BENEATH if is_folder else located
@@ -34,18 +41,18 @@ def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
 
 def _require_usable(expression: str, kind: str, written: str) -> None:
     try:
-        searcher.compiled(expression)
+        searcher.compile_pattern(expression)
     except ValueError as error:
         raise ToolRefused(f"{written!r} is no {kind}: {error}") from error
 
 
 async def _search(workspace: Workspace, target: str, tool_input: JSON) -> str:
     located = target.removesuffix(BENEATH)
-    handle = await in_thread(_open, workspace, target)
+    handle = await run_in_thread(_open, workspace, target)
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", searcher.__file__),
-            _arguments(handle, located, tool_input),
+            _make_arguments(handle, located, tool_input),
             pass_fds=[handle],
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -54,7 +61,7 @@ async def _search(workspace: Workspace, target: str, tool_input: JSON) -> str:
         )
     finally:
         os.close(handle)
-    return _told(await _output(process), process.returncode)
+    return _check_result(await _read_output(process), process.returncode)
 
 
 def _open(workspace: Workspace, target: str) -> int:
@@ -66,7 +73,7 @@ def _open(workspace: Workspace, target: str) -> int:
         return os.dup(file.fileno())
 
 
-def _arguments(handle: int, located: str, tool_input: JSON) -> str:
+def _make_arguments(handle: int, located: str, tool_input: JSON) -> str:
     return json.dumps(
         {
             "handle": handle,
@@ -78,17 +85,17 @@ def _arguments(handle: int, located: str, tool_input: JSON) -> str:
     )
 
 
-async def _output(process: asyncio.subprocess.Process) -> str:
+async def _read_output(process: asyncio.subprocess.Process) -> str:
     try:
         output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return storable(output)
+    return decode_output(output)
 
 
-def _told(found: str, code: int | None) -> str:
+def _check_result(found: str, code: int | None) -> str:
     if code == -signal.SIGALRM:
         raise ToolFailed(
             f"{found}The search was stopped after {SEARCH_SECONDS} seconds: "
@@ -100,7 +107,7 @@ def _told(found: str, code: int | None) -> str:
 
 
 SEARCH = Tool(
-    schema(
+    make_schema(
         "search",
         "Search the text files of the workspace, line by line, for a regular expression "
         "(RE2's syntax: no lookarounds and back-references). Answers lines as path:number: text.",

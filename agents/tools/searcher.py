@@ -39,7 +39,7 @@ class Pattern(Protocol):
     def fullmatch(self, text: bytes) -> object: ...
 
 
-def compiled(expression: str) -> Pattern:
+def compile_pattern(expression: str) -> Pattern:
     """Compile, or raise ValueError that says what is wrong with it."""
     options = re2.Options()
     options.log_errors, options.max_mem = False, MAX_COMPILED_BYTES
@@ -50,13 +50,13 @@ def compiled(expression: str) -> Pattern:
     return pattern
 
 
-def expression_of(glob: str) -> str:
+def translate_glob(glob: str) -> str:
     """Translate a glob over names of files, with sets such as [a-z] and [!a]."""
     parts = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", glob.removeprefix("**/"))
-    return "(?s)" + "".join(map(_translated, parts))
+    return "(?s)" + "".join(map(_translate_part, parts))
 
 
-def _translated(part: str) -> str:
+def _translate_part(part: str) -> str:
     if part[:1] in {"*", "?"}:
         return ".*" if part[0] == "*" else "."
     if part.startswith("[") and part.endswith("]") and len(part) > 2:
@@ -69,11 +69,13 @@ def _translated(part: str) -> str:
 def main(handle: int, located: str, pattern: str, glob: str, seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    matcher, names = compiled(pattern), compiled(expression_of(glob))
+    matcher, names = compile_pattern(pattern), compile_pattern(translate_glob(glob))
     by_path = "/" in glob.removeprefix("**/")
     shown = characters = 0
-    for path, data in _texts(handle, PurePosixPath(located), names, by_path=by_path):
-        for line in _matches(matcher, data):
+    for path, data in _read_texts(
+        handle, PurePosixPath(located), names, by_path=by_path
+    ):
+        for line in _find_matches(matcher, data):
             found = f"{path}:{line}\n"
             characters += len(found)
             if shown == MAX_MATCHES or characters > MAX_OUTPUT_CHARACTERS:
@@ -83,14 +85,14 @@ def main(handle: int, located: str, pattern: str, glob: str, seconds: float) -> 
             shown += 1
 
 
-def _texts(
+def _read_texts(
     handle: int, located: PurePosixPath, names: Pattern, *, by_path: bool
 ) -> Iterator[tuple[str, bytes]]:
     if stat.S_ISREG(os.fstat(handle).st_mode):
-        yield str(located), _content(os.dup(handle))
+        yield str(located), _read_content(os.dup(handle))
         return
     looked_at = 0
-    for name, folder in _files(handle, names, by_path=by_path):
+    for name, folder in _walk_files(handle, names, by_path=by_path):
         looked_at += 1
         if looked_at > MAX_FILES:
             _write(f"… and more: the first {MAX_FILES:,} files were searched\n")
@@ -103,10 +105,12 @@ def _texts(
             )
         except OSError:  # a link, gone or not ours to read
             continue
-        yield str(located / name), _content(file)
+        yield str(located / name), _read_content(file)
 
 
-def _files(handle: int, names: Pattern, *, by_path: bool) -> Iterator[tuple[str, int]]:
+def _walk_files(
+    handle: int, names: Pattern, *, by_path: bool
+) -> Iterator[tuple[str, int]]:
     """Walk by descriptors, following no link: yield path and folder of plain files."""
     for root, folders, files, folder in os.fwalk(".", dir_fd=handle):
         folders[:] = sorted(set(folders) - SKIPPED)
@@ -124,7 +128,7 @@ def _is_file(name: str, folder: int) -> bool:
         return False
 
 
-def _content(file: int) -> bytes:
+def _read_content(file: int) -> bytes:
     """Read a text file; of a binary, special or very long one, nothing."""
     with open(file, "rb") as opened:
         found = os.fstat(file)
@@ -134,7 +138,7 @@ def _content(file: int) -> bytes:
     return b"" if b"\0" in data[:SNIFFED_BYTES] else data
 
 
-def _matches(matcher: Pattern, data: bytes) -> Iterator[str]:
+def _find_matches(matcher: Pattern, data: bytes) -> Iterator[str]:
     for number, line in enumerate(data.split(b"\n"), 1):
         text = line[: MAX_LINE_CHARACTERS * 4].decode("utf-8", "replace").rstrip("\r")
         if matcher.search(text[:MAX_LINE_CHARACTERS].encode()):

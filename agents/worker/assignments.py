@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from agents.documents.file_names import safe_name
+from agents.documents.file_names import make_safe_name
 from agents.documents.plain_text import extract_text
 from agents.protocol.runtime import Assignment, Checkpoint, RuntimeFailed
 from agents.worker.prompt import (
@@ -172,10 +172,10 @@ def copy_documents(
     names: list[str] = []
     attached = []
     for document in documents:
-        names.append(safe_name(document.name, taken=names))
+        names.append(make_safe_name(document.name, taken=names))
         laid_out = _copy_document(document, workspace / folder, names[-1])
         if document.pk in texts:
-            names.append(safe_name(f"{names[-1]}.txt", taken=names))
+            names.append(make_safe_name(f"{names[-1]}.txt", taken=names))
             text = texts[document.pk]
             _write_file(workspace / folder, names[-1], text.encode(), workspace)
             path = f"/{folder}/{names[-1]}"
@@ -193,7 +193,7 @@ def _write_results(
     for step in before:
         if not step.is_read or not step.text:
             continue
-        names.append(safe_name(f"{step.name}.md", taken=names))
+        names.append(make_safe_name(f"{step.name}.md", taken=names))
         content = step.text.encode()
         _write_file(workspace / RESULTS, names[-1], content, workspace)
         attached.append(

@@ -11,7 +11,7 @@ from django import db
 
 from agents import runtimes
 from agents.protocol import events
-from agents.protocol.cancellation import to_the_end
+from agents.protocol.cancellation import run_to_end
 from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.protocol.structured_output import OutputMismatched, StructuredOutput
 from agents.worker.assignments import PreparedRun, copy_files, prepare_run
@@ -212,7 +212,7 @@ class Execution:
             await read_now(prepared.unread)
             prepared, gate, inbox = await retry_until_written(self._prepare)
         self.gate, self.inbox = gate, inbox
-        prepared = await to_the_end(asyncio.to_thread(copy_files, prepared))
+        prepared = await run_to_end(asyncio.to_thread(copy_files, prepared))
         budget = prepared.budget_microdollars
         spending = RunSpending(self.recorder, budget_microdollars=budget)
         assignment = replace(prepared.assignment, spending=spending, inbox=inbox)
@@ -222,7 +222,7 @@ class Execution:
             async for event in performance:
                 if isinstance(event, events.Finished):
                     return _result(event.text, assignment.output_schema)
-                if isinstance(event, events.ToldOfUsage):
+                if isinstance(event, events.UsageEvent):
                     self.recorder.remember_usage(event)
                 if isinstance(event, events.UsageSoFar):
                     await self._begin_request(event)
@@ -269,7 +269,7 @@ class Execution:
 
 def _result(text: str, schema: events.JSON | None) -> str:
     """Return what is written with the end of the run, or raise OutputMismatched."""
-    return text if schema is None else StructuredOutput(schema).result_of(text)
+    return text if schema is None else StructuredOutput(schema).extract_result(text)
 
 
 def _make_storable(outcome: Outcome) -> Outcome:

@@ -82,7 +82,7 @@ class Recorder:
             case _:
                 self._append_once(make_entry(event), this_try)
 
-    def remember_usage(self, event: events.ToldOfUsage) -> None:
+    def remember_usage(self, event: events.UsageEvent) -> None:
         """Remember it in memory until it is booked: mostly the whole follows soon."""
         match event:
             case events.NothingUsed():

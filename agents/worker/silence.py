@@ -13,7 +13,7 @@ from contextlib import aclosing
 from django.conf import settings
 
 from agents.protocol import events
-from agents.protocol.cancellation import to_the_end
+from agents.protocol.cancellation import run_to_end
 from agents.protocol.events import Event
 from agents.protocol.runtime import (
     AskPermission,
@@ -23,7 +23,7 @@ from agents.protocol.runtime import (
     ToolCall,
 )
 from agents.providers import causes
-from agents.providers.failures import failed
+from agents.providers.failures import make_failure
 
 END = None  # the last item in the queue
 
@@ -42,7 +42,7 @@ async def perform_watched(
         await performing  # raises what the runtime raised
     finally:
         performing.cancel()
-        await to_the_end(_wait_for_end(performing))
+        await run_to_end(_wait_for_end(performing))
 
 
 async def _wait_for_end(performing: asyncio.Task[None]) -> None:
@@ -128,7 +128,9 @@ class _Clock:
         """Return a notice, once for each silence; raise RuntimeFailed after the timeout."""
         silent = self._loop.time() - self._heard_at
         if silent >= self._end:
-            raise failed(causes.SILENT, None, f"for {_describe_seconds(self._end)}")
+            raise make_failure(
+                causes.SILENT, None, f"for {_describe_seconds(self._end)}"
+            )
         if self._is_noted or silent < self._notice:
             return None
         self._is_noted = True

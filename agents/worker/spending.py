@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from agents.protocol.events import ToldOfUsage
+from agents.protocol.events import UsageEvent
 from agents.protocol.runtime import RuntimeFailed, Spending
 from agents.worker.database import retry_until_written
 from agents.worker.recorder import Recorder
@@ -22,7 +22,7 @@ class RunSpending(Spending):
         self._recorder = recorder
         self._limit = budget_microdollars
 
-    def remember_usage(self, event: ToldOfUsage) -> None:
+    def remember_usage(self, event: UsageEvent) -> None:
         self._recorder.remember_usage(event)
 
     async def has_room(self, in_flight: Sequence[Usage]) -> bool:

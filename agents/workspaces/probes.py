@@ -61,7 +61,7 @@ CODEX = Probe("agents.runtimes.codex.probe")
 
 
 @contextmanager
-def workspace() -> Iterator[Path]:
+def make_workspace() -> Iterator[Path]:
     """Make a workspace where those of the tasks are, for as long as a probe takes."""
     parent = all_workspaces()
     parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def workspace() -> Iterator[Path]:
         yield Path(folder)
 
 
-def failure_of(
+def run_probe(
     command: Sequence[str], *, folder: Path, environment: dict[str, str]
 ) -> str:
     """Run a command; return the end of what it says if it fails, nothing if it does not."""

@@ -23,19 +23,21 @@ KILL_SECONDS = 2.0
 POLL_SECONDS = 0.01
 
 
-def new_marker() -> str:
+def make_marker() -> str:
     """Return what tells the processes of one command or agent from all others."""
-    return f"{_worker()}-{secrets.token_hex(8)}"
+    return f"{_name_worker()}-{secrets.token_hex(8)}"
 
 
 def kill_marked(marker: str, pid: int | None) -> None:
     """Kill whatever carries `marker`, and what process `pid` started without it."""
-    _kill_until_gone(lambda: _with_all_beneath(_carrying(marker) | _family(pid)))
+    _kill_until_gone(
+        lambda: _add_descendants(_find_carrying(marker) | _find_family(pid))
+    )
 
 
 def kill_strays() -> int:
     """Kill what dead workers of this machine left running; return how many that were."""
-    return _kill_until_gone(lambda: _with_all_beneath(_strays()))
+    return _kill_until_gone(lambda: _add_descendants(_find_strays()))
 
 
 def _kill_until_gone(find: Callable[[], set[psutil.Process]]) -> int:
@@ -51,27 +53,27 @@ def _kill_until_gone(find: Callable[[], set[psutil.Process]]) -> int:
     return len(killed)
 
 
-def _carrying(marker: str) -> set[psutil.Process]:
-    return {process for process, found in marked() if found == marker}
+def _find_carrying(marker: str) -> set[psutil.Process]:
+    return {process for process, found in find_marked() if found == marker}
 
 
-def _with_all_beneath(found: set[psutil.Process]) -> set[psutil.Process]:
+def _add_descendants(found: set[psutil.Process]) -> set[psutil.Process]:
     """Add what they started. Supervisors go last: what hides is their child until then."""
     everything = set(found)
     for process in found:
         with suppress(psutil.Error):
             everything |= set(process.children(recursive=True))
-    return {one for one in everything if not _supervises(one)} or everything
+    return {one for one in everything if not _is_supervisor(one)} or everything
 
 
-def _supervises(process: psutil.Process) -> bool:
+def _is_supervisor(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return supervision.SUPERVISOR in process.cmdline()
     return False
 
 
-def _strays() -> set[psutil.Process]:
-    return {process for process, marker in marked() if is_stray(marker)}
+def _find_strays() -> set[psutil.Process]:
+    return {process for process, marker in find_marked() if is_stray(marker)}
 
 
 def is_stray(marker: str) -> bool:
@@ -81,13 +83,13 @@ def is_stray(marker: str) -> bool:
         return False
     namespace, pid, started_at, _ = parts
     # A worker in another container has a number that means nothing here.
-    return namespace == _pid_namespace() and _start_of(int(pid)) != started_at
+    return namespace == _get_pid_namespace() and _read_start(int(pid)) != started_at
 
 
-def marked() -> list[tuple[psutil.Process, str]]:
+def find_marked() -> list[tuple[psutil.Process, str]]:
     """Find every process that carries a marker, except our own, which may be nested."""
     found = []
-    for process in every_process():
+    for process in list_processes():
         with suppress(psutil.Error, OSError):
             marker = process.environ().get(MARKER)
             if marker and process.pid != os.getpid():
@@ -95,7 +97,7 @@ def marked() -> list[tuple[psutil.Process, str]]:
     return found
 
 
-def every_process() -> list[psutil.Process]:
+def list_processes() -> list[psutil.Process]:
     """List the processes of this machine.
 
     Under load /proc has been seen to read as empty for once, at which psutil fails.
@@ -110,17 +112,17 @@ def every_process() -> list[psutil.Process]:
             time.sleep(POLL_SECONDS)
 
 
-def _family(pid: int | None) -> set[psutil.Process]:
+def _find_family(pid: int | None) -> set[psutil.Process]:
     """Find the process, its descendants and its group: some clear their environment."""
     if pid is None:
         return set()
-    family = {process for process in every_process() if _group_of(process) == pid}
+    family = {process for process in list_processes() if _get_group(process) == pid}
     with suppress(psutil.Error):
         family |= set(psutil.Process(pid).children(recursive=True))
     return family
 
 
-def _group_of(process: psutil.Process) -> int | None:
+def _get_group(process: psutil.Process) -> int | None:
     try:
         group = os.getpgid(process.pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else group
@@ -128,17 +130,17 @@ def _group_of(process: psutil.Process) -> int | None:
         return None
 
 
-def _worker() -> str:
+def _name_worker() -> str:
     """Name this process so that no other is ever taken for it."""
     pid = os.getpid()
-    return f"{_pid_namespace()}-{pid}-{_start_of(pid)}"
+    return f"{_get_pid_namespace()}-{pid}-{_read_start(pid)}"
 
 
-def _pid_namespace() -> str:
+def _get_pid_namespace() -> str:
     return str(os.stat("/proc/self/ns/pid").st_ino)
 
 
-def _start_of(pid: int) -> str | None:
+def _read_start(pid: int) -> str | None:
     """Tell when a process started, in ticks since boot; None: it is no more.
 
     The clock may be set and psutil's creation time with it; this never changes.

@@ -68,11 +68,11 @@ class Confinement:
     user: int | None = None  # who runs it, where that is not us
     has_network: bool = False
 
-    def argv(self, command: str) -> list[str]:
+    def make_argv(self, command: str) -> list[str]:
         shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
-        return [*self.launcher(), shell, "-c", command]
+        return [*self.make_launcher(), shell, "-c", command]
 
-    def launcher(
+    def make_launcher(
         self,
         *,
         programs: Sequence[str] = (),
@@ -89,10 +89,10 @@ class Confinement:
         """
         bubblewrap = None if has_own_sandbox else find_bubblewrap()
         shown = [self.workspace, self.scratch, *programs]
-        hidden = supervision.blocked(shown) if self.user is not None else []
+        hidden = supervision.find_blocked(shown) if self.user is not None else []
         # Bubblewrap makes networks too, but none with a way out to the provider.
         is_networked = self.has_network or bool(bubblewrap and not provider)
-        start = supervision.argv(
+        start = supervision.make_argv(
             folders=[self.workspace, self.scratch],
             is_gentle=is_agent,
             network=not is_networked,
@@ -103,16 +103,23 @@ class Confinement:
         if bubblewrap:
             own = [] if self.has_network or provider else ["--unshare-net"]
             covered = [part for path in hidden for part in ("--tmpfs", path)]
-            folders = self._folders(programs)
-            start += [bubblewrap, *_machine(self.user), *covered, *folders, *own, "--"]
-        return [*start, *supervision.limits(bool(bubblewrap)), *_become(self.user)]
+            folders = self._show_folders(programs)
+            start += [
+                bubblewrap,
+                *_show_machine(self.user),
+                *covered,
+                *folders,
+                *own,
+                "--",
+            ]
+        return [*start, *supervision.make_limits(bool(bubblewrap)), *_become(self.user)]
 
     @property
     def shown_scratch(self) -> str:
         """The folder `scratch`, as the command sees it."""
         return "/tmp" if find_bubblewrap() else self.scratch  # noqa: S108
 
-    def environment(self) -> dict[str, str]:
+    def make_environment(self) -> dict[str, str]:
         """List all that a command gets of our environment: it holds keys and passwords."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -128,7 +135,7 @@ class Confinement:
         """Give what we have laid out in `scratch` to the user of the command."""
         agent_user.give(self.scratch, self.user)
 
-    def private_folder(self) -> str:
+    def make_private_folder(self) -> str:
         """Return a folder that goes with the command, which only we can enter."""
         folder = f"{_PRIVATE}{self.marker}"
         with suppress(FileExistsError):
@@ -146,7 +153,7 @@ class Confinement:
     def kill(self, pid: int | None = None) -> None:
         processes.kill_marked(self.marker, pid)
 
-    def _folders(self, programs: Sequence[str]) -> list[str]:
+    def _show_folders(self, programs: Sequence[str]) -> list[str]:
         """Show the programs, the workspace and a folder for temporary files of its own.
 
         The folders above them are made first: bubblewrap would make them as closed as what
@@ -166,7 +173,7 @@ class Confinement:
         ]
 
 
-def agent_homes() -> Path:
+def get_agent_homes() -> Path:
     """Return where agents that are processes have their homes, each named by its marker."""
     return Path(settings.STAGENT_HOME).resolve() / "agents"
 
@@ -175,7 +182,7 @@ def confine(workspace: str, *, has_network: bool = False) -> Confinement:
     """Lay out what a command needs, or raise ConfinementRefused."""
     if problem := " ".join(agent_user.obstacle()).strip():
         raise ConfinementRefused(problem)
-    marker = processes.new_marker()
+    marker = processes.make_marker()
     scratch = f"{_SCRATCH}{marker}"
     user = agent_user.take_over(workspace)
     os.mkdir(scratch, 0o700)
@@ -198,7 +205,7 @@ def describe() -> str:
 
 def remove_strays() -> None:
     """Remove the folders that dead workers of this machine left, once their agents are dead."""
-    for prefix in (_SCRATCH, _PRIVATE, f"{agent_homes()}/"):
+    for prefix in (_SCRATCH, _PRIVATE, f"{get_agent_homes()}/"):
         for folder in glob(f"{prefix}*"):
             if processes.is_stray(folder.removeprefix(prefix)):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -214,7 +221,7 @@ def _probe() -> tuple[str | None, str]:
         )
     try:
         subprocess.run(  # noqa: S603 (no part of it comes from outside)
-            [bubblewrap, *_machine(), "--unshare-net", "--", "true"],
+            [bubblewrap, *_show_machine(), "--unshare-net", "--", "true"],
             check=True,
             capture_output=True,
             stdin=subprocess.DEVNULL,
@@ -229,7 +236,7 @@ def _probe() -> tuple[str | None, str]:
     return None, f"bubblewrap does not work here; allow user namespaces ({reason})"
 
 
-def _machine(user: int | None = None) -> list[str]:
+def _show_machine(user: int | None = None) -> list[str]:
     """Show the machine read-only and without its other processes."""
     # /run is hidden for its sockets, but the resolver's file is often there.
     resolver = os.path.realpath("/etc/resolv.conf")
@@ -248,7 +255,7 @@ def _machine(user: int | None = None) -> list[str]:
             if os.path.isfile(path)
             for part in ("--ro-bind", "/dev/null", path)
         ),
-        *(part for folder in hidden_folders() for part in ("--tmpfs", folder)),
+        *(part for folder in list_hidden_folders() for part in ("--tmpfs", folder)),
         *("--ro-bind-try", resolver, resolver),
     ]
 
@@ -265,7 +272,7 @@ def _become(user: int | None) -> list[str]:
     return [*start, "--"]
 
 
-def hidden_folders() -> list[str]:
+def list_hidden_folders() -> list[str]:
     """List what commands shall not see: our data, other tasks' folders, people's keys."""
     folders = ["/home", "/root", "/run", str(Path.home()), str(settings.STAGENT_HOME)]
     resolved = {os.path.realpath(folder) for folder in folders} - {"/"}

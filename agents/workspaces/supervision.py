@@ -29,7 +29,7 @@ class ConfinementRefused(RuntimeFailed):
     """Nothing of an agent may run here. The message is for people and says what to do."""
 
 
-def argv(
+def make_argv(
     *,
     folders: Sequence[str],
     is_gentle: bool = False,
@@ -54,7 +54,7 @@ def argv(
         "parent": os.getpid(),
         "is_gentle": is_gentle,
         "network": "own" if is_alone else "host",
-        "reach": _place(provider) if provider and is_alone else None,
+        "reach": _parse_url(provider) if provider and is_alone else None,
         "hidden": list(hidden),
         "shown": list(shown),
         "lock": str(peers.lock_file()),
@@ -64,10 +64,10 @@ def argv(
             "folders": list(folders),
         },
     }
-    return [*_python(), json.dumps(options)]
+    return [*_make_command(), json.dumps(options)]
 
 
-def limits(in_bubblewrap: bool) -> list[str]:
+def make_limits(in_bubblewrap: bool) -> list[str]:
     """Return what starts a program with the limits that the kernel has for each process."""
     prlimit = shutil.which("prlimit")
     if prlimit is None:
@@ -85,9 +85,9 @@ def limits(in_bubblewrap: bool) -> list[str]:
     ]
 
 
-def blocked(paths: Sequence[str]) -> list[str]:
+def find_blocked(paths: Sequence[str]) -> list[str]:
     """Return the outermost folders above `paths` that other users cannot enter."""
-    found = {folder for path in paths if (folder := _first_closed(path))}
+    found = {folder for path in paths if (folder := _find_closed_folder(path))}
     return sorted(found)
 
 
@@ -97,7 +97,7 @@ def can_isolate() -> bool:
     options = {"parent": 0, "is_gentle": False, "network": "own", "limits": {}}
     try:
         subprocess.run(  # noqa: S603 (no part of it comes from outside)
-            [*_python(), json.dumps(options), "true"],
+            [*_make_command(), json.dumps(options), "true"],
             check=True,
             capture_output=True,
             stdin=subprocess.DEVNULL,
@@ -108,17 +108,17 @@ def can_isolate() -> bool:
     return True
 
 
-def _python() -> list[str]:
+def _make_command() -> list[str]:
     return [sys.executable, "-I", "-S", SUPERVISOR]
 
 
-def _place(url: str) -> tuple[str, str, int]:
+def _parse_url(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     port = parts.port or PORTS.get(parts.scheme, 443)
     return parts.scheme, parts.hostname or "", port
 
 
-def _first_closed(path: str) -> str | None:
+def _find_closed_folder(path: str) -> str | None:
     for folder in reversed(Path(path).parents):
         if not folder.stat().st_mode & 0o001:
             return str(folder)

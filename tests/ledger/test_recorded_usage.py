@@ -14,10 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.providers.usage import of_messages, of_ollama, of_responses
+from agents.providers.usage import (
+    read_messages_usage,
+    read_ollama_usage,
+    read_responses_usage,
+)
 from ledger.pricing import price_of
 
-READERS = {"anthropic": of_messages, "openai": of_responses, "ollama": of_ollama}
+READERS = {
+    "anthropic": read_messages_usage,
+    "openai": read_responses_usage,
+    "ollama": read_ollama_usage,
+}
 
 # US dollars per million tokens: input, cache read, cache write (5 min), cache write (1 h),
 # output. Where no price for the cache is published, its tokens are plain input.
@@ -116,7 +124,7 @@ optional = st.none() | counts
 
 @given(counts, optional, counts, counts, counts)
 def test_the_counts_of_messages_add_up(plain, read, five_minutes, an_hour, output):
-    usage = of_messages(
+    usage = read_messages_usage(
         {
             "input_tokens": plain,
             "cache_read_input_tokens": read,
@@ -143,7 +151,7 @@ def test_the_counts_of_responses_add_up(data):
     prompt, output = data.draw(counts), data.draw(counts)
     read = data.draw(st.none() | st.integers(0, prompt))
     written = data.draw(st.none() | st.integers(0, prompt - (read or 0)))
-    usage = of_responses(
+    usage = read_responses_usage(
         {
             "input_tokens": prompt,
             "input_tokens_details": {
@@ -163,7 +171,7 @@ def test_the_counts_of_responses_add_up(data):
 @given(optional, optional)
 def test_the_counts_of_ollama_add_up(prompt, output):
     chunk = {"prompt_eval_count": prompt, "eval_count": output, "done": True}
-    usage = of_ollama(chunk, provider="ollama", model="any")
+    usage = read_ollama_usage(chunk, provider="ollama", model="any")
     assert (usage.prompt_tokens, usage.output_tokens) == (prompt or 0, output or 0)
 
 
@@ -173,5 +181,5 @@ def test_a_write_reported_only_as_split_is_not_lost():
         "output_tokens": 1,
         "cache_creation": {"ephemeral_5m_input_tokens": 700},
     }
-    usage = of_messages(counts, provider="anthropic", model="any")
+    usage = read_messages_usage(counts, provider="anthropic", model="any")
     assert usage.cache_write_tokens == 700

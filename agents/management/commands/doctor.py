@@ -26,14 +26,14 @@ class Command(AdministratorCommand):
         for finding in examine():
             findings.append(finding)
             if not json:
-                self._show(finding)
+                self._print_finding(finding)
         if json:
-            self.write_json([_as_json(finding) for finding in findings])
+            self.write_json([_make_json(finding) for finding in findings])
         failing = [one for one in findings if one.state is State.FAILING]
         if failing:
             raise Error(f"{len(failing)} things are amiss.", ExitCode.REFUSED)
 
-    def _show(self, finding: Finding) -> None:
+    def _print_finding(self, finding: Finding) -> None:
         mark = getattr(self.style, STYLES[finding.state])(f"{finding.state:<8}")
         message = without_credentials(finding.message)
         self.stdout.write(f"{mark} {finding.what}: {message}")
@@ -42,7 +42,7 @@ class Command(AdministratorCommand):
         self.stdout.flush()
 
 
-def _as_json(finding: Finding) -> dict[str, str]:
+def _make_json(finding: Finding) -> dict[str, str]:
     return {
         "what": finding.what,
         "state": finding.state,

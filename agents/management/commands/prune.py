@@ -30,7 +30,7 @@ class Command(AdministratorCommand):
         parser.add_argument(
             "--older-than",
             required=True,
-            type=_age,
+            type=_parse_age,
             metavar="AGE",
             help="such as 90d, 12w or 36h",
         )
@@ -63,7 +63,7 @@ class Command(AdministratorCommand):
             self.stdout.write(f"{verb} {as_text(removed)}.")
 
 
-def _age(text: str) -> timedelta:
+def _parse_age(text: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,5})([hdw])", text)
     if not match:
         raise ArgumentTypeError(f"{text!r} is no age such as 90d, 12w or 36h")

@@ -54,20 +54,20 @@ class Command(RunWorker):
             if options["run"]
             else Worker(channel_layer=layer, concurrency=options["concurrency"])
         )
-        asyncio.run(_until_stopped(worker, grace=options["grace"]))
+        asyncio.run(_work_until_stopped(worker, grace=options["grace"]))
 
 
 def _refuse_another_schema() -> None:
     """Raise CommandError unless the database has the schema of this code; wait for its answer."""
-    said = ""
+    last_reason = ""
     while True:
         try:
             mismatch = schema.mismatch()
         except OperationalError as error:
             reason = " ".join(str(error).split())
-            if reason != said:
+            if reason != last_reason:
                 log.warning("Waiting for the database: %s", reason)
-            said = reason
+            last_reason = reason
             time.sleep(AGAIN_SECONDS)
         else:
             break
@@ -77,7 +77,7 @@ def _refuse_another_schema() -> None:
         raise CommandError(mismatch)
 
 
-async def _until_stopped(worker: Worker, *, grace: float) -> None:
+async def _work_until_stopped(worker: Worker, *, grace: float) -> None:
     """Work until SIGTERM or SIGINT; a second one leaves no grace."""
     loop = asyncio.get_running_loop()
     stops: list[asyncio.Task[None]] = []

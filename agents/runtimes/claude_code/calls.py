@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from agents.protocol.events import JSON
-from agents.protocol.questions import question_call
+from agents.protocol.questions import make_question_call
 from agents.protocol.runtime import ToolCall
 from tasks.files.workspace import OUTSIDE, Workspace, path_action
 from tasks.rules.visible_text import readable
@@ -30,7 +30,7 @@ def as_call(
 ) -> ToolCall:
     """Say what the call would do. What is not known here no rule covers."""
     if tool_name == ASK:
-        return question_call(call_id, tool_name, tool_input)
+        return make_question_call(call_id, tool_name, tool_input)
     action, message = _described(workspace, tool_name, tool_input)
     return ToolCall(
         call_id,

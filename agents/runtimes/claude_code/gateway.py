@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 from aiohttp import web
 
-from agents.protocol.cancellation import in_thread
+from agents.protocol.cancellation import run_in_thread
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_code.metering import Meter, Request
@@ -73,7 +73,7 @@ class Gateway:
             try:
                 await web.UnixSite(runner, str(socket)).start()
                 # The agent may run as another user than we do.
-                await in_thread(socket.chmod, 0o666)
+                await run_in_thread(socket.chmod, 0o666)
                 yield
             finally:
                 await runner.cleanup()

@@ -14,9 +14,9 @@ from agents.protocol.events import JSON
 from agents.protocol.inbox import (
     Inbox,
     Message,
-    told_afterwards,
-    told_meanwhile,
-    told_with,
+    append_to_prompt,
+    join_texts,
+    word_for_working_agent,
 )
 from agents.protocol.runtime import Assignment
 from agents.runtimes.claude_code.session import KeptSession
@@ -36,18 +36,20 @@ class HandingOver:
     async def open(self, client: ClaudeSDKClient, assignment: Assignment) -> None:
         """Say what the run begins with: its prompt, and what people have said by now."""
         messages = self._inbox.take()
-        said = told_with(assignment.prompt, messages)
+        said = append_to_prompt(assignment.prompt, messages)
         if self._session.was_done:
-            said = told_afterwards(messages)
+            said = join_texts(messages)
         elif self._session.lines:
             going_on = GOING_ON + assignment.reminder
-            said = "\n\n".join([going_on, *(told_meanwhile(one) for one in messages)])
+            said = "\n\n".join(
+                [going_on, *(word_for_working_agent(one) for one in messages)]
+            )
         await client.query(_one(said, self._session.hand_over(messages)))
 
     async def watch(self, client: ClaudeSDKClient) -> None:
         """Hand over what comes, until the CLI is at its end."""
         while True:
-            await self._inbox.arrival()
+            await self._inbox.wait_for_arrival()
             if self._is_over:
                 return
             for message in self._inbox.take():

@@ -194,7 +194,7 @@ class Meter:
         )
 
     def _used(self, request: Request) -> Usage:
-        return usage.of_messages(
+        return usage.read_messages_usage(
             request.counts, provider=self._provider, model=request.model
         )
 

@@ -10,7 +10,7 @@ from agents.protocol.events import JSON
 from agents.protocol.runtime import Assignment
 from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.embedded_grammar import bounded
+from agents.providers.embedded_grammar import limit_schema
 from agents.runtimes.claude_code.calls import TOOLS, TOOLS_WITHOUT_NETWORK
 from agents.runtimes.claude_code.session import KeptSession
 from agents.workspaces import sandbox
@@ -75,7 +75,7 @@ def environment(
         )
         given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(longest)
     return {
-        **confinement.environment(),
+        **confinement.make_environment(),
         **SETTINGS,
         "CLAUDE_CONFIG_DIR": f"{confinement.shown_scratch}/config",
         "CLAUDE_CODE_MAX_RETRIES": str(retries),
@@ -141,7 +141,7 @@ def _output_format(schema: JSON | None, endpoint: AnthropicEndpoint) -> JSON | N
         return None
     # The CLI does not start with one that names the version of the language.
     plain = {name: value for name, value in schema.items() if name != "$schema"}
-    form = bounded(plain) if endpoint.is_embedded else plain
+    form = limit_schema(plain) if endpoint.is_embedded else plain
     return {"type": "json_schema", "schema": form}
 
 

@@ -7,7 +7,7 @@ from claude_agent_sdk import ResultMessage
 from agents.protocol.events import JSON
 from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.failures import Refusal, TurnFailed, refused
+from agents.providers.failures import Refusal, TurnFailed, make_refusal_failure
 from agents.providers.retries import RetryPolicy
 
 
@@ -30,7 +30,7 @@ def failure_of(
         return AgentKilled("Claude Code was interrupted, and not by us.")
     if failure := _of_provider(result, endpoint, error, opens_at):
         if isinstance(failure, TurnFailed):
-            return policy.end(failure, policy.tries)
+            return policy.give_up(failure, policy.tries)
         return failure
     if not result.is_error:
         return None
@@ -65,7 +65,7 @@ def refuse_to_wait(
     """Raise Parked or RuntimeFailed where the CLI would try again and we would not.
 
     It waits out a rate limit of hours in its place, asks an overloaded provider for ever, and
-    tries a key that is refused for three minutes.
+    tries a key that is make_refusal_failure for three minutes.
     """
     status, kind = retry.get("error_status"), retry.get("error") or ""
     if status not in (401, 429, 529):
@@ -74,10 +74,10 @@ def refuse_to_wait(
     if not isinstance(failure, TurnFailed):
         raise failure
     failure.retry_after = (retry.get("retry_delay_ms") or 0) / 1_000
-    policy.delay(failure, retry.get("attempt") or 1)
+    policy.choose_delay(failure, retry.get("attempt") or 1)
 
 
 def of_status(
     status: int, kind: str, said: str, endpoint: AnthropicEndpoint
 ) -> TurnFailed | RuntimeFailed:
-    return refused(Refusal(status, kind, said), endpoint)
+    return make_refusal_failure(Refusal(status, kind, said), endpoint)

@@ -8,8 +8,8 @@ from typing import Any
 
 from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, ProcessError
 
-from agents.protocol.cancellation import in_thread, to_the_end
-from agents.protocol.runtime import Assignment, RuntimeFailed, ended_by_itself
+from agents.protocol.cancellation import run_in_thread, run_to_end
+from agents.protocol.runtime import Assignment, RuntimeFailed, make_process_failure
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
@@ -54,7 +54,7 @@ class CLIProcess:
 
     async def start(self, starting: asyncio.Semaphore) -> ClaudeSDKClient | None:
         """Start the CLI and give it its prompt; None: it cannot read the session."""
-        client = ClaudeSDKClient(await in_thread(self._make_options))
+        client = ClaudeSDKClient(await run_in_thread(self._make_options))
         async with starting:
             try:
                 async with asyncio.timeout(START_SECONDS):
@@ -68,15 +68,17 @@ class CLIProcess:
             except ClaudeSDKError as error:
                 failure = error
             except BaseException:  # a cancel too: the process is not to be left behind
-                await to_the_end(self._disconnect(client))
+                await run_to_end(self._disconnect(client))
                 raise
-        await to_the_end(self._disconnect(client))
+        await run_to_end(self._disconnect(client))
         if "No conversation found" in f"{failure} {getattr(failure, 'errors', '')}":
             return None
         if isinstance(failure, RuntimeFailed):
             raise failure
         start_failure = self.make_start_failure(str(failure))
-        raise ended_by_itself(str(start_failure), _read_exit_code(failure)) from failure
+        raise make_process_failure(
+            str(start_failure), _read_exit_code(failure)
+        ) from failure
 
     def make_start_failure(self, reason: str) -> RuntimeFailed:
         """Return the failure of a CLI that did not start, with the end of its stderr."""

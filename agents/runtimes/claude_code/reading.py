@@ -18,7 +18,7 @@ from claude_agent_sdk import (
 
 from agents.protocol import events
 from agents.protocol.events import JSON, PARTIAL_TEXT_SECONDS, Event
-from agents.protocol.tool_text import clipped
+from agents.protocol.tool_text import clip_output
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.claude_code.options import RESULT_TOOL
 from tasks.rules.visible_text import readable
@@ -117,7 +117,7 @@ class Reader:
                 if call and call.id not in self._told:  # refused before we were asked
                     message = f"Using {readable(call.name)}"
                     yield events.ToolNotRun(call.id, call.name, call.input, message)
-                output = clipped(_output(block.content))
+                output = clip_output(_output(block.content))
                 if call and call.name == "Bash" and self._told.get(call.id):
                     self.commands.add(output)
                 yield events.ToolResult(

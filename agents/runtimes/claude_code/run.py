@@ -15,20 +15,20 @@ from claude_agent_sdk import (
 )
 
 from agents.protocol import events
-from agents.protocol.cancellation import in_thread, to_the_end
+from agents.protocol.cancellation import run_in_thread, run_to_end
 from agents.protocol.events import Event
 from agents.protocol.runtime import (
     AgentKilled,
     AskPermission,
     Assignment,
-    ended_by_itself,
+    make_process_failure,
 )
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.causes import cause_of_silence, is_blank
+from agents.providers.causes import find_cause_of_silence, is_blank
 from agents.providers.connections import get_read_seconds
-from agents.providers.failures import failed
+from agents.providers.failures import make_failure
 from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.gateway import Gateway
@@ -90,8 +90,8 @@ class AgentRun:
             yield events.Notice(embedded.NOTICE)
         # Before the process is there, so that its session can always be looked for.
         yield self._session.checkpoint()
-        await in_thread(sandbox.find_bubblewrap)
-        confinement = await in_thread(
+        await run_in_thread(sandbox.find_bubblewrap)
+        confinement = await run_in_thread(
             sandbox.confine, self._workspace.root, has_network=self._assignment.network
         )
         try:
@@ -102,9 +102,9 @@ class AgentRun:
                 async for event in performance:
                     yield event
         finally:
-            await to_the_end(asyncio.to_thread(confinement.end, None))
+            await run_to_end(asyncio.to_thread(confinement.end, None))
         text = self._find_result()
-        if not (self._output and self._output.repair(text)):
+        if not (self._output and self._output.describe_problems(text)):
             self._session.result = text
             yield self._session.checkpoint()
         yield events.Finished(text)
@@ -137,9 +137,9 @@ class AgentRun:
                 self._events.task_done()
         finally:
             sending.cancel()
-            await to_the_end(process.stop(client, reading))
+            await run_to_end(process.stop(client, reading))
         self._session.keep(
-            await in_thread(
+            await run_in_thread(
                 self._session.written, process.config_folder, self._workspace.root
             )
         )
@@ -149,7 +149,7 @@ class AgentRun:
             await reading
         except ProcessError as error:
             said = f"Claude Code's process ended unexpectedly: {error}."
-            raise ended_by_itself(said, error.exit_code) from error
+            raise make_process_failure(said, error.exit_code) from error
 
     # --- Reading -----------------------------------------------------------------------
 
@@ -201,5 +201,7 @@ class AgentRun:
             raise failure
         text = self._result.result or ""
         if is_blank(text):
-            raise failed(cause_of_silence(self._reader.thought), self._endpoint)
+            raise make_failure(
+                find_cause_of_silence(self._reader.thought), self._endpoint
+            )
         return text

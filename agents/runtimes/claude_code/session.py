@@ -16,7 +16,7 @@ from typing import Any, Self
 from claude_agent_sdk import project_key_for_directory
 
 from agents.protocol.events import JSON, CheckpointReached
-from agents.protocol.inbox import Message, ids_of
+from agents.protocol.inbox import Message, list_ids
 from agents.protocol.runtime import Assignment, Checkpoint
 from tasks.files.workspace import PathRefused, Workspace
 
@@ -127,7 +127,7 @@ class KeptSession:
         The transcript has it once the agent has them.
         """
         line_id = str(uuid.uuid4())
-        self._handed_over[line_id] = ids_of(messages)
+        self._handed_over[line_id] = list_ids(messages)
         return line_id
 
     # --- The SDK's store ---------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
-from agents.protocol.cancellation import in_thread
+from agents.protocol.cancellation import run_in_thread
 from agents.protocol.events import Event, Finished
 from agents.protocol.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.providers.openai import OpenAIEndpoint
@@ -35,7 +35,7 @@ class Codex:
         if result is not None and not assignment.inbox.has_any:
             yield Finished(str(result))
             return
-        reason, fix = await in_thread(probes.CODEX.find_obstacle)
+        reason, fix = await run_in_thread(probes.CODEX.find_obstacle)
         if reason:
             raise RuntimeFailed(f"{reason} {fix}")
         conversation = Conversation(
@@ -43,7 +43,7 @@ class Codex:
             ask,
             endpoint=OpenAIEndpoint.from_environment(),
             policy=self._policy,
-            homes=self._homes or sandbox.agent_homes(),
+            homes=self._homes or sandbox.get_agent_homes(),
         )
         events = conversation.run()
         async with aclosing(events):

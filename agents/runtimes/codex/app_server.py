@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from agents.protocol.cancellation import to_the_end
+from agents.protocol.cancellation import run_to_end
 from agents.protocol.events import JSON
 
 CALL_SECONDS = 60  # it answers in milliseconds, on a busy machine in seconds
@@ -76,7 +76,7 @@ class AppServer:
         self, argv: Sequence[str], *, cwd: Path, environment: dict[str, str]
     ) -> None:
         # To the end: of a process that was started half-way nobody would know.
-        await to_the_end(self._spawn(argv, cwd, environment))
+        await run_to_end(self._spawn(argv, cwd, environment))
         capabilities = {
             "experimentalApi": True,  # for tools of ours and for ending background commands
             "optOutNotificationMethods": list(UNHEARD),

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.protocol.events import JSON
-from agents.protocol.questions import question as as_question
-from agents.protocol.questions import question_call, told
+from agents.protocol.questions import describe_answer, make_question, make_question_call
 from agents.protocol.runtime import Decision, ToolCall
-from agents.protocol.tool_text import shown_path
+from agents.protocol.tool_text import format_path
 from agents.runtimes.codex.rollout_lines import Call
 from tasks.files.workspace import Workspace, path_action
 from tasks.rules.questions import answers_in
@@ -106,7 +105,7 @@ def reply_to(
     denied = [one for one in decisions if not one.is_allowed]
     reason = denied[0].message if denied else ""
     if question.method == HOST_TOOL:
-        content = [{"type": "inputText", "text": told(decisions[0])}]
+        content = [{"type": "inputText", "text": describe_answer(decisions[0])}]
         said: JSON = {"contentItems": content, "success": not denied}
         return Reply("result", said, is_allowed=not denied, calls=calls)
     if question.method == USER_INPUT:
@@ -226,7 +225,7 @@ def _patch(question: Question, item: JSON, workspace: Workspace) -> list[ToolCal
                     "apply_patch",
                     {"path": path, "kind": kind["type"], "diff": change["diff"]},
                     action=action,
-                    message=f"{verb} file: {shown_path(action.partition(':')[2])}",
+                    message=f"{verb} file: {format_path(action.partition(':')[2])}",
                 )
             )
     return calls
@@ -237,20 +236,22 @@ def _asking(question: Question) -> ToolCall:
     given = arguments if isinstance(arguments, dict) else {"question": arguments}
     options = given.get("options")
     listed = [{"label": one} for one in options] if isinstance(options, list) else []
-    asked = [as_question(str(given.get("question")), listed)]
-    return question_call(question.call_id, ASK_HUMAN, {"questions": asked})
+    asked = [make_question(str(given.get("question")), listed)]
+    return make_question_call(question.call_id, ASK_HUMAN, {"questions": asked})
 
 
 def _asking_for_input(question: Question) -> ToolCall:
     asked = [
-        as_question(
+        make_question(
             str(one.get("question")),
             one.get("options") or [],
             header=str(one.get("header") or ""),
         )
         for one in question.params.get("questions") or []
     ]
-    return question_call(question.call_id, "request_user_input", {"questions": asked})
+    return make_question_call(
+        question.call_id, "request_user_input", {"questions": asked}
+    )
 
 
 def _answers(question: Question, decision: Decision) -> JSON:

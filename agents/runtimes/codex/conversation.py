@@ -12,17 +12,17 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from agents.protocol import events
-from agents.protocol.cancellation import to_the_end
+from agents.protocol.cancellation import run_to_end
 from agents.protocol.events import JSON, Event
 from agents.protocol.runtime import (
     AskPermission,
     Assignment,
     RuntimeFailed,
-    ended_by_itself,
+    make_process_failure,
 )
 from agents.protocol.structured_output import StructuredOutput
-from agents.providers.causes import cause_of_silence
-from agents.providers.failures import failed
+from agents.providers.causes import find_cause_of_silence
+from agents.providers.failures import make_failure
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.retries import RetryPolicy
 from agents.runtimes.broken_sandbox import MENDED
@@ -88,13 +88,13 @@ class Conversation:
                     yield event
         except Gone as error:
             said = self._thread.server.last_words
-            raise ended_by_itself(
+            raise make_process_failure(
                 f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said}).",
                 await self._thread.server.exit_code(),
             ) from error
         finally:
             watching.cancel()
-            await to_the_end(self._stop())
+            await run_to_end(self._stop())
 
     async def _stop(self) -> None:
         await self._approvals.forget_all()
@@ -117,9 +117,9 @@ class Conversation:
             raise failure
         result = self._items.text
         if not result:
-            cause = cause_of_silence(self._items.thought)
-            raise failed(cause, self._endpoint, NOTHING_READABLE)
-        if not (self._output and self._output.repair(result)):
+            cause = find_cause_of_silence(self._items.thought)
+            raise make_failure(cause, self._endpoint, NOTHING_READABLE)
+        if not (self._output and self._output.describe_problems(result)):
             yield events.CheckpointReached(self._thread.rollout.state(result=result))
         yield events.Finished(result)
 
@@ -131,7 +131,9 @@ class Conversation:
         async with aclosing(turns):
             async for event in turns:
                 yield event
-        if self._output and (problems := self._output.repair(self._items.text)):
+        if self._output and (
+            problems := self._output.describe_problems(self._items.text)
+        ):
             mending = self._turns([text(problems)])
             async with aclosing(mending):
                 async for event in mending:

@@ -6,8 +6,8 @@ from datetime import datetime
 from agents.protocol.events import JSON
 from agents.protocol.runtime import AgentKilled, RuntimeFailed
 from agents.providers import causes
-from agents.providers.causes import cause_of, said_in
-from agents.providers.failures import TurnFailed, failed
+from agents.providers.causes import find_cause, find_cause_in_text
+from agents.providers.failures import TurnFailed, make_failure
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.retries import RetryPolicy
 
@@ -41,7 +41,7 @@ class TurnFailures:
         if not isinstance(failure, TurnFailed):
             raise failure
         self._count += 1
-        return self._policy.delay(failure, self._count), failure.reason
+        return self._policy.choose_delay(failure, self._count), failure.reason
 
 
 def failure_of(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFailed:
@@ -49,12 +49,14 @@ def failure_of(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFai
     kind, status = _kind(error.get("codexErrorInfo"))
     if kind in {"", "other"} and not status:
         kind, status = _unclear(said)
-    if kind == "usageLimitExceeded" and said_in(said) is causes.NO_MONEY:
+    if kind == "usageLimitExceeded" and find_cause_in_text(said) is causes.NO_MONEY:
         kind = "insufficient_quota"  # Codex has one word for both
     is_known = kind in causes.KINDS or status
-    cause = cause_of(status, kind, said) if is_known else said_in(said)
+    cause = find_cause(status, kind, said) if is_known else find_cause_in_text(said)
     detail = f"{status}: {said[:500]}" if status else said[:500]
-    return failed(cause or causes.BROKE_OFF, endpoint, detail, retry_after=_wish(said))
+    return make_failure(
+        cause or causes.BROKE_OFF, endpoint, detail, retry_after=_wish(said)
+    )
 
 
 def _kind(info: object) -> tuple[str, int]:

@@ -93,7 +93,7 @@ class Home:
             for name, value in given.items()
             for part in ("-c", f"{name}={json.dumps(value)}")
         ]
-        launcher = self.confinement.launcher(
+        launcher = self.confinement.make_launcher(
             programs=[str(bundled_codex_path().parents[1])],
             provider=provider,
             is_agent=True,
@@ -134,7 +134,7 @@ class Home:
 
 
 def new_home(workspace: Path, homes: Path, *, has_network: bool = False) -> Home:
-    marker = processes.new_marker()
+    marker = processes.make_marker()
     missing = (name for name in LITTER if not os.path.lexists(workspace / name))
     return Home(
         homes / marker,
@@ -188,7 +188,7 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
     itself; without any it does, with what was allowed once and what the sandbox refused.
     """
     program = str(bundled_codex_path().parents[1])
-    hidden = {*sandbox.hidden_folders(), str(home.folder), "/tmp"}  # noqa: S108
+    hidden = {*sandbox.list_hidden_folders(), str(home.folder), "/tmp"}  # noqa: S108
     # Each command starts the program in the sandbox once more, so it cannot be in a folder
     # that is denied: not even one that may be read is seen in there.
     denied = {folder for folder in hidden if not program.startswith(f"{folder}/")}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agents.protocol import events
 from agents.protocol.events import JSON, PARTIAL_TEXT_SECONDS, Event
-from agents.protocol.tool_text import clipped
+from agents.protocol.tool_text import clip_output
 from agents.providers.causes import is_blank
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.codex.rollout_lines import Call
@@ -122,7 +122,7 @@ class Items:
     def _result(self, item_id: str, output: str, *, is_error: bool) -> Event:
         call_id, tool_name = self._open.pop(item_id)
         self._ended.add(item_id)
-        return events.ToolResult(call_id, tool_name, clipped(output), is_error)
+        return events.ToolResult(call_id, tool_name, clip_output(output), is_error)
 
 
 def _told(said: str) -> tuple[str, bool, bool]:

@@ -17,7 +17,7 @@ def read_left_behind(
     Empty where the folder is gone, or is on another machine. Of earlier runs too.
     """
     marker = open_key.partition("/")[0]
-    home = (homes or sandbox.agent_homes()).resolve() / Path(marker).name
+    home = (homes or sandbox.get_agent_homes()).resolve() / Path(marker).name
     used: list[UsageReported] = []
     for path in home.glob("sessions/**/rollout-*.jsonl"):
         rollout = Rollout(provider=provider, model=model)

@@ -8,7 +8,7 @@ rollout tells what the agent has.
 import asyncio
 
 from agents.protocol.events import JSON
-from agents.protocol.inbox import Inbox, told_meanwhile
+from agents.protocol.inbox import Inbox, word_for_working_agent
 from agents.runtimes.codex.app_server import CallRefused
 from agents.runtimes.codex.app_server import Message as Notification
 from agents.runtimes.codex.rollout import Rollout
@@ -32,7 +32,9 @@ class HandingOver:
         messages = self._inbox.take()
         if not messages:
             return [], None
-        texts = [told_meanwhile(m) if self.is_at_work else m.text for m in messages]
+        texts = [
+            word_for_working_agent(m) if self.is_at_work else m.text for m in messages
+        ]
         return list(map(text, texts)), self._rollout.hand_over(messages, texts)
 
     async def steer(self, turn_id: str) -> None:
@@ -41,7 +43,7 @@ class HandingOver:
             return
         messages = self._inbox.take()
         for place, message in enumerate(messages):
-            said = told_meanwhile(message)
+            said = word_for_working_agent(message)
             line_id = self._rollout.hand_over([message], [said])
             try:
                 await self._thread.call(
@@ -63,7 +65,7 @@ class HandingOver:
     async def watch(self, inbox: asyncio.Queue[Notification]) -> None:
         """Have Codex's client look up when people say something: Codex may be silent for long."""
         while True:
-            await self._inbox.arrival()
+            await self._inbox.wait_for_arrival()
             inbox.put_nowait(TOLD)
 
     @property

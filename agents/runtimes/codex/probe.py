@@ -18,8 +18,8 @@ FIX = (
 
 def find_obstacle() -> tuple[str, str]:
     """Return why no sandbox works here and what mends it; nothing where one does."""
-    with probes.workspace() as workspace:
-        home = new_home(workspace, sandbox.agent_homes())
+    with probes.make_workspace() as workspace:
+        home = new_home(workspace, sandbox.get_agent_homes())
         try:
             problem = _problem(home)
         finally:
@@ -35,7 +35,7 @@ def _problem(home: Home) -> str:
     home.lay_out(ENDPOINT)
     home.hand_over()
     where = ("-P", PERMISSIONS, "-C", str(home.workspace))
-    return probes.failure_of(
+    return probes.run_probe(
         home.command("sandbox", *where, "--", "/bin/true", provider=""),
         folder=home.workspace,
         environment=home.environment(ENDPOINT),

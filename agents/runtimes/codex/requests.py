@@ -44,7 +44,7 @@ class Requests:
         if method in OF_ANSWERS and item.get("type") not in TOLD_TO_IT:
             self._is_answered = True
 
-    def broken_off(self) -> Iterator[events.ToldOfUsage]:
+    def broken_off(self) -> Iterator[events.UsageEvent]:
         """Yield what a request used that failed: nothing, unless its answer had begun."""
         rollout, begun = self._thread.rollout, self._open
         if begun is None or rollout.open_key != begun.key:

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from agents.protocol.events import JSON, UsageReported, UsageSoFar
-from agents.protocol.inbox import Message, ids_of
+from agents.protocol.inbox import Message, list_ids
 from agents.protocol.runtime import Checkpoint
 from agents.providers import usage
 from agents.runtimes.codex.rollout_lines import (
@@ -213,7 +213,7 @@ class Rollout:
 
     def _deliver(self, line_id: str, news: RunUpdates) -> None:
         if handed_over := self._handed_over.pop(line_id, None):
-            news.delivered += ids_of(handed_over.messages)
+            news.delivered += list_ids(handed_over.messages)
 
     def _count(self, payload: JSON) -> None:
         # The items of one answer follow one another; what its tools say comes after them.
@@ -247,7 +247,7 @@ class Rollout:
         between writing the one and the other.
         """
         payload = line["payload"]
-        used = usage.of_codex(
+        used = usage.read_codex_usage(
             payload["usage"], provider=self._provider, model=self._model
         )
         if used.prompt_tokens or used.output_tokens:

@@ -37,7 +37,7 @@ class DirectRuntime(ABC):
             assignment.workspace, names=assignment.tools, network=assignment.network
         )
         wire = self.make_wire(
-            self._connections.client(),
+            self._connections.get_client(),
             assignment.instructions,
             toolbox.schemas,
             assignment.output_schema,

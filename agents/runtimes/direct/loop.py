@@ -16,7 +16,7 @@ from itertools import count
 
 from agents.protocol import events
 from agents.protocol.events import PARTIAL_TEXT_SECONDS, Event
-from agents.protocol.inbox import ids_of, told_meanwhile
+from agents.protocol.inbox import list_ids, word_for_working_agent
 from agents.protocol.runtime import AskPermission, Assignment, RuntimeFailed
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers import causes
@@ -81,7 +81,7 @@ class AgentLoop:
             prompt += self._output.instruction
         if kept and (restored := Conversation.restored(self._wire.name, kept)):
             return restored, ""
-        history = [self._wire.user_item(prompt)]
+        history = [self._wire.make_user_item(prompt)]
         if kept is None:
             return Conversation(self._wire.name, history), ""
         afresh = Conversation(self._wire.name, history, skipped=len(kept.items))
@@ -93,10 +93,10 @@ class AgentLoop:
             return False
         if self._output is None or self._is_repair:
             return True
-        if not (problems := self._output.repair(self._conversation.text)):
+        if not (problems := self._output.describe_problems(self._conversation.text)):
             return True
         self._is_repair = True
-        self._conversation.ask_again(self._wire.user_item(problems))
+        self._conversation.ask_again(self._wire.make_user_item(problems))
         return False
 
     def _take_in_messages(self) -> Iterator[Event]:
@@ -105,11 +105,13 @@ class AgentLoop:
         if not messages:
             return
         is_at_work = self._conversation.phase != "done" and self._conversation.turns > 0
-        told = (told_meanwhile(one) if is_at_work else one.text for one in messages)
-        self._conversation.ask_again(*map(self._wire.user_item, told))
+        told = (
+            word_for_working_agent(one) if is_at_work else one.text for one in messages
+        )
+        self._conversation.ask_again(*map(self._wire.make_user_item, told))
         self._is_repair = False  # it will have another result
         yield self._conversation.checkpoint(
-            will_continue=True, delivered=ids_of(messages)
+            will_continue=True, delivered=list_ids(messages)
         )
 
     # --- The model's turn ---
@@ -146,7 +148,7 @@ class AgentLoop:
             except TurnFailed as error:
                 failure = error
             yield self._request.broken_off(failure)
-            delay = self._policy.delay(failure, failures)
+            delay = self._policy.choose_delay(failure, failures)
             yield events.Retrying(f"{failure.reason}; next try in {delay:.0f} s", delay)
             await asyncio.sleep(delay)
 
@@ -183,7 +185,7 @@ class AgentLoop:
         if turn_ends.is_last(turn) and (
             sandbox_failure := self._calls.commands.failure()
         ):
-            self._conversation.history.append(self._wire.user_item(MENDED))
+            self._conversation.history.append(self._wire.make_user_item(MENDED))
             yield self._conversation.checkpoint(will_continue=False)
             raise sandbox_failure
         self._conversation.add_turn(turn)
@@ -210,5 +212,5 @@ class AgentLoop:
             Result(call.wire_id, call.tool_name, call.output, call.is_error)
             for call in calls
         ]
-        self._conversation.add_results(self._wire.result_items(results))
+        self._conversation.add_results(self._wire.make_result_items(results))
         yield self._conversation.checkpoint(will_continue=True)

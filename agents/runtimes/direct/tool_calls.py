@@ -61,7 +61,7 @@ class ToolCalls:
                 yield event
             return
         decision = await self._ask(asked)
-        call.end(questions.told(decision), is_error=not decision.is_allowed)
+        call.end(questions.describe_answer(decision), is_error=not decision.is_allowed)
         # Kept before all else: nobody is asked twice.
         yield self._conversation.checkpoint(will_continue=False)
         if not decision.is_allowed:

@@ -3,7 +3,7 @@
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes
 from agents.providers.causes import Cause
-from agents.providers.failures import TurnFailed, failed
+from agents.providers.failures import TurnFailed, make_failure
 from agents.providers.wire import StopReason, Turn
 
 
@@ -18,7 +18,7 @@ def find_failure(turn: Turn) -> TurnFailed | RuntimeFailed | None:
     A resume then asks for the turn again.
     """
     cause = _find_cause(turn)
-    return failed(cause, None, _describe_failure(turn)) if cause else None
+    return make_failure(cause, None, _describe_failure(turn)) if cause else None
 
 
 def _find_cause(turn: Turn) -> Cause | None:
@@ -31,7 +31,9 @@ def _find_cause(turn: Turn) -> Cause | None:
     if turn.stop is StopReason.MODEL_LENGTH:
         return causes.CONTEXT_FULL
     return (
-        causes.cause_of_silence(turn.thinking) if causes.is_blank(turn.text) else None
+        causes.find_cause_of_silence(turn.thinking)
+        if causes.is_blank(turn.text)
+        else None
     )
 
 

@@ -51,7 +51,7 @@ def main(options: dict[str, Any], argv: list[str]) -> int:
     if reach := options.get("reach"):
         from agents.workspaces.supervisor.relay import Relay  # noqa: PLC0415 (slow to load, and only agents need it)
 
-        Relay(*reach).serve(namespaces.received(ours))
+        Relay(*reach).serve(namespaces.receive_listeners(ours))
     watch = Watch(options["limits"], stop=processes.kill_all)
     watch.start()
     status = _wait_for(child)
@@ -87,7 +87,7 @@ def _become(options: dict[str, Any], argv: list[str], report: socket.socket) -> 
         os.setsid()
         namespaces.enter(options, report)
         report.close()
-        os.execvpe(argv[0], argv, _environment(options))  # noqa: S606
+        os.execvpe(argv[0], argv, _make_environment(options))  # noqa: S606
     except OSError as error:
         sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
         sys.stderr.flush()
@@ -95,7 +95,7 @@ def _become(options: dict[str, Any], argv: list[str], report: socket.socket) -> 
         os._exit(CANNOT_START)
 
 
-def _environment(options: dict[str, Any]) -> dict[str, str]:
+def _make_environment(options: dict[str, Any]) -> dict[str, str]:
     """Leave the proxies out where the relay uses them in the command's stead."""
     if not options.get("reach"):
         return dict(os.environ)

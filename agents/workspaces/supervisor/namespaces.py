@@ -43,11 +43,11 @@ def enter(options: dict[str, Any], report: socket.socket) -> None:
         _bring_up_loopback()
     if reach := options.get("reach"):
         _, host, port = reach
-        listeners = [_listener(address, port) for address in _addresses(host)]
+        listeners = [_make_listener(address, port) for address in _make_addresses(host)]
         socket.send_fds(report, [b"x"], [one.fileno() for one in listeners])
 
 
-def received(report: socket.socket) -> list[socket.socket]:
+def receive_listeners(report: socket.socket) -> list[socket.socket]:
     """Return the listening sockets that the command's side has made; none: it could not."""
     _, handles, _, _ = socket.recv_fds(report, 1, 8)
     return [socket.socket(fileno=handle) for handle in handles]
@@ -61,10 +61,10 @@ def _leave_keyring() -> None:
 
 def _unshare(flags: int) -> None:
     if os.geteuid() == 0:
-        _checked(_libc.unshare(flags), "unshare")
+        _check(_libc.unshare(flags), "unshare")
         return
     user, group = os.geteuid(), os.getegid()
-    _checked(_libc.unshare(flags | CLONE_NEWUSER), "unshare")
+    _check(_libc.unshare(flags | CLONE_NEWUSER), "unshare")
     for name, content in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -105,7 +105,7 @@ def _mount(
         ctypes.c_ulong(flags),
         data.encode() or None,
     )
-    _checked(code, f"mount {target}")
+    _check(code, f"mount {target}")
 
 
 # --- The network -------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def _bring_up_loopback() -> None:
         ioctl(any_socket, SIOCSIFFLAGS, request)
 
 
-def _addresses(host: str) -> list[str]:
+def _make_addresses(host: str) -> list[str]:
     """Return our own addresses that are the provider's in here, made if need be."""
     from ipaddress import ip_address  # noqa: PLC0415 (not for commands: slow to load)
 
@@ -157,7 +157,7 @@ def _name_ourselves(host: str) -> None:
         _mount(ours.name, HOSTS, None, MS_BIND)
 
 
-def _listener(address: str, port: int) -> socket.socket:
+def _make_listener(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,7 +166,7 @@ def _listener(address: str, port: int) -> socket.socket:
     return listener
 
 
-def _checked(code: int, what: str) -> None:
+def _check(code: int, what: str) -> None:
     if code != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")

@@ -11,10 +11,10 @@ PAUSE_SECONDS = 0.005
 KILL_SECONDS = 5.0
 
 
-def descendants() -> set[int]:
+def find_descendants() -> set[int]:
     """Return all processes that come from this one."""
     children: dict[int, list[int]] = {}
-    for pid, parent in _parents():
+    for pid, parent in _list_parents():
         children.setdefault(parent, []).append(pid)
     found: set[int] = set()
     unseen = [os.getpid()]
@@ -28,7 +28,7 @@ def kill_all() -> None:
     """Kill all descendants until there is none: they may fork meanwhile."""
     deadline = time.monotonic() + KILL_SECONDS
     while _has_children() and time.monotonic() < deadline:
-        alive = descendants()
+        alive = find_descendants()
         # Stopped first, so that none makes another while the rest is killed.
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in alive:
@@ -37,7 +37,7 @@ def kill_all() -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-def memory_of(pids: set[int]) -> int:
+def measure_memory(pids: set[int]) -> int:
     """Sum up the bytes that the processes have for themselves."""
     page = os.sysconf("SC_PAGE_SIZE")
     total = 0
@@ -59,21 +59,21 @@ def _has_children() -> bool:
 
 def _has_living() -> bool:
     """Tell whether more than the dead, whom the main thread takes leave of, are left."""
-    return any(state not in "ZX" for state in map(_state, descendants()))
+    return any(state not in "ZX" for state in map(_read_state, find_descendants()))
 
 
-def _state(pid: int) -> str:
-    fields = _stat(pid)
+def _read_state(pid: int) -> str:
+    fields = _read_stat(pid)
     return fields[0] if fields else "X"
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+def _list_parents() -> Iterator[tuple[int, int]]:
     for name in os.listdir("/proc"):
-        if name.isdecimal() and (fields := _stat(int(name))):
+        if name.isdecimal() and (fields := _read_stat(int(name))):
             yield int(name), int(fields[1])
 
 
-def _stat(pid: int) -> list[str]:
+def _read_stat(pid: int) -> list[str]:
     """Return the fields after the name, of which the first are state and parent."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

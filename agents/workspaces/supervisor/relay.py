@@ -22,7 +22,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: end it as broken, not as finished
 class Relay:
     def __init__(self, scheme: str, host: str, port: int) -> None:
         self._address = (host, port)
-        self._proxy = _proxy_for(scheme, host)
+        self._proxy = _find_proxy(scheme, host)
 
     def serve(self, listeners: list[socket.socket]) -> None:
         for listener in listeners:
@@ -35,7 +35,7 @@ class Relay:
 
     def _carry(self, inner: socket.socket) -> None:
         try:
-            outer = self._connected()
+            outer = self._connect()
         except OSError:
             _break(inner)
             return
@@ -48,16 +48,16 @@ class Relay:
         inner.close()
         outer.close()
 
-    def _connected(self) -> socket.socket:
+    def _connect(self) -> socket.socket:
         if self._proxy is None:
             made = socket.create_connection(self._address, CONNECT_SECONDS)
         else:
-            made = _through(self._proxy, *self._address)
+            made = _connect_by_proxy(self._proxy, *self._address)
         made.settimeout(None)
         return made
 
 
-def _proxy_for(scheme: str, host: str) -> str | None:
+def _find_proxy(scheme: str, host: str) -> str | None:
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     # Slow to load, and seldom needed.
@@ -69,7 +69,7 @@ def _proxy_for(scheme: str, host: str) -> str | None:
     return proxies.get(scheme) or proxies.get("all")
 
 
-def _through(proxy: str, host: str, port: int) -> socket.socket:
+def _connect_by_proxy(proxy: str, host: str, port: int) -> socket.socket:
     """Connect by way of an HTTP proxy."""
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     is_https = parts.scheme == "https"
@@ -78,7 +78,9 @@ def _through(proxy: str, host: str, port: int) -> socket.socket:
     if is_https:
         context = ssl.create_default_context()
         made = context.wrap_socket(made, server_hostname=parts.hostname)
-    made.sendall(_connect_request(parts, f"[{host}]" if ":" in host else host, port))
+    made.sendall(
+        _make_connect_request(parts, f"[{host}]" if ":" in host else host, port)
+    )
     answer = b""
     while b"\r\n\r\n" not in answer:
         piece = made.recv(1)  # no more than the head: what follows is the provider's
@@ -90,7 +92,7 @@ def _through(proxy: str, host: str, port: int) -> socket.socket:
     return made
 
 
-def _connect_request(proxy: Any, host: str, port: int) -> bytes:
+def _make_connect_request(proxy: Any, host: str, port: int) -> bytes:
     lines = [f"CONNECT {host}:{port} HTTP/1.1", f"Host: {host}:{port}"]
     if proxy.username:
         pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"

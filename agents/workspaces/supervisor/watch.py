@@ -21,33 +21,35 @@ class Watch(threading.Thread):
         self.code = 0  # of the exit, once it has stopped the command
         self._memory = limits.get("memory", 0)
         self._folders = limits.get("folders", [])
-        self._floors = self._least_free(limits.get("free", 0))
+        self._floors = self._choose_floors(limits.get("free", 0))
         self._stop = stop
 
     def run(self) -> None:
-        while not (reason := self._excess()):
+        while not (reason := self._find_excess()):
             time.sleep(PERIOD_SECONDS)
         self.code = OVER_LIMIT
         sys.stderr.write(f"\n[stopped: {reason}]\n")
         sys.stderr.flush()
         self._stop()
 
-    def _least_free(self, free: int) -> dict[str, int]:
+    def _choose_floors(self, free: int) -> dict[str, int]:
         """Of a disk that has less already, half of what is left."""
-        return {folder: min(free, _free(folder) // 2) for folder in self._folders}
+        return {
+            folder: min(free, _measure_free(folder) // 2) for folder in self._folders
+        }
 
-    def _excess(self) -> str:
+    def _find_excess(self) -> str:
         if self._memory:
-            used = processes.memory_of(processes.descendants())
+            used = processes.measure_memory(processes.find_descendants())
             if used > self._memory:
                 return f"it used more than {self._memory >> 20:,} MiB of memory"
         for folder, least in self._floors.items():
-            if _free(folder) < least:
+            if _measure_free(folder) < least:
                 return f"it left less than {least >> 20:,} MiB of the disk"
         return ""
 
 
-def _free(folder: str) -> int:
+def _measure_free(folder: str) -> int:
     try:
         found = os.statvfs(folder)
     except OSError:  # the workspace was deleted meanwhile

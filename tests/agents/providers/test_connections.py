@@ -20,20 +20,20 @@ async def connections(request):
 
 
 async def test_all_runs_share_a_client(connections):
-    assert connections.client() is connections.client()
+    assert connections.get_client() is connections.get_client()
 
 
 async def test_after_closing_there_is_another(connections):
-    client = connections.client()
+    client = connections.get_client()
     await connections.close()
     assert client.is_closed
-    assert not connections.client().is_closed
+    assert not connections.get_client().is_closed
 
 
 async def test_nobody_waits_for_a_connection(connections):
     async with MessagesServer([Reply(is_silent=True)]) as server:
         waiting = [
-            asyncio.create_task(connections.client().post(server.url, json={}))
+            asyncio.create_task(connections.get_client().post(server.url, json={}))
             for _ in range(MANY)
         ]
         await until(lambda: len(server.requests) == MANY)

@@ -58,7 +58,7 @@ async def model(nothing_is_set_up):
 async def test_the_road_over_the_responses_api(model, tmp_path, monkeypatch):
     """This model calls a tool whenever it is offered one, so it is stopped and asked for text."""
     (tmp_path / "revenue.csv").write_text("q1,100\n")
-    monkeypatch.setenv("OPENAI_BASE_URL", f"{embedded.url()}/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{embedded.get_url()}/v1")
     monkeypatch.setenv("OPENAI_MODEL", embedded.MODEL)
     async with OPENAI.runtime() as runtime:
         performance = Performance(runtime)
@@ -129,11 +129,11 @@ async def test_a_task_that_is_too_long_says_so(model, tmp_path):
 
 async def test_it_is_found_while_it_runs(nothing_is_set_up):
     model = embedded.EmbeddedModel()
-    assert embedded.url() is None
-    assert await model.start() == embedded.url()
+    assert embedded.get_url() is None
+    assert await model.start() == embedded.get_url()
     (process,) = _model_processes()
     await model.stop()
-    assert embedded.url() is None
+    assert embedded.get_url() is None
     assert not process.is_running()
 
 
@@ -148,7 +148,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(nothing_is_set_up
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert not found[0].is_running()
-    assert embedded.url() is None
+    assert embedded.get_url() is None
 
 
 async def test_a_start_that_takes_too_long_says_so(nothing_is_set_up, monkeypatch):
@@ -210,6 +210,6 @@ async def test_its_grammar_makes_an_answer_to_an_assist_of_the_right_form(
         seen = await performance.run(given)
     assert not performance.failure
     assert isinstance(seen[-1], Finished)
-    text = StructuredOutput(answer_schema()).result_of(seen[-1].text)
+    text = StructuredOutput(answer_schema()).extract_result(seen[-1].text)
     definition_of(readable(json.loads(text)))  # whatever it is, it is read
     assert len([e for e in seen if isinstance(e, UsageReported)]) == 1

@@ -1,12 +1,12 @@
 """Schemas for the embedded model: it is held to short values, and to no more than was asked."""
 
-from agents.providers.embedded_grammar import MAX_ITEMS, MAX_TEXT, bounded
+from agents.providers.embedded_grammar import MAX_ITEMS, MAX_TEXT, limit_schema
 from tasks.assist.question import answer_schema
 from tasks.catalog.json_schemas import mismatches, nodes_of
 
 
 def test_what_it_may_say_ends():
-    for node in nodes_of(bounded(answer_schema())):
+    for node in nodes_of(limit_schema(answer_schema())):
         if node.get("type") == "string" and "enum" not in node:
             assert node["maxLength"] == MAX_TEXT
         if node.get("type") == "array":
@@ -23,14 +23,14 @@ def test_limits_that_are_there_stay():
         },
         "required": ["short"],
     }
-    found = bounded(schema)["properties"]
+    found = limit_schema(schema)["properties"]
     assert found["short"]["maxLength"] == 5
     assert found["long"]["maxLength"] == 100
     assert found["three"]["maxItems"] == 3
-    assert bounded(schema)["required"] == ["short"]
+    assert limit_schema(schema)["required"] == ["short"]
 
 
 def test_what_its_grammar_does_not_know_is_left_to_the_check():
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "b"}}}
-    assert "pattern" not in bounded(schema)["properties"]["a"]
+    assert "pattern" not in limit_schema(schema)["properties"]["a"]
     assert mismatches(schema, {"a": "c"})

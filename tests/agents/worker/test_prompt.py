@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.documents.file_names import MAX_NAME_BYTES, safe_name
+from agents.documents.file_names import MAX_NAME_BYTES, make_safe_name
 from agents.documents.plain_text import MAX_DOCUMENT, extract_text
 from agents.worker.prompt import (
     MAX_DOCUMENTS,
@@ -201,11 +201,11 @@ def test_an_empty_document_is_said_to_be_empty():
     ],
 )
 def test_a_file_has_a_harmless_name(name, safe):
-    assert safe_name(name) == safe
+    assert make_safe_name(name) == safe
 
 
 def test_a_name_is_bounded_in_bytes_and_keeps_its_suffix():
-    name = safe_name("四" * 500 + ".csv")
+    name = make_safe_name("四" * 500 + ".csv")
     assert name.endswith("四.csv")
     assert len(name.encode()) <= MAX_NAME_BYTES
 
@@ -214,19 +214,21 @@ def test_siblings_have_names_of_their_own_whatever_their_case():
     names = []
     for _ in range(3):
         names.append(
-            safe_name("Notes.TXT".swapcase() if names else "Notes.TXT", taken=names)
+            make_safe_name(
+                "Notes.TXT".swapcase() if names else "Notes.TXT", taken=names
+            )
         )
     assert names == ["Notes.TXT", "nOTES (2).txt", "nOTES (3).txt"]
 
 
 def test_composed_and_decomposed_names_are_the_same_file():
-    assert safe_name("cafe\u0301", taken=["caf\u00e9"]) == "caf\u00e9 (2)"
+    assert make_safe_name("cafe\u0301", taken=["caf\u00e9"]) == "caf\u00e9 (2)"
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))
 def test_whatever_it_was_called_the_name_is_one_plain_component(name, others):
-    taken = [safe_name(other) for other in others]
-    safe = safe_name(name, taken=taken)
+    taken = [make_safe_name(other) for other in others]
+    safe = make_safe_name(name, taken=taken)
     assert safe
     assert safe not in taken
     assert safe.isprintable()

@@ -21,9 +21,9 @@ def as_user(*folders: Path) -> list[str]:
                 os.chown(os.path.join(root, name), USER, USER, follow_symlinks=False)
     # The interpreter and the project may lie where others cannot go.
     needed = [sys.base_prefix, sys.prefix, str(PROJECT), *map(str, folders)]
-    hidden = supervision.blocked(needed)
+    hidden = supervision.find_blocked(needed)
     shown = [os.path.realpath(path) for path in needed]
-    *start, options = supervision.argv(folders=[], hidden=hidden, shown=shown)
+    *start, options = supervision.make_argv(folders=[], hidden=hidden, shown=shown)
     options = json.dumps({**json.loads(options), "lock": None})  # it is no agent
     return [
         *start,

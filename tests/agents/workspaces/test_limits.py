@@ -60,7 +60,7 @@ async def test_of_a_files_size(run, settings, tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can make a small disk.")
 def test_of_what_it_leaves_of_the_disk(tmp_path, settings):
     settings.STAGENT_COMMAND_FREE_DISK_MB = 10
-    *python, options = supervision.argv(folders=[str(tmp_path)])
+    *python, options = supervision.make_argv(folders=[str(tmp_path)])
     options = json.dumps({**json.loads(options), "parent": 0, "lock": None})
     fill = f"head -c 35M /dev/zero > {tmp_path}/big; sleep 60"
     small_disk = f'mount -t tmpfs -o size=40m none {tmp_path} && exec "$@"'

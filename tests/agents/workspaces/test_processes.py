@@ -13,5 +13,5 @@ def test_a_list_that_came_empty_once_is_asked_for_again(monkeypatch):
     monkeypatch.setattr(
         psutil._psplatform, "pids", lambda: empty.pop() if empty else pids()
     )
-    assert os.getpid() in {process.pid for process in processes.every_process()}
+    assert os.getpid() in {process.pid for process in processes.list_processes()}
     assert empty == []

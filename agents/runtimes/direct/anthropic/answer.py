@@ -12,7 +12,7 @@ from agents.protocol import events
 from agents.protocol.events import JSON
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import usage
-from agents.providers.model_text import json_object, mended
+from agents.providers.model_text import parse_json_object, repair_surrogates
 from agents.providers.wire import RequestedCall, StopReason, Turn
 from ledger.pricing import Usage
 
@@ -75,9 +75,11 @@ class Answer:
             pieces = "".join(self._pieces[index])
             match block["type"]:
                 case "text" | "thinking" as field:
-                    block[field] = mended(block.get(field, "") + pieces)
+                    block[field] = repair_surrogates(block.get(field, "") + pieces)
                 case "tool_use":
-                    tool_input = json_object(pieces) if pieces else block.get("input")
+                    tool_input = (
+                        parse_json_object(pieces) if pieces else block.get("input")
+                    )
                     calls.append(RequestedCall(block["id"], block["name"], tool_input))
                     block["input"] = tool_input or {}
         content = [
@@ -130,7 +132,7 @@ class Answer:
         }
 
     def _usage(self) -> Usage:
-        return usage.of_messages(
+        return usage.read_messages_usage(
             self._counts, provider=self._provider, model=self._model
         )
 

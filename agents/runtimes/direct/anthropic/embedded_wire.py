@@ -7,7 +7,7 @@ import orjson
 
 from agents.protocol.events import JSON
 from agents.providers import embedded
-from agents.providers.embedded_grammar import bounded
+from agents.providers.embedded_grammar import limit_schema
 from agents.providers.wire import StopReason, Turn
 from agents.runtimes.direct.anthropic.wire import MessagesWire
 
@@ -32,7 +32,7 @@ class EmbeddedWire(MessagesWire):
                 {
                     "name": RESULT,
                     "description": "Gives the result.",
-                    "input_schema": bounded(self._output_schema),
+                    "input_schema": limit_schema(self._output_schema),
                 }
             ]
         return request

@@ -9,7 +9,7 @@ import httpx2
 
 from agents.protocol.events import JSON, UsageSoFar
 from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.anthropic_failures import as_failure
+from agents.providers.anthropic_failures import read_sdk_error
 from agents.providers.failures import TurnFailed
 from agents.providers.wire import Result, Turn
 from agents.runtimes.direct.anthropic.answer import Answer
@@ -47,10 +47,10 @@ class MessagesWire:
             if not (endpoint.is_embedded and tool.name == "ask")
         ]
 
-    def user_item(self, text: str) -> JSON:
+    def make_user_item(self, text: str) -> JSON:
         return {"role": "user", "content": text}
 
-    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+    def make_result_items(self, results: Sequence[Result]) -> list[JSON]:
         blocks = [
             {
                 "type": "tool_result",
@@ -78,7 +78,7 @@ class MessagesWire:
         except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:
-                failure = as_failure(error, self.endpoint)
+                failure = read_sdk_error(error, self.endpoint)
                 if isinstance(failure, TurnFailed):
                     failure.spent = answer.spent()
                 raise failure from error

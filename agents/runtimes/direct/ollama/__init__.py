@@ -15,7 +15,7 @@ from agents.protocol.runtime import RuntimeFailed
 from agents.providers import causes, failures
 from agents.providers.connections import make_timeout
 from agents.providers.failures import TurnFailed
-from agents.providers.lines import lines_of
+from agents.providers.lines import split_lines
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
@@ -80,10 +80,10 @@ class ChatWire:
             for tool in schemas
         ]
 
-    def user_item(self, text: str) -> JSON:
+    def make_user_item(self, text: str) -> JSON:
         return {"role": "user", "content": text}
 
-    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+    def make_result_items(self, results: Sequence[Result]) -> list[JSON]:
         return [_result_item(result) for result in results]
 
     async def stream_turn(
@@ -108,18 +108,18 @@ class ChatWire:
         except (httpx2.HTTPError, ValueError) as error:
             # What happens to the connection after the end of the answer is no matter.
             if not answer.is_complete:
-                raise failures.unreachable(error, self.endpoint) from error
+                raise failures.make_connection_failure(error, self.endpoint) from error
         if not answer.is_complete:
             raise TurnFailed("The provider's answer broke off")
         if answer.was_shortened(len(body)):
             yield answer.so_far()
-            raise RuntimeFailed(self.endpoint.too_long)
+            raise RuntimeFailed(self.endpoint.too_long_message)
         yield answer.turn()
 
     async def _texts(
         self, response: httpx2.Response, answer: Answer
     ) -> AsyncGenerator[str, None]:
-        lines = lines_of(response.aiter_bytes())
+        lines = split_lines(response.aiter_bytes())
         async with aclosing(lines):
             async for line in lines:
                 text = answer.take(self._read(line, response)) if line.strip() else None
@@ -161,8 +161,8 @@ class ChatWire:
             response.status_code, "", _said(body), response.headers
         )
         if refusal.status == 200:  # it came in the middle of an answer
-            return failures.failed(causes.FAILED, self.endpoint, refusal.said)
-        return failures.refused(refusal, self.endpoint)
+            return failures.make_failure(causes.FAILED, self.endpoint, refusal.said)
+        return failures.make_refusal_failure(refusal, self.endpoint)
 
 
 def _said(body: bytes) -> str:

@@ -4,7 +4,7 @@ import uuid
 
 from agents.protocol.events import JSON, UsageSoFar
 from agents.providers import usage
-from agents.providers.model_text import json_object, mended
+from agents.providers.model_text import parse_json_object, repair_surrogates
 from agents.providers.wire import RequestedCall, StopReason, Turn
 from ledger.pricing import Usage
 
@@ -50,7 +50,10 @@ class Answer:
         return UsageSoFar("", self._usage())
 
     def turn(self) -> Turn:
-        text, thinking = mended("".join(self._text)), mended("".join(self._thinking))
+        text, thinking = (
+            repair_surrogates("".join(self._text)),
+            repair_surrogates("".join(self._thinking)),
+        )
         calls = [_call(call) for call in self._calls]
         item: JSON = {"role": "assistant", "content": text}
         if thinking:
@@ -69,7 +72,9 @@ class Answer:
         )
 
     def _usage(self) -> Usage:
-        return usage.of_ollama(self._last, provider=self._provider, model=self._model)
+        return usage.read_ollama_usage(
+            self._last, provider=self._provider, model=self._model
+        )
 
     def _stop(self, calls: list[RequestedCall]) -> StopReason:
         stop = STOPS.get(self._last.get("done_reason") or "stop", StopReason.UNKNOWN)
@@ -80,7 +85,7 @@ def _call(call: JSON) -> RequestedCall:
     function = call.get("function") or {}
     given = function.get("arguments")
     # Some servers send the object as text.
-    arguments = json_object(given) if isinstance(given, str) else given
+    arguments = parse_json_object(given) if isinstance(given, str) else given
     return RequestedCall(
         str(call.get("id") or ""),
         str(function.get("name") or ""),

@@ -92,10 +92,10 @@ class ResponsesWire:
             for tool in schemas
         ]
 
-    def user_item(self, text: str) -> JSON:
+    def make_user_item(self, text: str) -> JSON:
         return {"type": "message", "role": "user", "content": text}
 
-    def result_items(self, results: Sequence[Result]) -> list[JSON]:
+    def make_result_items(self, results: Sequence[Result]) -> list[JSON]:
         return [
             {
                 "type": "function_call_output",
@@ -121,7 +121,7 @@ class ResponsesWire:
             if not answer.is_complete and answer.refusal is None:
                 raise self._failure(error) from error
         if answer.refusal:
-            failure = failures.refused(answer.refusal, self.endpoint)
+            failure = failures.make_refusal_failure(answer.refusal, self.endpoint)
             if isinstance(failure, TurnFailed):
                 failure.spent = answer.spent()
             raise failure
@@ -161,10 +161,10 @@ class ResponsesWire:
                     headers=error.response.headers,
                     facts=error.body if isinstance(error.body, dict) else {},
                 )
-                return failures.refused(refusal, self.endpoint)
+                return failures.make_refusal_failure(refusal, self.endpoint)
             case openai.APIConnectionError() if isinstance(error.__cause__, Exception):
-                return failures.unreachable(error.__cause__, self.endpoint)
-        return failures.unreachable(error, self.endpoint)
+                return failures.make_connection_failure(error.__cause__, self.endpoint)
+        return failures.make_connection_failure(error, self.endpoint)
 
 
 def _format(schema: JSON) -> JSON:

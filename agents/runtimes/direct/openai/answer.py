@@ -12,7 +12,7 @@ from agents.protocol import events
 from agents.protocol.events import JSON
 from agents.providers import usage
 from agents.providers.failures import Refusal
-from agents.providers.model_text import json_object, mended
+from agents.providers.model_text import parse_json_object, repair_surrogates
 from agents.providers.wire import RequestedCall, StopReason, Turn
 from ledger.pricing import Usage
 
@@ -102,7 +102,7 @@ class Answer:
     def _usage(self) -> Usage:
         model = self._whole.get("model") or self._model
         counts = self._whole.get("usage") or {}
-        return usage.of_responses(counts, provider=self._provider, model=model)
+        return usage.read_responses_usage(counts, provider=self._provider, model=model)
 
 
 def _storable(items: list[JSON]) -> list[JSON]:
@@ -115,8 +115,11 @@ def _storable(items: list[JSON]) -> list[JSON]:
     for item in items:
         for part in item.get("content") or []:
             if isinstance(part.get("text"), str):
-                part["text"] = mended(part["text"])
-        if item["type"] == "function_call" and json_object(item["arguments"]) is None:
+                part["text"] = repair_surrogates(part["text"])
+        if (
+            item["type"] == "function_call"
+            and parse_json_object(item["arguments"]) is None
+        ):
             # Some servers read the history's arguments, and fail on those that were cut.
             item["arguments"] = "{}"
     return items
@@ -124,7 +127,7 @@ def _storable(items: list[JSON]) -> list[JSON]:
 
 def _call(item: JSON) -> RequestedCall:
     return RequestedCall(
-        item["call_id"], item["name"], json_object(item["arguments"] or "{}")
+        item["call_id"], item["name"], parse_json_object(item["arguments"] or "{}")
     )
 
 

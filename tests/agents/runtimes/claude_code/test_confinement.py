@@ -188,7 +188,7 @@ async def test_of_a_cancelled_run_no_process_is_left_however_it_hides(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert asyncio.get_running_loop().time() - started < 5
-    marked = [process for process, _ in processes.marked()]
+    marked = [process for process, _ in processes.find_marked()]
     ours = [p for p in marked if str(tmp_path) in (_folder(p) or "")]
     assert ours == []
 

@@ -73,6 +73,6 @@ def test_what_a_command_did_is_not_done_again_when_its_result_was_never_written(
 def _started_by(worker):
     return [
         process
-        for process, marker in processes.marked()
+        for process, marker in processes.find_marked()
         if marker.split("-")[1] == str(worker.pid)
     ]

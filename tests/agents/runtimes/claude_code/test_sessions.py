@@ -145,7 +145,7 @@ async def test_a_killed_cli_is_told_from_one_that_fails_and_a_resume_goes_on(
 
 
 def _clis(folder):
-    for process, _ in processes.marked():
+    for process, _ in processes.find_marked():
         try:
             if process.exe() == str(claude_cli.program()) and process.cwd() == str(
                 folder

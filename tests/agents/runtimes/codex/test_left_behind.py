@@ -20,7 +20,7 @@ from tests.factories import RunFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NAME_OF_A_DEAD_WORKER = (
-    "from agents.workspaces import processes; print(processes.new_marker())"
+    "from agents.workspaces import processes; print(processes.make_marker())"
 )
 ANSWERED = replace(run("true"), usage={"input_tokens": 1_234, "output_tokens": 56})
 
@@ -50,7 +50,7 @@ def dead_worker():
 @pytest.fixture
 async def marker(play, dead_worker, tmp_path):
     """Leave what a Codex has written when it asks for its first command, as a dead worker's."""
-    left = sandbox.agent_homes() / dead_worker
+    left = sandbox.get_agent_homes() / dead_worker
 
     class Copying(Person):
         async def __call__(self, call):

@@ -143,7 +143,7 @@ async def test_a_server_that_is_not_there_is_tried_again(tmp_path, monkeypatch):
 def test_delays_grow_up_to_a_bound_and_differ():
     policy = RetryPolicy(tries=100)
     failure = TurnFailed("Oh")
-    delays = [policy.delay(failure, failures) for failures in range(1, 12)]
+    delays = [policy.choose_delay(failure, failures) for failures in range(1, 12)]
     assert 0.5 <= delays[0] <= 1
     assert 2 <= delays[2] <= 4
     assert all(15 <= delay <= 30 for delay in delays[5:])
