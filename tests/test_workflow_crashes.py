@@ -9,6 +9,8 @@ from tests import live
 from tests.live import ROOT
 from tests.tasks.workflows.running import step
 
+pytestmark = pytest.mark.slow
+
 SLOW = ["say: begun", "sleep: 1.5", "finish: done"]
 
 

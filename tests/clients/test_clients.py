@@ -16,6 +16,7 @@ from tests.pip import require_environment
 HERE = Path(__file__).parent
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.timeout(400),  # what is missing is installed first
 ]

@@ -13,6 +13,8 @@ from django.db.migrations.executor import MigrationExecutor
 from tasks.models import PermissionRequest, Run, Task
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 DUMPS = sorted((Path(__file__).parent / "dumps").glob("*.sql.gz"))
 OLDEST = next(dump for dump in DUMPS if dump.name.startswith("tasks.0001"))
 EACH = pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.name[:-7])

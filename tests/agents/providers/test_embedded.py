@@ -25,10 +25,13 @@ from tests.agents.runtimes.direct.performing import (
 from tests.agents.runtimes.drivers.direct import OPENAI
 from tests.waiting import until
 
-pytestmark = pytest.mark.skipif(
-    not embedded.is_installed(),
-    reason="the embedded model is not installed: make run installs it",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not embedded.is_installed(),
+        reason="the embedded model is not installed: make run installs it",
+    ),
+]
 
 INSTRUCTIONS = (
     "You are a careful assistant who works in a folder. Look before you write. " * 20

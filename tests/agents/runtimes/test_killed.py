@@ -11,6 +11,8 @@ from tests.agents.runtimes.drivers import ANTHROPIC, CLAUDE_CODE, DRIVERS
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.servers.threaded import threaded
 
+pytestmark = pytest.mark.slow
+
 COMMAND = "echo >> started; sleep 30"
 SCRIPT = (
     Turn("First.", uses=(Use("run", command=COMMAND),)),

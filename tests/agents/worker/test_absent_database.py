@@ -9,6 +9,8 @@ from tests.agents.runtimes.drivers.direct import ANTHROPIC
 from tests.servers.postgresql import cluster
 from tests.servers.threaded import threaded
 
+pytestmark = pytest.mark.slow
+
 ANSWER = Turn("Revenue grew.", tokens=Tokens(3_000, 0, 0, 20))
 
 

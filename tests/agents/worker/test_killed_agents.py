@@ -15,6 +15,8 @@ from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.factories import RunFactory
 from tests.servers.threaded import threaded
 
+pytestmark = pytest.mark.slow
+
 COMMAND = "echo >> started; sleep 65"
 SCRIPT = Turn(uses=(Use("run", command=COMMAND),)), Turn("Done.")
 PROGRAMS = {"claude", "codex"}

@@ -9,6 +9,8 @@ from tests.agents.runtimes.drivers.claude_code import CLAUDE_CODE
 from tests.agents.runtimes.drivers.direct import ANTHROPIC
 from tests.servers.threaded import threaded
 
+pytestmark = pytest.mark.slow
+
 STALLS = Turn("Revenue grew.", tokens=Tokens(3_000, 0, 0, 20), fault="stall")
 TELL_AT_ONCE = (ANTHROPIC, CLAUDE_CODE)
 # What is booked, less what was corrected.

@@ -6,6 +6,8 @@ import pytest
 
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 HELD = {
     True: "SELECT 1 FROM tasks_run WHERE lease_expires_at > now()",
     False: "SELECT 1 FROM tasks_run WHERE lease_expires_at > strftime('%Y-%m-%d %H:%M:%f')",

@@ -11,6 +11,8 @@ from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers import DRIVERS
 from tests.agents.runtimes.drivers.base import Turn, Use
 
+pytestmark = pytest.mark.slow
+
 SILENT = "Nothing has come from the provider for"
 WRITE = Use("write", path="a.txt", content="hello")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests import live
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 SETUP = """
 from uuid import UUID

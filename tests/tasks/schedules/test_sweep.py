@@ -52,6 +52,7 @@ def test_what_is_due_at_once_is_fired_in_several_sweeps():
     assert Firing.objects.count() == Task.objects.count() == firing.MOST_AT_ONCE + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "outcome"),
     [("kill_at_every_statement", "killed"), ("race", "each fired once")],

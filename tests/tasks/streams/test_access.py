@@ -89,6 +89,7 @@ def test_the_first_token_shuts_out_who_needed_none(api):
     assert not is_let_in(request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["serve", "uvicorn"])
 def test_revoking_a_token_ends_its_stream_and_no_other(tmp_path, server):
     with live.site(tmp_path, STAGENT_REQUIRE_AUTH="1") as site:

@@ -11,6 +11,8 @@ from tests.agents.runtimes.drivers import CLAUDE_CODE
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.servers.threaded import threaded
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Turn(uses=(Use("run", command="echo >> started; sleep 603"),)), Turn("Done.")
 
 

@@ -15,6 +15,7 @@ from tests.tasks.admin.accessibility.pages import (
 )
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
