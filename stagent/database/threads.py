@@ -72,11 +72,9 @@ def database_threads(count: int, name: str) -> Threads:
 def web_threads(count: int) -> tuple[Threads, Threads]:
     """Return the threads for requests that read, and for those that write.
 
-    Where the database has one writer, a request that waits for another process's write is
-    not to keep those waiting that only read.
+    Requests that wait for another process's write are not to keep those waiting that only read.
     """
-    readers = database_threads(count, "web")
-    return readers, database_threads(1, "web-writer") if _has_one_writer() else readers
+    return database_threads(count, "web"), database_threads(count, "web-writer")
 
 
 def _has_one_writer() -> bool:
