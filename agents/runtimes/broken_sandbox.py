@@ -32,7 +32,7 @@ class CommandTally:
         """Count a command that was to be run, by all that came of it."""
         self._outputs.append(output)
 
-    def failure(self) -> RuntimeFailed | None:
+    def find_failure(self) -> RuntimeFailed | None:
         """Return what the run failed of if none of its commands could be run, else None."""
         complaints = [_COMPLAINT.search(output) for output in self._outputs]
         if not complaints or not (last := complaints[-1]) or not all(complaints):

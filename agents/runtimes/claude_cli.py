@@ -27,7 +27,7 @@ FIX = (
 )
 
 
-def program() -> Path:
+def find_program() -> Path:
     """Return the program that comes with the SDK; FileNotFoundError where there is none."""
     found = find_spec("claude_agent_sdk")
     for place in (found and found.submodule_search_locations) or ():
@@ -40,7 +40,7 @@ def program() -> Path:
 def find_obstacle() -> tuple[str, str]:
     """Return why it does not start on this machine and what mends it; nothing where it does."""
     try:
-        program()
+        find_program()
     except FileNotFoundError as error:
         return str(error), FIX
     with probes.make_workspace() as workspace:
@@ -68,7 +68,7 @@ def write_launcher(confinement: sandbox.Confinement, names: Iterable[str]) -> st
     link in its place.
     """
     path = Path(confinement.make_private_folder()) / "claude"
-    claude = str(program())
+    claude = str(find_program())
     command = [
         *(sys.executable, "-ISc", START, " ".join(names)),
         *confinement.make_launcher(programs=[claude], is_agent=True),

@@ -39,6 +39,8 @@ from tasks.files.workspace import Workspace
 
 
 class Echo:
+    """The runtime of tests: see the module."""
+
     async def perform(
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[events.Event, None]:
@@ -46,14 +48,16 @@ class Echo:
         start = assignment.checkpoint.state["line"] if assignment.checkpoint else 0
         for number, line in enumerate(lines[start:], start=start):
             verb, _, rest = line.strip().partition(":")
-            for event in _heard(assignment, number):
+            for event in _take_messages(assignment, number):
                 yield event
             if verb == "finish":
                 yield events.Finished(rest.strip())
                 return
-            async for event in _step(verb, rest.strip(), number, assignment, ask):
+            async for event in _perform_line(
+                verb, rest.strip(), number, assignment, ask
+            ):
                 yield event
-        for event in _heard(assignment, len(lines)):
+        for event in _take_messages(assignment, len(lines)):
             yield event
         yield events.Finished("done")
 
@@ -61,7 +65,7 @@ class Echo:
         """Nothing is shared between runs."""
 
 
-def _heard(assignment: Assignment, line: int) -> Iterator[events.Event]:
+def _take_messages(assignment: Assignment, line: int) -> Iterator[events.Event]:
     """Take what people have said before this line."""
     if messages := assignment.inbox.take():
         items = [{"line": line, "heard": message.text} for message in messages]
@@ -70,7 +74,7 @@ def _heard(assignment: Assignment, line: int) -> Iterator[events.Event]:
         yield events.AssistantText(f"heard: {message.text}")
 
 
-async def _step(
+async def _perform_line(
     verb: str, rest: str, number: int, assignment: Assignment, ask: AskPermission
 ) -> AsyncIterator[events.Event]:
     match verb:
@@ -84,7 +88,7 @@ async def _step(
             async for event in _use_tool(rest, number, ask):
                 yield event
         case "use":
-            yield _usage(rest, f"{assignment.run_id}-{number}")
+            yield _make_usage(rest, f"{assignment.run_id}-{number}")
         case "checkpoint" | "turn" | "park":
             state = {"line": number + 1}
             yield events.CheckpointReached(state, [{"line": number}], verb == "turn")
@@ -121,7 +125,7 @@ async def _use_tool(
     action: str, number: int, ask: AskPermission
 ) -> AsyncIterator[events.Event]:
     kind, _, target = action.partition(":")
-    call = _call(f"call-{number}", kind, {"target": target})
+    call = _make_call(f"call-{number}", kind, {"target": target})
     decision = await ask(call)
     if decision.is_allowed:
         yield events.ToolUse(call.call_id, kind, decision.tool_input, call.message)
@@ -134,13 +138,13 @@ async def _use_tool(
         yield events.ToolResult(call.call_id, kind, text, is_error=True)
 
 
-def _call(call_id: str, kind: str, tool_input: events.JSON) -> ToolCall:
+def _make_call(call_id: str, kind: str, tool_input: events.JSON) -> ToolCall:
     action = f"{kind}:{tool_input['target']}"
-    remake = partial(_call, call_id, kind)
+    remake = partial(_make_call, call_id, kind)
     return ToolCall(call_id, kind, tool_input, action, f"Using {action}", remake)
 
 
-def _usage(rest: str, key: str) -> events.UsageReported:
+def _make_usage(rest: str, key: str) -> events.UsageReported:
     given = dict(pair.split("=", 1) for pair in rest.split())
     usage = Usage(
         provider=given.get("provider", "anthropic"),

@@ -21,6 +21,8 @@ STARTS_AT_ONCE = 2
 
 
 class ClaudeCode:
+    """The runtime: a process of the CLI for every run."""
+
     def __init__(self, *, policy: RetryPolicy | None = None) -> None:
         self._policy = policy or RetryPolicy()
         self._starts: asyncio.Semaphore | None = None
@@ -29,24 +31,24 @@ class ClaudeCode:
     async def perform(
         self, assignment: Assignment, ask: AskPermission
     ) -> AsyncGenerator[Event, None]:
-        session, notice = KeptSession.of(assignment)
+        session, notice = KeptSession.take_up(assignment)
         if notice:
             yield events.Notice(notice)
         if session.result is not None:
             if not assignment.inbox.has_any:  # cut off before it could hand it over
                 yield events.Finished(session.result)
                 return
-            session.go_on()
+            session.reopen()
         endpoint = AnthropicEndpoint.from_environment()
         run = AgentRun(assignment, ask, endpoint, session, self._policy)
-        async with aclosing(run.perform(self._starting())) as performance:
+        async with aclosing(run.perform(self._get_start_slots())) as performance:
             async for event in performance:
                 yield event
 
     async def close(self) -> None:
         """Nothing is shared between runs but their turn to start."""
 
-    def _starting(self) -> asyncio.Semaphore:
+    def _get_start_slots(self) -> asyncio.Semaphore:
         loop = asyncio.get_running_loop()
         if self._starts is None or self._loop is not loop:
             self._starts, self._loop = asyncio.Semaphore(STARTS_AT_ONCE), loop

@@ -25,52 +25,55 @@ _FILES = {
 _SEARCHES = {"Glob": "Finding files", "Grep": "Searching files"}
 
 
-def as_call(
+def make_call(
     workspace: Workspace, call_id: str, tool_name: str, tool_input: JSON
 ) -> ToolCall:
     """Say what the call would do. What is not known here no rule covers."""
     if tool_name == ASK:
         return make_question_call(call_id, tool_name, tool_input)
-    action, message = _described(workspace, tool_name, tool_input)
+    action, message = _describe(workspace, tool_name, tool_input)
     return ToolCall(
         call_id,
         tool_name,
         tool_input,
         action=action,
         message=message,
-        remake=partial(as_call, workspace, call_id, tool_name),
+        remake=partial(make_call, workspace, call_id, tool_name),
     )
 
 
-def resolved(workspace: Workspace, tool_name: str, tool_input: JSON) -> JSON:
+def resolve_path(workspace: Workspace, tool_name: str, tool_input: JSON) -> JSON:
     """Name the file itself, so that a link that is changed meanwhile leads nowhere else."""
     if tool_name not in _FILES:
         return tool_input
     _, name, _ = _FILES[tool_name]
-    path = os.path.realpath(os.path.join(workspace.root, _text(tool_input, name)))
+    path = os.path.realpath(os.path.join(workspace.root, _get_text(tool_input, name)))
     return {**tool_input, name: path}
 
 
-def _described(
+def _describe(
     workspace: Workspace, tool_name: str, tool_input: JSON
 ) -> tuple[str, str]:
     if tool_name in _FILES:
         kind, name, verb = _FILES[tool_name]
-        action = path_action(workspace, kind, _text(tool_input, name))
-        return action, f"{verb}: {_shown(action)}"
+        action = path_action(workspace, kind, _get_text(tool_input, name))
+        return action, f"{verb}: {_format_action_path(action)}"
     if tool_name in _SEARCHES:
-        action = _searched(workspace, tool_input)
-        pattern = readable(_text(tool_input, "pattern"))
-        return action, f"{_SEARCHES[tool_name]}: {pattern} in {_shown(action)}"
+        action = _make_search_action(workspace, tool_input)
+        pattern = readable(_get_text(tool_input, "pattern"))
+        return (
+            action,
+            f"{_SEARCHES[tool_name]}: {pattern} in {_format_action_path(action)}",
+        )
     match tool_name:
         case "Bash":
-            command = _text(tool_input, "command")
+            command = _get_text(tool_input, "command")
             return f"run:{command}", f"Running: {readable(command)}"
         case "WebFetch":
-            url = _text(tool_input, "url")
+            url = _get_text(tool_input, "url")
             return f"fetch:{url}", f"Fetching: {readable(url)}"
         case "Agent":
-            brief = readable(_text(tool_input, "description"))
+            brief = readable(_get_text(tool_input, "description"))
             return "agent:start", f"Starting a helper agent: {brief}"
     if tool_name.startswith("mcp__"):
         server, _, tool = tool_name.removeprefix("mcp__").partition("__")
@@ -78,23 +81,23 @@ def _described(
     return f"tool:{tool_name}", f"Using {readable(tool_name)}"
 
 
-def _searched(workspace: Workspace, tool_input: JSON) -> str:
+def _make_search_action(workspace: Workspace, tool_input: JSON) -> str:
     """Return what a search goes through: a pattern may lead out of the folder it names."""
     for name in ("pattern", "glob"):
-        pattern = _text(tool_input, name)
+        pattern = _get_text(tool_input, name)
         if name == "pattern" and "output_mode" in tool_input:
             continue  # an expression to search for, no path
         if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
             return f"read:{OUTSIDE}{pattern}"
-    path = _text(tool_input, "path") or workspace.root
+    path = _get_text(tool_input, "path") or workspace.root
     return path_action(workspace, "read", path, beneath=True)
 
 
-def _shown(action: str) -> str:
+def _format_action_path(action: str) -> str:
     path = action.partition(":")[2].removesuffix("/**").removeprefix(OUTSIDE)
     return readable(path.lstrip("/") if OUTSIDE not in action else path) or "/"
 
 
-def _text(tool_input: JSON, name: str) -> str:
+def _get_text(tool_input: JSON, name: str) -> str:
     value: Any = tool_input.get(name)
     return value if isinstance(value, str) else ""

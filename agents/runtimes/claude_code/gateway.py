@@ -26,7 +26,7 @@ CONNECT_SECONDS = 30.0
 LARGEST_REQUEST = 256 * 2**20  # bytes
 LONGEST_PATH = 107  # bytes, of a socket's name
 # Of a request or an answer what is between two neighbours only.
-NOT_PASSED = {
+HOP_BY_HOP_HEADERS = {
     "accept-encoding",
     "authorization",
     "connection",
@@ -40,6 +40,11 @@ NOT_PASSED = {
 
 
 class Gateway:
+    """Passes the requests of one run on to the provider, and their replies back.
+
+    `refusal` is set once a request may not be made: the run is over then.
+    """
+
     def __init__(
         self, endpoint: AnthropicEndpoint, meter: Meter, *, answer_seconds: float
     ) -> None:
@@ -61,13 +66,15 @@ class Gateway:
             )
         app = web.Application(client_max_size=LARGEST_REQUEST)
         base = self._url.path.rstrip("/")
-        app.router.add_post(base + MESSAGES, self._metered)
-        app.router.add_post(base + COUNT_TOKENS, self._free)
+        app.router.add_post(base + MESSAGES, self._handle_metered)
+        app.router.add_post(base + COUNT_TOKENS, self._handle_free)
         runner = web.AppRunner(
             app, handler_cancellation=True, shutdown_timeout=0, access_log=None
         )
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
-        async with httpx2.AsyncClient(timeout=timeout, verify=_trusted()) as client:
+        async with httpx2.AsyncClient(
+            timeout=timeout, verify=_make_ssl_context()
+        ) as client:
             self._client = client
             await runner.setup()
             try:
@@ -78,7 +85,7 @@ class Gateway:
             finally:
                 await runner.cleanup()
 
-    async def _metered(self, request: web.Request) -> web.StreamResponse:
+    async def _handle_metered(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         try:
             metered = await self._meter.enter(request.headers.get(AGENT, ""), body)
@@ -87,30 +94,30 @@ class Gateway:
                 self.refusal.set_result(refusal)
             await asyncio.Future()  # no answer: the run is over in a moment
         try:
-            return await self._answer(request, body, metered)
+            return await self._forward(request, body, metered)
         except asyncio.CancelledError:
             metered.is_abandoned = True
             raise
         finally:
             self._meter.leave(metered)
 
-    async def _free(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, await request.read(), None)
+    async def _handle_free(self, request: web.Request) -> web.StreamResponse:
+        return await self._forward(request, await request.read(), None)
 
-    async def _answer(
+    async def _forward(
         self, request: web.Request, body: bytes, metered: Request | None
     ) -> web.StreamResponse:
         response = web.StreamResponse()
         try:
-            asked = self._asked(request, body)
+            asked = self._build_request(request, body)
             async with asyncio.timeout(self._answer_seconds):
                 answer = await self._client.send(asked, stream=True)
             try:
                 response = web.StreamResponse(
-                    status=answer.status_code, headers=_passed(answer.headers)
+                    status=answer.status_code, headers=_filter_headers(answer.headers)
                 )
                 await response.prepare(request)
-                await self._pass_on(answer, response, metered)
+                await self._stream_reply(answer, response, metered)
             finally:
                 await answer.aclose()
         except (httpx2.HTTPError, TimeoutError):
@@ -119,7 +126,7 @@ class Gateway:
                 request.transport.abort()
         return response
 
-    async def _pass_on(
+    async def _stream_reply(
         self,
         answer: httpx2.Response,
         response: web.StreamResponse,
@@ -137,32 +144,34 @@ class Gateway:
             self._meter.leave(metered, whole)
         await response.write_eof()
 
-    def _asked(self, request: web.Request, body: bytes) -> httpx2.Request:
+    def _build_request(self, request: web.Request, body: bytes) -> httpx2.Request:
         return self._client.build_request(
             request.method,
             self._url.copy_with(raw_path=request.raw_path.encode()),
             content=body,
             headers={
-                **_passed(request.headers),
+                **_filter_headers(request.headers),
                 "accept-encoding": "identity",
-                **self._credential(),
+                **self._make_credential(),
             },
         )
 
-    def _credential(self) -> dict[str, str]:
+    def _make_credential(self) -> dict[str, str]:
         if self._endpoint.auth_token:
             return {"authorization": f"Bearer {self._endpoint.auth_token}"}
         return {"x-api-key": self._endpoint.api_key or "", **self._endpoint.login}
 
 
-def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+def _filter_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: value for name, value in headers.items() if name.lower() not in NOT_PASSED
+        name: value
+        for name, value in headers.items()
+        if name.lower() not in HOP_BY_HOP_HEADERS
     }
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def _make_ssl_context() -> ssl.SSLContext:
     """Return the authorities that are trusted, made once: it takes a while."""
     context = httpx2.create_ssl_context()
     if extra := os.environ.get("NODE_EXTRA_CA_CERTS"):  # the CLI's name for more

@@ -21,10 +21,10 @@ from agents.protocol.inbox import (
 from agents.protocol.runtime import Assignment
 from agents.runtimes.claude_code.session import KeptSession
 
-GOING_ON = "You were interrupted, and now go on. Look at where you are, then continue."
+GO_ON = "You were interrupted, and now go on. Look at where you are, then continue."
 
 
-class HandingOver:
+class MessageSender:
     """Hands messages over, and knows which of them the CLI has not come to the end of."""
 
     def __init__(self, inbox: Inbox, session: KeptSession) -> None:
@@ -33,37 +33,39 @@ class HandingOver:
         self._open: set[str] = set()  # the ids of lines
         self._is_over = False
 
-    async def open(self, client: ClaudeSDKClient, assignment: Assignment) -> None:
+    async def send_prompt(
+        self, client: ClaudeSDKClient, assignment: Assignment
+    ) -> None:
         """Say what the run begins with: its prompt, and what people have said by now."""
         messages = self._inbox.take()
-        said = append_to_prompt(assignment.prompt, messages)
+        text = append_to_prompt(assignment.prompt, messages)
         if self._session.was_done:
-            said = join_texts(messages)
+            text = join_texts(messages)
         elif self._session.lines:
-            going_on = GOING_ON + assignment.reminder
-            said = "\n\n".join(
+            going_on = GO_ON + assignment.reminder
+            text = "\n\n".join(
                 [going_on, *(word_for_working_agent(one) for one in messages)]
             )
-        await client.query(_one(said, self._session.hand_over(messages)))
+        await client.query(_make_input(text, self._session.register_messages(messages)))
 
-    async def watch(self, client: ClaudeSDKClient) -> None:
+    async def send_arriving(self, client: ClaudeSDKClient) -> None:
         """Hand over what comes, until the CLI is at its end."""
         while True:
             await self._inbox.wait_for_arrival()
             if self._is_over:
                 return
             for message in self._inbox.take():
-                await self._hand_over(client, message)
+                await self._send(client, message)
 
-    async def _hand_over(self, client: ClaudeSDKClient, message: Message) -> None:
-        line_id = self._session.hand_over([message])
+    async def _send(self, client: ClaudeSDKClient, message: Message) -> None:
+        line_id = self._session.register_messages([message])
         self._open.add(line_id)
         try:
-            await client.query(_one(message.text, line_id))
+            await client.query(_make_input(message.text, line_id))
         except ClaudeSDKError:  # it has ended: what it was told is for the next run
             self._open.discard(line_id)
 
-    def is_over(self, result: ResultMessage) -> bool:
+    def is_last(self, result: ResultMessage) -> bool:
         """Tell if nothing comes after this result: the CLI has no message left to answer.
 
         One that was read in the middle of a turn ends with it; each other has its own.
@@ -73,7 +75,7 @@ class HandingOver:
         self._is_over = result.is_error or not self._open
         return self._is_over
 
-    async def stop(self, client: ClaudeSDKClient) -> None:
+    async def interrupt(self, client: ClaudeSDKClient) -> None:
         """Interrupt the CLI, and let it forget what it has not read: else it would go on with it."""
         query: Any = client._query
         if query is not None:
@@ -86,7 +88,7 @@ class HandingOver:
         return bool(self._open)
 
 
-async def _one(text: str, line_id: str) -> AsyncIterator[JSON]:
+async def _make_input(text: str, line_id: str) -> AsyncIterator[JSON]:
     yield {
         "type": "user",
         "uuid": line_id,

@@ -45,11 +45,11 @@ class Request:
         *lines, self._unread = (self._unread + chunk).split(b"\n")
         for line in lines:
             if any(kind in line for kind in COUNTED):
-                self._count(_json(line.removeprefix(b"data:")))
+                self._count(_parse_object(line.removeprefix(b"data:")))
 
     def take_whole(self, body: bytes) -> None:
         """Take in an answer that did not come as a stream."""
-        message = _json(body)
+        message = _parse_object(body)
         if message.get("type") == "message":
             self._begin(message)
             self._stop(message)
@@ -99,7 +99,7 @@ class Meter:
         self._keys: Counter[str] = Counter()  # some servers use an id again
         self._answers = 0
         self._in_flight: list[Request] = []
-        self._door = asyncio.Lock()
+        self._admission_lock = asyncio.Lock()
         self._ended = asyncio.Event()
 
     async def enter(self, agent: str, body: bytes) -> Request:
@@ -108,8 +108,8 @@ class Meter:
         Beside others it is made only where the budget would not be used up if each of them
         used the most that it can. So a run oversteps its budget by one request at most.
         """
-        request = Request(agent, self._most(body), size=len(body))
-        async with self._door:  # one looks at a time, in their order
+        request = Request(agent, self._estimate_most(body), size=len(body))
+        async with self._admission_lock:  # one looks at a time, in their order
             while not await self._has_room():
                 await self._ended.wait()
             self._in_flight.append(request)
@@ -130,8 +130,8 @@ class Meter:
         was_begun = bool(request.key)
         request.take(chunk)
         if request.key and not was_begun:
-            request.key = self._unique(request.key)
-            self._report(events.UsageSoFar(request.open_key, self._used(request)))
+            request.key = self._make_unique(request.key)
+            self._report(events.UsageSoFar(request.open_key, self._read_usage(request)))
         if request.is_whole:
             self._settle(request)
 
@@ -139,7 +139,7 @@ class Meter:
         """Settle a request whose answer has ended, or broken off; `body`: it came in one."""
         if body and not request.key:
             request.take_whole(body)
-            request.key = self._unique(request.key)
+            request.key = self._make_unique(request.key)
         self._settle(request)
 
     def _settle(self, request: Request) -> None:
@@ -147,7 +147,7 @@ class Meter:
             return
         self._in_flight.remove(request)
         self._answers += bool(request.key)
-        used = self._told_of(request)
+        used = self._make_usage_event(request)
         # The run may be ended by another request.
         self._spending.remember_usage(used)
         self._report(used)
@@ -155,10 +155,12 @@ class Meter:
             self._report(self._checkpoint())
         self._ended.set()
 
-    def _told_of(self, request: Request) -> events.UsageReported | events.NothingUsed:
+    def _make_usage_event(
+        self, request: Request
+    ) -> events.UsageReported | events.NothingUsed:
         if request.key:
             return events.UsageReported(
-                request.key, self._used(request), request.open_key
+                request.key, self._read_usage(request), request.open_key
             )
         if request.is_abandoned:
             return events.UsageReported(
@@ -166,7 +168,7 @@ class Meter:
             )
         return events.NothingUsed(request.open_key)  # it had no answer
 
-    async def answered(self, agent: str) -> None:
+    async def wait_until_booked(self, agent: str) -> None:
         """Wait until all that `agent` asked is answered and booked: calls come before."""
         while any(request.agent == agent for request in self._in_flight):
             self._ended.clear()
@@ -184,8 +186,8 @@ class Meter:
             return False
         return await self._spending.has_room([one.most for one in self._in_flight])
 
-    def _most(self, body: bytes) -> Usage:
-        asked = _json(body)
+    def _estimate_most(self, body: bytes) -> Usage:
+        asked = _parse_object(body)
         return Usage(
             provider=self._provider,
             model=str(asked.get("model") or self._model),
@@ -193,19 +195,19 @@ class Meter:
             output_tokens=int(asked.get("max_tokens") or 0),
         )
 
-    def _used(self, request: Request) -> Usage:
+    def _read_usage(self, request: Request) -> Usage:
         return usage.read_messages_usage(
             request.counts, provider=self._provider, model=request.model
         )
 
-    def _unique(self, key: str) -> str:
+    def _make_unique(self, key: str) -> str:
         if not key:
             return ""
         self._keys[key] += 1
         return key if self._keys[key] == 1 else f"{key}#{self._keys[key]}"
 
 
-def _json(text: bytes) -> JSON:
+def _parse_object(text: bytes) -> JSON:
     """Read an object; what is none is the CLI's business, which gets it all the same."""
     try:
         found = json.loads(text)

@@ -57,7 +57,7 @@ EMBEDDED_TOOLS: tuple[str, ...] = ()
 RESULT_TOOL = "StructuredOutput"
 
 
-def environment(
+def make_environment(
     confinement: sandbox.Confinement,
     endpoint: AnthropicEndpoint,
     *,
@@ -81,18 +81,18 @@ def environment(
         "CLAUDE_CODE_MAX_RETRIES": str(retries),
         # By name the provider's own, for which the CLI asks as it would; in the clear, since
         # it goes through the socket.
-        "ANTHROPIC_BASE_URL": _in_the_clear(endpoint.url),
+        "ANTHROPIC_BASE_URL": _use_http(endpoint.url),
         "ANTHROPIC_UNIX_SOCKET": f"{confinement.shown_scratch}/{SOCKET}",
         endpoint.key_name: NO_KEY,
         **given,
     }
 
 
-def _in_the_clear(url: str) -> str:
+def _use_http(url: str) -> str:
     return str(httpx2.URL(url).copy_with(scheme="http", username=None, password=None))
 
 
-def options(
+def make_options(
     assignment: Assignment,
     endpoint: AnthropicEndpoint,
     session: KeptSession,
@@ -122,7 +122,7 @@ def options(
             + WHERE.format(folder=assignment.workspace),
             "snapshot": False,
         },
-        output_format=_output_format(assignment.output_schema, endpoint),
+        output_format=_make_output_format(assignment.output_schema, endpoint),
         setting_sources=[],
         strict_mcp_config=True,
         skills=[],
@@ -136,7 +136,9 @@ def options(
     )
 
 
-def _output_format(schema: JSON | None, endpoint: AnthropicEndpoint) -> JSON | None:
+def _make_output_format(
+    schema: JSON | None, endpoint: AnthropicEndpoint
+) -> JSON | None:
     if schema is None:
         return None
     # The CLI does not start with one that names the version of the language.
@@ -145,6 +147,6 @@ def _output_format(schema: JSON | None, endpoint: AnthropicEndpoint) -> JSON | N
     return {"type": "json_schema", "schema": form}
 
 
-def for_every_tool(hook: Any) -> HookMatcher:
+def make_hook_matcher(hook: Any) -> HookMatcher:
     """Call `hook` for every tool; should it fail, the tool is not used."""
     return HookMatcher(hooks=[hook], on_failure="block", timeout=HOOK_SECONDS)

@@ -11,7 +11,7 @@ from agents.providers.failures import Refusal, TurnFailed, make_refusal_failure
 from agents.providers.retries import RetryPolicy
 
 
-def failure_of(
+def find_failure(
     result: ResultMessage,
     endpoint: AnthropicEndpoint,
     *,
@@ -28,7 +28,7 @@ def failure_of(
         )
     if reason.startswith("aborted"):
         return AgentKilled("Claude Code was interrupted, and not by us.")
-    if failure := _of_provider(result, endpoint, error, opens_at):
+    if failure := _find_provider_failure(result, endpoint, error, opens_at):
         if isinstance(failure, TurnFailed):
             return policy.give_up(failure, policy.tries)
         return failure
@@ -40,7 +40,7 @@ def failure_of(
     )
 
 
-def _of_provider(
+def _find_provider_failure(
     result: ResultMessage,
     endpoint: AnthropicEndpoint,
     error: str,
@@ -50,10 +50,10 @@ def _of_provider(
     said, status = result.result or error, result.api_error_status or 0
     if result.stop_reason == "refusal" or result.terminal_reason == "prompt_too_long":
         kind = "refusal" if result.stop_reason == "refusal" else "prompt_too_long"
-        return of_status(0, kind, said, endpoint)
+        return make_status_failure(0, kind, said, endpoint)
     if not error and not (result.is_error and status):
         return None
-    failure = of_status(status, error, said, endpoint)
+    failure = make_status_failure(status, error, said, endpoint)
     if isinstance(failure, TurnFailed) and opens_at:
         failure.retry_after = max(opens_at - time.time(), 0.0)
     return failure
@@ -70,14 +70,14 @@ def refuse_to_wait(
     status, kind = retry.get("error_status"), retry.get("error") or ""
     if status not in (401, 429, 529):
         return
-    failure = of_status(status, kind, kind.replace("_", " "), endpoint)
+    failure = make_status_failure(status, kind, kind.replace("_", " "), endpoint)
     if not isinstance(failure, TurnFailed):
         raise failure
     failure.retry_after = (retry.get("retry_delay_ms") or 0) / 1_000
     policy.choose_delay(failure, retry.get("attempt") or 1)
 
 
-def of_status(
+def make_status_failure(
     status: int, kind: str, said: str, endpoint: AnthropicEndpoint
 ) -> TurnFailed | RuntimeFailed:
     return make_refusal_failure(Refusal(status, kind, said), endpoint)

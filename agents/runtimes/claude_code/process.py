@@ -13,7 +13,7 @@ from agents.protocol.runtime import Assignment, RuntimeFailed, make_process_fail
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_cli import write_launcher
 from agents.runtimes.claude_code import options as cli
-from agents.runtimes.claude_code.messages import HandingOver
+from agents.runtimes.claude_code.messages import MessageSender
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.session import KeptSession
 from agents.workspaces.sandbox import Confinement
@@ -34,7 +34,7 @@ class CLIProcess:
         confinement: Confinement,
         *,
         hooks: PermissionHooks,
-        messages: HandingOver,
+        messages: MessageSender,
         retries: int,
     ) -> None:
         """`retries`: how often the CLI itself sends a request again."""
@@ -59,7 +59,7 @@ class CLIProcess:
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await client.connect()
-                    await self._messages.open(client, self._assignment)
+                    await self._messages.send_prompt(client, self._assignment)
                 return client
             except TimeoutError:
                 failure: Exception = self.make_start_failure(
@@ -97,7 +97,7 @@ class CLIProcess:
         if not reading.done() or self._messages.has_open:
             with suppress(ClaudeSDKError, TimeoutError):
                 async with asyncio.timeout(INTERRUPT_SECONDS):
-                    await self._messages.stop(client)
+                    await self._messages.interrupt(client)
         if not reading.done():
             await asyncio.wait({reading}, timeout=INTERRUPT_SECONDS)
         if not reading.done():
@@ -117,17 +117,17 @@ class CLIProcess:
             await leaving
 
     def _make_options(self) -> Any:
-        variables = cli.environment(
+        variables = cli.make_environment(
             self._confinement,
             self._endpoint,
             retries=self._retries,
             has_schema=self._assignment.output_schema is not None,
         )
         if self._session.lines:
-            self._session.lay_down(
+            self._session.write_transcript(
                 self.config_folder, Workspace(self._assignment.workspace).root
             )
-        options = cli.options(
+        options = cli.make_options(
             self._assignment,
             self._endpoint,
             self._session,
@@ -135,7 +135,7 @@ class CLIProcess:
             variables=variables,
         )
         self._confinement.hand_over()
-        options.can_use_tool = self._hooks.may_use
+        options.can_use_tool = self._hooks.can_use_tool
         options.hooks = self._hooks.hooks
         options.stderr = self._keep_stderr
         return options

@@ -34,7 +34,7 @@ class Reader:
         self._model = model
         self._calls: dict[str, ToolUseBlock] = {}
         # Of calls that the log has, by id: whether they may run.
-        self._told: dict[str, bool] = {}
+        self._logged: dict[str, bool] = {}
         self.commands = CommandTally()
         self._partial = ""
         self._shown_at = self._worked_at = float("-inf")
@@ -44,41 +44,41 @@ class Reader:
         self.error = ""  # the CLI's word for what failed last
         self.opens_at: float | None = None  # of a rate limit, in seconds since 1970
 
-    def is_told(self, call_id: str, *, runs: bool) -> None:
+    def note_logged_call(self, call_id: str, *, runs: bool) -> None:
         """Take note that the log says of a call whether it is run."""
-        self._told[call_id] = runs
+        self._logged[call_id] = runs
 
     def read(self, message: Any) -> Iterator[Event]:
         match message:
             case StreamEvent() if message.parent_tool_use_id is None:
-                yield from self._streamed(message.event)
+                yield from self._read_stream_event(message.event)
             case AssistantMessage():
-                yield from self._said(message)
+                yield from self._read_assistant_message(message)
             case UserMessage() if isinstance(message.content, list):
-                yield from self._answered(message.content)
+                yield from self._read_tool_results(message.content)
             case SystemMessage(subtype="api_retry"):
-                yield _retrying(message.data)
+                yield _make_retrying(message.data)
             case SystemMessage(subtype="init"):
-                yield from self._began(message.data)
+                yield from self._read_init(message.data)
             case RateLimitEvent() if message.rate_limit_info.status == "rejected":
                 self.opens_at = message.rate_limit_info.resets_at
 
-    def _began(self, data: JSON) -> Iterator[Event]:
+    def _read_init(self, data: JSON) -> Iterator[Event]:
         if (model := data.get("model")) and model != self._model:
             yield events.Notice(f"{self._model} is served by {model}.")
 
     # --- Text, as it streams ------------------------------------------------------------
 
-    def _streamed(self, event: JSON) -> Iterator[Event]:
+    def _read_stream_event(self, event: JSON) -> Iterator[Event]:
         match event.get("type"):
             case "message_start":
                 self._partial = ""
             case "content_block_delta":
                 pieces = (event["delta"].get(name) for name in PIECES)
                 if any(pieces):
-                    yield from self._grown(event["delta"].get("text") or "")
+                    yield from self._show_growth(event["delta"].get("text") or "")
 
-    def _grown(self, text: str) -> Iterator[Event]:
+    def _show_growth(self, text: str) -> Iterator[Event]:
         self._partial += text
         now = time.monotonic()
         if text and now - self._shown_at >= PARTIAL_TEXT_SECONDS:
@@ -90,7 +90,7 @@ class Reader:
 
     # --- Whole messages ------------------------------------------------------------------
 
-    def _said(self, message: AssistantMessage) -> Iterator[Event]:
+    def _read_assistant_message(self, message: AssistantMessage) -> Iterator[Event]:
         if message.parent_tool_use_id is None:
             self.error = message.error or ""
             self.thought = ""
@@ -108,17 +108,17 @@ class Reader:
                     self.thought = block.thinking
                     yield events.Thinking(block.thinking)
 
-    def _answered(self, blocks: list[Any]) -> Iterator[Event]:
+    def _read_tool_results(self, blocks: list[Any]) -> Iterator[Event]:
         for block in blocks:
             if isinstance(block, ToolResultBlock):
                 call = self._calls.get(block.tool_use_id)
                 if call and call.name == RESULT_TOOL and not block.is_error:
                     continue  # it is the run's result
-                if call and call.id not in self._told:  # refused before we were asked
+                if call and call.id not in self._logged:  # refused before we were asked
                     message = f"Using {readable(call.name)}"
                     yield events.ToolNotRun(call.id, call.name, call.input, message)
-                output = clip_output(_output(block.content))
-                if call and call.name == "Bash" and self._told.get(call.id):
+                output = clip_output(_join_content(block.content))
+                if call and call.name == "Bash" and self._logged.get(call.id):
                     self.commands.add(output)
                 yield events.ToolResult(
                     block.tool_use_id,
@@ -128,7 +128,7 @@ class Reader:
                 )
 
 
-def _retrying(data: JSON) -> Event:
+def _make_retrying(data: JSON) -> Event:
     status = data.get("error_status")
     reason = f"{data.get('error') or 'The request failed'} ({status or 'no answer'})"
     delay = (data.get("retry_delay_ms") or 0) / 1_000
@@ -138,7 +138,7 @@ def _retrying(data: JSON) -> Event:
     )
 
 
-def _output(content: Any) -> str:
+def _join_content(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []

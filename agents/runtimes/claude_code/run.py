@@ -32,7 +32,7 @@ from agents.providers.failures import make_failure
 from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.gateway import Gateway
-from agents.runtimes.claude_code.messages import HandingOver
+from agents.runtimes.claude_code.messages import MessageSender
 from agents.runtimes.claude_code.metering import Meter
 from agents.runtimes.claude_code.options import SOCKET
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
@@ -70,7 +70,7 @@ class AgentRun:
             endpoint,
             report=self._events.put_nowait,
             is_booked=self._events.join,
-            checkpoint=lambda: session.checkpoint(will_continue=True),
+            checkpoint=lambda: session.make_checkpoint(will_continue=True),
         )
         self._gateway = Gateway(endpoint, meter, answer_seconds=get_read_seconds())
         self._hooks = PermissionHooks(
@@ -79,17 +79,17 @@ class AgentRun:
             self._reader,
             meter,
             self._events,
-            session.has_told_of,
+            session.wait_for_call,
         )
-        self._messages = HandingOver(assignment.inbox, session)
+        self._messages = MessageSender(assignment.inbox, session)
         self._result: ResultMessage | None = None
-        session.report_to(self._events.put_nowait)
+        session.set_listener(self._events.put_nowait)
 
     async def perform(self, starting: asyncio.Semaphore) -> AsyncGenerator[Event, None]:
         if self._endpoint.is_embedded:
             yield events.Notice(embedded.NOTICE)
         # Before the process is there, so that its session can always be looked for.
-        yield self._session.checkpoint()
+        yield self._session.make_checkpoint()
         await run_in_thread(sandbox.find_bubblewrap)
         confinement = await run_in_thread(
             sandbox.confine, self._workspace.root, has_network=self._assignment.network
@@ -106,7 +106,7 @@ class AgentRun:
         text = self._find_result()
         if not (self._output and self._output.describe_problems(text)):
             self._session.result = text
-            yield self._session.checkpoint()
+            yield self._session.make_checkpoint()
         yield events.Finished(text)
 
     async def _perform_confined(
@@ -125,14 +125,14 @@ class AgentRun:
         if client is None:
             yield events.Notice(STARTING_AFRESH)
             self._session.begin_again()
-            yield self._session.checkpoint()
+            yield self._session.make_checkpoint()
             client = await process.start(starting)
             if client is None:
                 raise process.make_start_failure("its new session was not found")
         reading = asyncio.create_task(self._read(client))
-        sending = asyncio.create_task(self._messages.watch(client))
+        sending = asyncio.create_task(self._messages.send_arriving(client))
         try:
-            while (event := await self._next(reading)) is not None:
+            while (event := await self._get_next_event(reading)) is not None:
                 yield event
                 self._events.task_done()
         finally:
@@ -140,7 +140,9 @@ class AgentRun:
             await run_to_end(process.stop(client, reading))
         self._session.keep(
             await run_in_thread(
-                self._session.written, process.config_folder, self._workspace.root
+                self._session.read_transcript,
+                process.config_folder,
+                self._workspace.root,
             )
         )
         while not self._events.empty():  # what came while it was stopped
@@ -161,10 +163,10 @@ class AgentRun:
                 self._events.put_nowait(event)
             if isinstance(message, ResultMessage):
                 self._result = message
-                if self._messages.is_over(message):
+                if self._messages.is_last(message):
                     return
 
-    async def _next(self, reading: asyncio.Task[None]) -> Event | None:
+    async def _get_next_event(self, reading: asyncio.Task[None]) -> Event | None:
         """Return the next event, None once the CLI has no more to say.
 
         Raise what it is refused: a request beyond the limits ends the run.
@@ -189,7 +191,7 @@ class AgentRun:
             return json.dumps(given, ensure_ascii=False)
         if self._endpoint.is_embedded and self._reader.text:
             return self._reader.text  # cut or not, it is what this model has to say
-        failure = outcome.failure_of(
+        failure = outcome.find_failure(
             self._result,
             self._endpoint,
             max_turns=self._assignment.max_turns,
@@ -197,7 +199,7 @@ class AgentRun:
             opens_at=self._reader.opens_at,
             policy=self._policy,
         )
-        if failure := failure or self._reader.commands.failure():
+        if failure := failure or self._reader.commands.find_failure():
             raise failure
         text = self._result.result or ""
         if is_blank(text):

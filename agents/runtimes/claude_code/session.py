@@ -36,27 +36,27 @@ class KeptSession:
         self._skipped = skipped  # kept items of a session that could not be read
         self._known: set[str] = set()
         self._calls: set[str] = set()  # of tools, in the lines
-        self._handed_over: dict[
+        self._undelivered: dict[
             str, tuple[uuid.UUID, ...]
         ] = {}  # messages, by their line
         # Of those, the lines that the agent read in the middle of a turn.
         self.read_in_turns: set[str] = set()
         self._grew = asyncio.Event()
-        self._emit: Callable[[CheckpointReached], None] = lambda _: None
+        self._listener: Callable[[CheckpointReached], None] = lambda _: None
 
     @classmethod
-    def of(cls, assignment: Assignment) -> tuple[Self, str]:
+    def take_up(cls, assignment: Assignment) -> tuple[Self, str]:
         """Take up what was kept; return it with what a person should know of that."""
         kept = assignment.checkpoint
         if kept is None:
             return cls(), ""
-        restored = cls._restored(kept)
+        restored = cls._restore(kept)
         return restored or cls(skipped=len(kept.items)), (
             "" if restored else STARTING_AFRESH
         )
 
     @classmethod
-    def _restored(cls, kept: Checkpoint) -> Self | None:
+    def _restore(cls, kept: Checkpoint) -> Self | None:
         state = kept.state
         try:
             session = cls(skipped=int(state["skipped"]))
@@ -70,7 +70,7 @@ class KeptSession:
         is_sound = state.get("format") == FORMAT and bool(session.lines)
         return session if is_sound else None
 
-    def go_on(self) -> None:
+    def reopen(self) -> None:
         """Take up a session that had come to its end: somebody has said more."""
         self.result, self.was_done = None, True
 
@@ -79,34 +79,34 @@ class KeptSession:
         self._skipped += len(self.lines)
         self.id, self.lines, self._known = str(uuid.uuid4()), [], set()
 
-    def lay_down(self, config: Path, workspace: str) -> None:
+    def write_transcript(self, config: Path, workspace: str) -> None:
         """Write the transcript where the CLI will look for it."""
-        file = self._file(config, workspace)
+        file = self._locate_file(config, workspace)
         file.parent.mkdir(parents=True)
         file.write_text("".join(f"{json.dumps(line)}\n" for line in self.lines))
 
-    def written(self, config: Path, workspace: str) -> list[JSON]:
+    def read_transcript(self, config: Path, workspace: str) -> list[JSON]:
         """Read what the CLI wrote down: at its end the SDK no longer listens.
 
         The CLI's commands can write there, too: what is no plain file of that folder may be a
         link to what only we can read, or a pipe that nobody ever writes to.
         """
-        located = self._file(config, workspace).relative_to(config)
+        located = self._locate_file(config, workspace).relative_to(config)
         try:
             with Workspace(config).open_file(str(located)) as file:
                 text = file.read().decode(errors="replace")
         except (OSError, PathRefused):
             return []
-        return [line for line in map(_line, text.split("\n")) if line]
+        return [line for line in map(_parse_line, text.split("\n")) if line]
 
-    def _file(self, config: Path, workspace: str) -> Path:
+    def _locate_file(self, config: Path, workspace: str) -> Path:
         folder = config / "projects" / project_key_for_directory(workspace)
         return folder / f"{self.id}.jsonl"
 
-    def report_to(self, emit: Callable[[CheckpointReached], None]) -> None:
-        self._emit = emit
+    def set_listener(self, emit: Callable[[CheckpointReached], None]) -> None:
+        self._listener = emit
 
-    def checkpoint(
+    def make_checkpoint(
         self,
         new: list[JSON] | None = None,
         *,
@@ -121,13 +121,13 @@ class KeptSession:
         }
         return CheckpointReached(state, new or [], will_continue, delivered)
 
-    def hand_over(self, messages: Sequence[Message]) -> str:
+    def register_messages(self, messages: Sequence[Message]) -> str:
         """Return an id for the line by which the CLI is told these messages.
 
         The transcript has it once the agent has them.
         """
         line_id = str(uuid.uuid4())
-        self._handed_over[line_id] = list_ids(messages)
+        self._undelivered[line_id] = list_ids(messages)
         return line_id
 
     # --- The SDK's store ---------------------------------------------------------------
@@ -146,12 +146,12 @@ class KeptSession:
         new = [dict(entry) for entry in entries if self._is_new(entry)]
         self.lines += new
         if new:
-            self._calls.update(chain.from_iterable(map(_calls_in, new)))
-            delivered = tuple(chain.from_iterable(map(self._delivered_by, new)))
-            self._emit(self.checkpoint(new, delivered=delivered))
+            self._calls.update(chain.from_iterable(map(_find_call_ids, new)))
+            delivered = tuple(chain.from_iterable(map(self._take_delivered, new)))
+            self._listener(self.make_checkpoint(new, delivered=delivered))
             self._grew.set()
 
-    def _delivered_by(self, line: JSON) -> tuple[uuid.UUID, ...]:
+    def _take_delivered(self, line: JSON) -> tuple[uuid.UUID, ...]:
         """Return the messages that the agent has with this line."""
         attached = line.get("attachment") or {}
         if attached.get("type") == "queued_command":
@@ -159,16 +159,16 @@ class KeptSession:
             self.read_in_turns.add(line_id)
         else:
             line_id = str(line.get("uuid"))
-        return self._handed_over.pop(line_id, ())
+        return self._undelivered.pop(line_id, ())
 
-    async def has_told_of(self, call_id: str) -> None:
+    async def wait_for_call(self, call_id: str) -> None:
         """Wait until the transcript holds a call, so that an agent taken up again knows of it."""
         while call_id not in self._calls:
             self._grew.clear()
             await self._grew.wait()
 
     async def load(self, key: Any) -> None:
-        """Say that there is nothing to load: `lay_down` has put it in place."""
+        """Load nothing: `write_transcript` has put it in place."""
 
     def _is_new(self, entry: JSON) -> bool:
         identity = entry.get("uuid")
@@ -179,14 +179,14 @@ class KeptSession:
         return is_new
 
 
-def _calls_in(line: JSON) -> Iterator[str]:
+def _find_call_ids(line: JSON) -> Iterator[str]:
     content = (line.get("message") or {}).get("content")
     for block in content if isinstance(content, list) else []:
         if isinstance(block, dict) and block.get("type") == "tool_use":
             yield str(block.get("id"))
 
 
-def _line(text: str) -> JSON | None:
+def _parse_line(text: str) -> JSON | None:
     """Read a line that has an identity; of the others it is not known which are new."""
     try:
         line = json.loads(text)

@@ -21,6 +21,8 @@ __all__ = ["Codex"]
 
 
 class Codex:
+    """The runtime: a process of Codex for every run."""
+
     def __init__(
         self, *, policy: RetryPolicy | None = None, homes: Path | None = None
     ) -> None:

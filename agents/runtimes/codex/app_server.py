@@ -25,7 +25,7 @@ STDERR_LINES = 20
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # All that is said besides would only be thrown away: outputs come again, whole.
-UNHEARD = (
+UNUSED_NOTIFICATIONS = (
     "item/commandExecution/outputDelta",
     "item/fileChange/outputDelta",
     "turn/diff/updated",
@@ -47,6 +47,8 @@ class Gone(Exception):
 
 
 class AppServer:
+    """One `codex app-server` process: calls to it, its replies, and what it says by itself."""
+
     def __init__(self) -> None:
         self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
@@ -59,7 +61,7 @@ class AppServer:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def exit_code(self) -> int | None:
+    async def get_exit_code(self) -> int | None:
         """Return how the process ended, or is just ending; None: it does not."""
         if self._process is None:
             return None
@@ -69,7 +71,7 @@ class AppServer:
         return self._process.returncode
 
     @property
-    def last_words(self) -> str:
+    def stderr_end(self) -> str:
         return " ".join(line.strip() for line in self._stderr)[-1_000:]
 
     async def start(
@@ -79,7 +81,7 @@ class AppServer:
         await run_to_end(self._spawn(argv, cwd, environment))
         capabilities = {
             "experimentalApi": True,  # for tools of ours and for ending background commands
-            "optOutNotificationMethods": list(UNHEARD),
+            "optOutNotificationMethods": list(UNUSED_NOTIFICATIONS),
         }
         client = {"name": "stagent", "version": "1"}
         await self.call(
@@ -103,12 +105,12 @@ class AppServer:
         finally:
             del self._calls[call_id]
 
-    def answer(
-        self, request_id: int | str, said: JSON, *, how: Literal["result", "error"]
+    def reply(
+        self, request_id: int | str, content: JSON, *, kind: Literal["result", "error"]
     ) -> None:
-        """Answer what it asked; too late is no matter."""
+        """Reply to a request of it; one that it no longer waits for does no harm."""
         with suppress(Gone):
-            self._send({"id": request_id, how: said})
+            self._send({"id": request_id, kind: content})
 
     async def close(self) -> None:
         """End the process and its commands, as politely as it lets us."""
@@ -160,7 +162,7 @@ class AppServer:
     async def _read(self, stdout: asyncio.StreamReader) -> None:
         try:
             async for line in stdout:
-                self._heard(json.loads(line))
+                self._dispatch(json.loads(line))
         except ValueError as error:  # a line that is too long, or no JSON
             self._stderr.append(f"It cannot be understood: {error}"[:200])
         finally:
@@ -169,7 +171,7 @@ class AppServer:
                     answer.set_exception(Gone("it has ended"))
             self.inbox.put_nowait(END)
 
-    def _heard(self, message: JSON) -> None:
+    def _dispatch(self, message: JSON) -> None:
         if "method" in message:
             params = message.get("params") or {}
             self.inbox.put_nowait((message["method"], params, message.get("id")))

@@ -43,8 +43,6 @@ ASK_HUMAN_TOOL: JSON = {
     },
 }
 NOT_OUTSIDE = "Commands cannot leave the sandbox on this server."
-COMMAND = "item/commandExecution/requestApproval"
-PATCH = "item/fileChange/requestApproval"
 HOST_TOOL = "item/tool/call"
 USER_INPUT = "item/tool/requestUserInput"  # Codex's own tool for questions
 _SHELLS = (["/bin/bash", "-lc"], ["/usr/bin/bash", "-lc"], ["/bin/sh", "-lc"])
@@ -71,15 +69,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    how: Literal["result", "error"]
-    said: JSON
+    """The reply to a request of Codex, and what it means for the calls that it was about."""
+
+    kind: Literal["result", "error"]  # of JSON-RPC
+    content: JSON
     is_allowed: bool = False
     reason: str = ""  # of a denial, for the model
     note: str = ""  # with what was allowed, for the model
     calls: Sequence[ToolCall] = ()
 
 
-def calls_of(
+def make_calls(
     question: Question, *, call: Call | None, item: JSON, workspace: Workspace
 ) -> list[ToolCall]:
     """Say what is asked for, as calls that must all be allowed; none: it is refused.
@@ -88,47 +88,49 @@ def calls_of(
     """
     match question.method:
         case "item/commandExecution/requestApproval":
-            return [_command(question, call, workspace)]
+            return [_make_command_call(question, call, workspace)]
         case "item/fileChange/requestApproval" if not question.params.get("grantRoot"):
-            return _patch(question, item, workspace)
+            return _make_patch_calls(question, item, workspace)
         case "item/tool/call" if question.params.get("tool") == ASK_HUMAN:
-            return [_asking(question)]
+            return [_make_question_call(question)]
         case "item/tool/requestUserInput":
-            return [_asking_for_input(question)]
+            return [_make_input_call(question)]
     return []
 
 
-def reply_to(
+def make_reply(
     question: Question, calls: Sequence[ToolCall], decisions: Sequence[Decision]
 ) -> Reply:
     """Word the answer: for this call only, never for those to come."""
     denied = [one for one in decisions if not one.is_allowed]
     reason = denied[0].message if denied else ""
     if question.method == HOST_TOOL:
-        content = [{"type": "inputText", "text": describe_answer(decisions[0])}]
-        said: JSON = {"contentItems": content, "success": not denied}
-        return Reply("result", said, is_allowed=not denied, calls=calls)
+        items = [{"type": "inputText", "text": describe_answer(decisions[0])}]
+        content: JSON = {"contentItems": items, "success": not denied}
+        return Reply("result", content, is_allowed=not denied, calls=calls)
     if question.method == USER_INPUT:
-        said = {"answers": {} if denied else _answers(question, decisions[0])}
-        return Reply("result", said, is_allowed=not denied, reason=reason, calls=calls)
+        content = {"answers": {} if denied else _make_answers(question, decisions[0])}
+        return Reply(
+            "result", content, is_allowed=not denied, reason=reason, calls=calls
+        )
     # The protocol has no edited input: what was allowed must be what is going to run.
     edited = any(
         one.tool_input != call.tool_input
         for one, call in zip(decisions, calls, strict=False)
     )
     if denied or edited:
-        said = {"decision": "decline"}
-        return Reply("result", said, reason=reason, calls=calls)
+        content = {"decision": "decline"}
+        return Reply("result", content, reason=reason, calls=calls)
     note = "\n".join(filter(None, (one.agent_message for one in decisions)))
-    said = {"decision": "accept"}
-    return Reply("result", said, is_allowed=True, note=note, calls=calls)
+    content = {"decision": "accept"}
+    return Reply("result", content, is_allowed=True, note=note, calls=calls)
 
 
-def tool_of(question: Question, calls: Sequence[ToolCall]) -> str:
+def get_tool_name(question: Question, calls: Sequence[ToolCall]) -> str:
     return calls[0].tool_name if calls else question.method
 
 
-def summary(question: Question, calls: Sequence[ToolCall]) -> tuple[JSON, str]:
+def summarize(question: Question, calls: Sequence[ToolCall]) -> tuple[JSON, str]:
     """Return the input of calls that are one for the model, and a sentence for people."""
     if not calls:  # what this client does not do
         return question.params, f"Using {readable(question.method)}"
@@ -143,20 +145,22 @@ def leaves_sandbox(call: Call | None) -> bool:
     return wish not in (None, "use_default")
 
 
-def kept_in(calls: Sequence[ToolCall]) -> Reply:
+def decline_leaving_sandbox(calls: Sequence[ToolCall]) -> Reply:
     """Decline what wants out of the sandbox: outside of it is no workspace to work in."""
     return Reply("result", {"decision": "decline"}, reason=NOT_OUTSIDE, calls=calls)
 
 
-def refusal() -> Reply:
+def make_refusal() -> Reply:
     return Reply("error", {"code": -32601, "message": "This client does not do that."})
 
 
 # --- Commands ----------------------------------------------------------------------------
 
 
-def _command(question: Question, call: Call | None, workspace: Workspace) -> ToolCall:
-    line, remarks = _line(question.params, call, workspace)
+def _make_command_call(
+    question: Question, call: Call | None, workspace: Workspace
+) -> ToolCall:
+    line, remarks = _describe_command(question.params, call, workspace)
     tool_input: JSON = {"command": line}
     if remarks:
         tool_input["remarks"] = remarks
@@ -174,12 +178,12 @@ def _command(question: Question, call: Call | None, workspace: Workspace) -> Too
     )
 
 
-def _line(
+def _describe_command(
     params: JSON, call: Call | None, workspace: Workspace
 ) -> tuple[str, list[str]]:
     """Return the command line, and all that makes it more than a command in the workspace."""
     shown = str(params.get("command"))
-    inner = _inside(shown)
+    inner = _unwrap_shell(shown)
     line = shown if inner is None else inner
     remarks = []
     if inner is None or params.get("kind", "command") != "command":
@@ -198,7 +202,7 @@ def _line(
     return line, remarks
 
 
-def _inside(shown: str) -> str | None:
+def _unwrap_shell(shown: str) -> str | None:
     """Unwrap `/bin/bash -lc '…'`; None if it is anything else."""
     try:
         *shell, line = shlex.split(shown)
@@ -210,7 +214,9 @@ def _inside(shown: str) -> str | None:
 # --- Patches and questions ---------------------------------------------------------------
 
 
-def _patch(question: Question, item: JSON, workspace: Workspace) -> list[ToolCall]:
+def _make_patch_calls(
+    question: Question, item: JSON, workspace: Workspace
+) -> list[ToolCall]:
     """Ask for each file by itself, so that a rule for one never lets another pass."""
     calls: list[ToolCall] = []
     for change in item.get("changes") or []:
@@ -231,7 +237,7 @@ def _patch(question: Question, item: JSON, workspace: Workspace) -> list[ToolCal
     return calls
 
 
-def _asking(question: Question) -> ToolCall:
+def _make_question_call(question: Question) -> ToolCall:
     arguments = question.params.get("arguments")
     given = arguments if isinstance(arguments, dict) else {"question": arguments}
     options = given.get("options")
@@ -240,7 +246,7 @@ def _asking(question: Question) -> ToolCall:
     return make_question_call(question.call_id, ASK_HUMAN, {"questions": asked})
 
 
-def _asking_for_input(question: Question) -> ToolCall:
+def _make_input_call(question: Question) -> ToolCall:
     asked = [
         make_question(
             str(one.get("question")),
@@ -254,7 +260,7 @@ def _asking_for_input(question: Question) -> ToolCall:
     )
 
 
-def _answers(question: Question, decision: Decision) -> JSON:
+def _make_answers(question: Question, decision: Decision) -> JSON:
     """Word the answers by the ids that Codex has for its questions."""
     given = answers_in(decision.tool_input)
     return {

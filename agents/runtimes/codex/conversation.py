@@ -30,13 +30,12 @@ from agents.runtimes.codex.app_server import Gone, Message
 from agents.runtimes.codex.approvals import Question
 from agents.runtimes.codex.failures import TurnFailures
 from agents.runtimes.codex.items import Items
-from agents.runtimes.codex.messages import HandingOver
+from agents.runtimes.codex.messages import MessageSender
 from agents.runtimes.codex.pending_approvals import PendingApprovals
 from agents.runtimes.codex.replies import send_reply
 from agents.runtimes.codex.requests import Requests
 from agents.runtimes.codex.rollout_lines import Call
-from agents.runtimes.codex.thread import Thread, text
-from tasks.catalog.json_schemas import is_strict
+from agents.runtimes.codex.thread import Thread, make_text_item
 from tasks.files.workspace import Workspace
 
 # Codex drops what it cannot read of an answer, so that nobody can tell which it was.
@@ -72,25 +71,25 @@ class Conversation:
             ask,
             Workspace(assignment.workspace),
             self._items,
-            decided=lambda key: self._inbox.put_nowait((DECIDED, {}, key)),
+            on_decided=lambda key: self._inbox.put_nowait((DECIDED, {}, key)),
         )
-        self._messages = HandingOver(assignment.inbox, self._thread)
+        self._messages = MessageSender(assignment.inbox, self._thread)
         self._turn: JSON = {}
         self._failures = TurnFailures(policy, endpoint)
         self._answered: list[Call] = []
 
     async def run(self) -> AsyncGenerator[Event, None]:
-        watching = asyncio.create_task(self._messages.watch(self._inbox))
+        watching = asyncio.create_task(self._messages.notify_of_arrivals(self._inbox))
         try:
             work = self._work()
             async with aclosing(work):
                 async for event in work:
                     yield event
         except Gone as error:
-            said = self._thread.server.last_words
+            said = self._thread.server.stderr_end
             raise make_process_failure(
                 f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said}).",
-                await self._thread.server.exit_code(),
+                await self._thread.server.get_exit_code(),
             ) from error
         finally:
             watching.cancel()
@@ -105,14 +104,14 @@ class Conversation:
         self._messages.is_at_work = self._thread.goes_on
         if self._thread.notice:
             yield events.Notice(self._thread.notice)
-        turns = self._all_turns(given)
+        turns = self._work_and_repair(given)
         async with aclosing(turns):
             async for event in turns:
                 yield event
-        for event in self._grown():
+        for event in self._read_rollout():
             yield event
-        if failure := self._items.commands.failure():
-            state = self._thread.rollout.state(note=MENDED)
+        if failure := self._items.commands.find_failure():
+            state = self._thread.rollout.make_state(note=MENDED)
             yield events.CheckpointReached(state)
             raise failure
         result = self._items.text
@@ -120,26 +119,27 @@ class Conversation:
             cause = find_cause_of_silence(self._items.thought)
             raise make_failure(cause, self._endpoint, NOTHING_READABLE)
         if not (self._output and self._output.describe_problems(result)):
-            yield events.CheckpointReached(self._thread.rollout.state(result=result))
+            yield events.CheckpointReached(
+                self._thread.rollout.make_state(result=result)
+            )
         yield events.Finished(result)
 
     # --- Turns ---
 
-    async def _all_turns(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
+    async def _work_and_repair(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
         """Let it work to its end, and then mend its result, once a run."""
-        turns = self._turns(given)
-        async with aclosing(turns):
-            async for event in turns:
-                yield event
-        if self._output and (
-            problems := self._output.describe_problems(self._items.text)
-        ):
-            mending = self._turns([text(problems)])
-            async with aclosing(mending):
-                async for event in mending:
+        for _ in range(2):
+            turns = self._take_turns(given)
+            async with aclosing(turns):
+                async for event in turns:
                     yield event
+            if not self._output or not (
+                problems := self._output.describe_problems(self._items.text)
+            ):
+                return
+            given = [make_text_item(problems)]
 
-    async def _turns(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
+    async def _take_turns(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
         while True:
             turn = self._take_turn(given)
             async with aclosing(turn):
@@ -149,7 +149,7 @@ class Conversation:
             is_done = ended["status"] == "completed"
             self._messages.end_turn(is_done=is_done)
             if ended.get("error"):
-                for event in self._requests.broken_off():
+                for event in self._requests.end_failed():
                     yield event
             given = []  # it goes on with what it has
             if is_done and not self._messages.has_any:
@@ -164,47 +164,41 @@ class Conversation:
         more = {"clientUserMessageId": line_id} if line_id else {}
         yield self._requests.open([*given, *told])
         started = await self._thread.call(
-            "turn/start", input=[*given, *told], **more, **self._output_schema()
+            "turn/start", input=[*given, *told], **more, **self._thread.output_schema
         )
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":
-            heard = self._hear()
+            heard = self._take_message()
             async with aclosing(heard):
                 async for event in heard:
                     yield event
         await self._approvals.forget_all()
-        late = self._await_late()
+        late = self._await_late_results()
         async with aclosing(late):
             async for event in late:
                 yield event
 
-    def _output_schema(self) -> JSON:
-        # Of each turn anew. It is the Responses API's, which takes a part of the language and
-        # refuses all else; what it cannot be held to it is told of in words.
-        schema = self._assignment.output_schema
-        return {"outputSchema": schema} if schema and is_strict(schema) else {}
-
-    async def _hear(self) -> AsyncGenerator[Event, None]:
+    async def _take_message(self) -> AsyncGenerator[Event, None]:
         """Take in one thing that Codex says, and what is in the rollout by then."""
-        method, params, request_id = await self._next()
+        method, params, request_id = await self._get_next_message()
         if request_id is not None:
-            asked = self._heard_of(request_id, method, params)
+            asked = self._take_request(request_id, method, params)
             async with aclosing(asked):
                 async for event in asked:
                     yield event
         elif params.get("threadId") == self._thread.rollout.thread_id:
-            for event in self._said(method, params):
+            for event in self._read_notification(method, params):
                 yield event
             if method == "serverRequest/resolved":
                 await self._approvals.forget(params["requestId"])
-        for event in self._grown():
+        for event in self._read_rollout():
             yield event
         await self._messages.steer(self._turn["id"])
-        if due := self._approvals.due(self._thread.rollout):
-            self._hold_to_the_limit()
+        if due := self._approvals.take_due(self._thread.rollout):
+            self._check_turn_limit()
             self._approvals.ask(due, self._thread.rollout)
 
-    async def _next(self) -> Message:
+    async def _get_next_message(self) -> Message:
         seconds = POLL_SECONDS if self._approvals.has_unasked else None
         try:
             async with asyncio.timeout(seconds):
@@ -215,8 +209,8 @@ class Conversation:
             raise Gone("it has ended")
         return message
 
-    def _said(self, method: str, params: JSON) -> Iterator[Event]:
-        self._requests.hear(method, params)
+    def _read_notification(self, method: str, params: JSON) -> Iterator[Event]:
+        self._requests.note_reply(method, params)
         match method:
             case (
                 "item/agentMessage/delta"
@@ -225,61 +219,63 @@ class Conversation:
             ):
                 is_message = method == "item/agentMessage/delta"
                 item_id, delta = params["itemId"], params["delta"]
-                yield from self._items.grew(item_id, delta, is_message=is_message)
+                yield from self._items.show_growth(
+                    item_id, delta, is_message=is_message
+                )
             case "item/started":
-                self._items.started(params["item"])
+                self._items.note_item(params["item"])
             case "item/completed":
-                yield from self._items.completed(params["item"])
+                yield from self._items.complete(params["item"])
             case "thread/tokenUsage/updated":
-                yield from self._results()
+                yield from self._read_results()
             case "warning":
                 yield events.Notice(f"Codex warns: {params.get('message')}"[:1_000])
             case "turn/completed" if params["turn"]["id"] == self._turn.get("id"):
                 self._turn = params["turn"]
 
-    def _grown(self) -> Iterator[Event]:
-        news = self._thread.rollout.grow()
-        yield from news.used
+    def _read_rollout(self) -> Iterator[Event]:
+        updates = self._thread.rollout.read_new()
+        yield from updates.used
         if self._thread.rollout.is_asking_again:
             yield self._requests.open()
-        if news.used:
+        if updates.used:
             self._failures.reset()
-        self._answered += news.answered
-        if news.lines or news.delivered:
+        self._answered += updates.answered
+        if updates.lines or updates.delivered:
             yield events.CheckpointReached(
-                self._thread.rollout.state(),
-                news.lines,
-                will_continue=news.calls_tools,
-                delivered=tuple(news.delivered),
+                self._thread.rollout.make_state(),
+                updates.lines,
+                will_continue=updates.calls_tools,
+                delivered=tuple(updates.delivered),
             )
-        if news.calls_tools:
-            self._hold_to_the_limit()
+        if updates.calls_tools:
+            self._check_turn_limit()
 
-    def _hold_to_the_limit(self) -> None:
+    def _check_turn_limit(self) -> None:
         limit = self._assignment.max_turns
         if self._thread.rollout.requests >= limit:
             raise RuntimeFailed(
                 f"The turn limit of {limit} is reached. Resume for as many more."
             )
 
-    def _results(self) -> Iterator[Event]:
+    def _read_results(self) -> Iterator[Event]:
         answered, self._answered = self._answered, []
         for call in answered:
-            yield from self._items.answered(call, self._turn["id"])
+            yield from self._items.take_output(call, self._turn["id"])
 
-    async def _await_late(self) -> AsyncGenerator[Event, None]:
+    async def _await_late_results(self) -> AsyncGenerator[Event, None]:
         """End what still runs when the agent is done, and hear what comes of it."""
-        for event in (*self._grown(), *self._results()):
+        for event in (*self._read_rollout(), *self._read_results()):
             yield event
         if self._items.has_open:
-            await self._thread.clean()
-        while self._items.has_open and (message := await self._next_late()):
-            for event in self._said(message[0], message[1]):
+            await self._thread.end_commands()
+        while self._items.has_open and (message := await self._get_late_message()):
+            for event in self._read_notification(message[0], message[1]):
                 yield event
         for event in self._items.close():
             yield event
 
-    async def _next_late(self) -> Message | None:
+    async def _get_late_message(self) -> Message | None:
         with suppress(TimeoutError):
             async with asyncio.timeout(LATE_SECONDS):
                 message = await self._inbox.get()
@@ -288,13 +284,13 @@ class Conversation:
 
     # --- Questions ---
 
-    async def _heard_of(
+    async def _take_request(
         self, request_id: int | str, method: str, params: JSON
     ) -> AsyncGenerator[Event, None]:
         """Take a question of Codex, or answer one that is decided."""
         if method != DECIDED:
-            self._approvals.take(Question(request_id, method, params))
-        elif asked := self._approvals.take_answer(request_id):
+            self._approvals.add(Question(request_id, method, params))
+        elif asked := self._approvals.take_decided(request_id):
             question, reply = asked[0], await asked[1]
             replying = send_reply(
                 self._thread, self._items, question, reply, turn_id=self._turn["id"]

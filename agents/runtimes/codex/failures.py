@@ -37,29 +37,29 @@ class TurnFailures:
         """Return the seconds until the next turn and the reason, or raise what ends the run."""
         if not error:
             raise AgentKilled("Codex was interrupted, and not by us.")
-        failure = failure_of(error, self._endpoint)
+        failure = read_failure(error, self._endpoint)
         if not isinstance(failure, TurnFailed):
             raise failure
         self._count += 1
         return self._policy.choose_delay(failure, self._count), failure.reason
 
 
-def failure_of(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFailed:
+def read_failure(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFailed:
     said = str(error.get("message") or "")
-    kind, status = _kind(error.get("codexErrorInfo"))
+    kind, status = _read_kind(error.get("codexErrorInfo"))
     if kind in {"", "other"} and not status:
-        kind, status = _unclear(said)
+        kind, status = _read_kind_from_text(said)
     if kind == "usageLimitExceeded" and find_cause_in_text(said) is causes.NO_MONEY:
         kind = "insufficient_quota"  # Codex has one word for both
     is_known = kind in causes.KINDS or status
     cause = find_cause(status, kind, said) if is_known else find_cause_in_text(said)
     detail = f"{status}: {said[:500]}" if status else said[:500]
     return make_failure(
-        cause or causes.BROKE_OFF, endpoint, detail, retry_after=_wish(said)
+        cause or causes.BROKE_OFF, endpoint, detail, retry_after=_read_retry_after(said)
     )
 
 
-def _kind(info: object) -> tuple[str, int]:
+def _read_kind(info: object) -> tuple[str, int]:
     """Read a word, or an object of one that may hold the status of HTTP."""
     if isinstance(info, dict) and len(info) == 1:
         [(kind, facts)] = info.items()
@@ -68,7 +68,7 @@ def _kind(info: object) -> tuple[str, int]:
     return str(info or ""), 0
 
 
-def _unclear(said: str) -> tuple[str, int]:
+def _read_kind_from_text(said: str) -> tuple[str, int]:
     """Read what has no word of its own from the sentence."""
     if incomplete := _INCOMPLETE.search(said):
         return incomplete[1], 0
@@ -78,15 +78,15 @@ def _unclear(said: str) -> tuple[str, int]:
     return "", 0
 
 
-def _wish(said: str) -> float | None:
+def _read_retry_after(said: str) -> float | None:
     if asked_delay := _DELAY.search(said):
         return float(asked_delay[1]) * _UNITS[asked_delay[2]]
     if moment := _MOMENT.search(said):
-        return _seconds_until(*moment.groups())
+        return _parse_moment(*moment.groups())
     return None
 
 
-def _seconds_until(month: str | None, day: str, year: str, clock: str) -> float | None:
+def _parse_moment(month: str | None, day: str, year: str, clock: str) -> float | None:
     now = datetime.now().astimezone()
     date = f"{month} {day} {year}" if month else f"{now:%b %d %Y}"
     try:

@@ -52,6 +52,8 @@ SWITCHES: dict[str, bool | str | int] = {
 
 @dataclass(frozen=True)
 class Home:
+    """The folder of one run of Codex, and how the process in it is started."""
+
     folder: Path
     marker: str
     workspace: Path
@@ -73,7 +75,7 @@ class Home:
             workspace, str(self.folder), self.marker, user, self.has_network
         )
 
-    def command(self, *verb: str, provider: str) -> list[str]:
+    def make_command(self, *verb: str, provider: str) -> list[str]:
         """Return the command line by which Codex does `verb` as it is told to here.
 
         `provider` is the base URL that it must reach. Raise ConfinementRefused.
@@ -101,11 +103,11 @@ class Home:
         )
         return [*launcher, str(bundled_codex_path()), *options, *verb]
 
-    def environment(self, endpoint: OpenAIEndpoint) -> dict[str, str]:
+    def make_environment(self, endpoint: OpenAIEndpoint) -> dict[str, str]:
         names = {*HANDED_ON, *(name.lower() for name in HANDED_ON)}
         return {
             **{name: os.environ[name] for name in names if name in os.environ},
-            "PATH": _search_path(),
+            "PATH": _make_search_path(),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             "HOME": str(self.folder),
             "CODEX_HOME": str(self.folder),
@@ -114,12 +116,12 @@ class Home:
             processes.MARKER: self.marker,
         }
 
-    def lay_out(self, endpoint: OpenAIEndpoint) -> None:
+    def create(self, endpoint: OpenAIEndpoint) -> None:
         agent_user.take_over(str(self.workspace))
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700)  # conversations will be in it
         self.scratch.mkdir()
-        (self.folder / "config.toml").write_text(_configuration(self, endpoint))
+        (self.folder / "config.toml").write_text(_make_configuration(self, endpoint))
 
     def hand_over(self) -> None:
         """Give all that was laid out to the user that Codex runs as."""
@@ -133,7 +135,7 @@ class Home:
                 (self.workspace / name).rmdir()
 
 
-def new_home(workspace: Path, homes: Path, *, has_network: bool = False) -> Home:
+def make_home(workspace: Path, homes: Path, *, has_network: bool = False) -> Home:
     marker = processes.make_marker()
     missing = (name for name in LITTER if not os.path.lexists(workspace / name))
     return Home(
@@ -145,16 +147,16 @@ def new_home(workspace: Path, homes: Path, *, has_network: bool = False) -> Home
     )
 
 
-def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
+def _make_configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
     return "\n".join(
         [
-            *_pairs(
+            *_format_pairs(
                 model=endpoint.model,
                 model_provider=PROVIDER,
                 default_permissions=PERMISSIONS,
             ),
             f"[model_providers.{PROVIDER}]",
-            *_pairs(
+            *_format_pairs(
                 name="The provider",
                 base_url=endpoint.address,
                 wire_api="responses",
@@ -164,24 +166,27 @@ def _configuration(home: Home, endpoint: OpenAIEndpoint) -> str:
                 stream_idle_timeout_ms=round(get_read_seconds() * 1_000),
             ),
             # As the key, or as the whole header that it would be in.
-            f"env_http_headers = {{ Authorization = {_text(KEY)} }}"
+            f"env_http_headers = {{ Authorization = {_format_value(KEY)} }}"
             if endpoint.login
-            else f"env_key = {_text(KEY)}",
+            else f"env_key = {_format_value(KEY)}",
             # Otherwise it trusts a folder with .git, and runs what is configured in there.
-            f"[projects.{_text(str(home.workspace))}]",
-            *_pairs(trust_level="untrusted"),
+            f"[projects.{_format_value(str(home.workspace))}]",
+            *_format_pairs(trust_level="untrusted"),
             f"[permissions.{PERMISSIONS}]",
-            *_pairs(extends=":workspace"),
+            *_format_pairs(extends=":workspace"),
             f"[permissions.{PERMISSIONS}.network]",
             f"enabled = {json.dumps(home.has_network)}",
             f"[permissions.{PERMISSIONS}.filesystem]",
-            *(f"{_text(path)} = {_text(access)}" for path, access in _access(home)),
+            *(
+                f"{_format_value(path)} = {_format_value(access)}"
+                for path, access in _list_access(home)
+            ),
             "",
         ]
     )
 
 
-def _access(home: Home) -> Iterable[tuple[str, str]]:
+def _list_access(home: Home) -> Iterable[tuple[str, str]]:
     """List what commands may see, beyond reading the machine and writing the workspace.
 
     With at least one folder denied Codex never runs a command outside of its sandbox by
@@ -195,14 +200,14 @@ def _access(home: Home) -> Iterable[tuple[str, str]]:
     access: Mapping[str, str] = {
         # Where it is not denied, for the program is in it. What can be written could be changed.
         ":slash_tmp": "read",
-        **dict.fromkeys(_outermost(denied), "deny"),
+        **dict.fromkeys(_keep_outermost(denied), "deny"),
         str(home.scratch): "write",
         str(home.workspace): "write",
     }
     return access.items()
 
 
-def _search_path() -> str:
+def _make_search_path() -> str:
     """Return the PATH of Codex and its commands, on which its own bubblewrap comes first.
 
     It takes the first one, and with one before 0.9 (Debian 12 has 0.8), which cannot start its
@@ -213,7 +218,7 @@ def _search_path() -> str:
     return os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
 
 
-def _outermost(folders: set[str]) -> list[str]:
+def _keep_outermost(folders: set[str]) -> list[str]:
     """Leave out what lies in another of the folders: the sandbox cannot hide it twice."""
     return [
         folder
@@ -222,10 +227,10 @@ def _outermost(folders: set[str]) -> list[str]:
     ]
 
 
-def _pairs(**values: str | int) -> list[str]:
-    return [f"{name} = {_text(value)}" for name, value in values.items()]
+def _format_pairs(**values: str | int) -> list[str]:
+    return [f"{name} = {_format_value(value)}" for name, value in values.items()]
 
 
-def _text(value: str | int) -> str:
+def _format_value(value: str | int) -> str:
     """Write a TOML value: its strings are JSON's, but for what no path or URL has."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

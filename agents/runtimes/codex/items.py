@@ -13,7 +13,7 @@ from agents.runtimes.codex.rollout_lines import Call
 from tasks.rules.visible_text import readable
 
 # What the model is told of a command that goes on while it does something else.
-GOES_ON = "Process running with session ID"
+STILL_RUNNING = "Process running with session ID"
 _EXIT = re.compile("Process exited with code (-?[0-9]+)")
 # Items of calls that somebody is asked about.
 ASKED_ABOUT = ("commandExecution", "fileChange", "dynamicToolCall")
@@ -22,6 +22,8 @@ UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without 
 
 
 class Items:
+    """The items of a conversation: what was shown of them, and the calls without a result."""
+
     def __init__(self) -> None:
         # What the agent said last, with nothing done after it: the result, once it ends.
         self.text = ""
@@ -36,12 +38,12 @@ class Items:
         self._partial_id = ""
         self._shown_at = float("-inf")
 
-    def begun(self, item_id: str, call_id: str, tool_name: str) -> None:
+    def begin(self, item_id: str, call_id: str, tool_name: str) -> None:
         """Await the result of a call that may run now."""
         self.text = self.thought = ""
         self._expect(item_id, call_id, tool_name)
 
-    def ended(self, item_id: str) -> None:
+    def drop(self, item_id: str) -> None:
         """Expect no more of a call: it was denied."""
         self.text = self.thought = ""
         self._open.pop(item_id, None)
@@ -52,11 +54,13 @@ class Items:
     def has_open(self) -> bool:
         return bool(self._open)
 
-    def started(self, item: JSON) -> None:
+    def note_item(self, item: JSON) -> None:
         if item["type"] in ASKED_ABOUT:
             self.items[item["id"]] = item
 
-    def grew(self, item_id: str, delta: str, *, is_message: bool) -> Iterator[Event]:
+    def show_growth(
+        self, item_id: str, delta: str, *, is_message: bool
+    ) -> Iterator[Event]:
         """Show a message while it is written, a few times a second; thoughts are not shown."""
         if not is_message:
             if delta:
@@ -69,8 +73,8 @@ class Items:
             self._shown_at = time.monotonic()
             yield events.PartialText(self._partial)
 
-    def completed(self, item: JSON) -> Iterator[Event]:
-        self.started(item)
+    def complete(self, item: JSON) -> Iterator[Event]:
+        self.note_item(item)
         match item["type"]:
             case "agentMessage" if not is_blank(item["text"]):
                 self.text, self.thought = item["text"], ""
@@ -85,10 +89,10 @@ class Items:
                     "The conversation grew too long; Codex went on with a summary of it."
                 )
             case _ if item["id"] in self._open:
-                output, is_error = _outcome(item)
-                yield self._result(item["id"], output, is_error=is_error)
+                output, is_error = _describe_outcome(item)
+                yield self._make_result(item["id"], output, is_error=is_error)
 
-    def answered(self, call: Call, turn_id: str) -> Iterator[Event]:
+    def take_output(self, call: Call, turn_id: str) -> Iterator[Event]:
         """Take what the model was told for the result of a call that has no other.
 
         Such are calls that nobody was asked about, and some that the sandbox refused.
@@ -97,7 +101,7 @@ class Items:
             self.commands.add(call.output or "")
         if call.call_id in self._ended:
             return
-        output, is_error, goes_on = _told(call.output or "")
+        output, is_error, is_running = _parse_output(call.output or "")
         if call.call_id not in self._open:
             if call.call_id in self.items:
                 return
@@ -106,26 +110,26 @@ class Items:
             self._expect(call.call_id, call_id, call.tool_name)
             message = f"Using {readable(call.tool_name)}"
             yield events.ToolUse(call_id, call.tool_name, call.tool_input, message)
-            goes_on = False
-        if not goes_on:
-            yield self._result(call.call_id, output, is_error=is_error)
+            is_running = False
+        if not is_running:
+            yield self._make_result(call.call_id, output, is_error=is_error)
 
     def close(self) -> Iterator[Event]:
         """End what will have no result any more."""
         for item_id in list(self._open):
-            yield self._result(item_id, UNKNOWN_OUTCOME, is_error=True)
+            yield self._make_result(item_id, UNKNOWN_OUTCOME, is_error=True)
 
     def _expect(self, item_id: str, call_id: str, tool_name: str) -> None:
         self._open[item_id] = (call_id, tool_name)
         self._ended.discard(item_id)
 
-    def _result(self, item_id: str, output: str, *, is_error: bool) -> Event:
+    def _make_result(self, item_id: str, output: str, *, is_error: bool) -> Event:
         call_id, tool_name = self._open.pop(item_id)
         self._ended.add(item_id)
         return events.ToolResult(call_id, tool_name, clip_output(output), is_error)
 
 
-def _told(said: str) -> tuple[str, bool, bool]:
+def _parse_output(said: str) -> tuple[str, bool, bool]:
     """Read what the model is told of a command: its output, is it a failure, does it go on."""
     head, mark, output = said.partition("\nOutput:\n")
     if not mark:
@@ -133,10 +137,10 @@ def _told(said: str) -> tuple[str, bool, bool]:
     code = _EXIT.search(head)
     failed = code is not None and code[1] != "0"
     note = f"[exit code {code[1]}]" if code and failed else ""
-    return f"{output}{note}" or "(No output.)", failed, GOES_ON in head
+    return f"{output}{note}" or "(No output.)", failed, STILL_RUNNING in head
 
 
-def _outcome(item: JSON) -> tuple[str, bool]:
+def _describe_outcome(item: JSON) -> tuple[str, bool]:
     """Say what came of a tool call, and whether that is a failure."""
     is_error = item.get("status") != "completed"
     match item["type"]:

@@ -24,5 +24,5 @@ def read_left_behind(
         rollout.begin(home, {"id": "", "path": str(path)})
         # Of a machine that went down it may be half written.
         with suppress(OSError, json.JSONDecodeError, KeyError, TypeError):
-            used += rollout.grow().used
+            used += rollout.read_new().used
     return used

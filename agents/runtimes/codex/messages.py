@@ -12,12 +12,14 @@ from agents.protocol.inbox import Inbox, word_for_working_agent
 from agents.runtimes.codex.app_server import CallRefused
 from agents.runtimes.codex.app_server import Message as Notification
 from agents.runtimes.codex.rollout import Rollout
-from agents.runtimes.codex.thread import Thread, text
+from agents.runtimes.codex.thread import Thread, make_text_item
 
-TOLD: Notification = ("stagent/told", {}, None)  # as if Codex had said it
+ARRIVED: Notification = ("stagent/arrived", {}, None)  # as if Codex had said it
 
 
-class HandingOver:
+class MessageSender:
+    """Gives messages of people to Codex, and takes back those that it did not read."""
+
     def __init__(self, inbox: Inbox, thread: Thread) -> None:
         self._inbox = inbox
         self._thread = thread
@@ -35,7 +37,9 @@ class HandingOver:
         texts = [
             word_for_working_agent(m) if self.is_at_work else m.text for m in messages
         ]
-        return list(map(text, texts)), self._rollout.hand_over(messages, texts)
+        return list(map(make_text_item, texts)), self._rollout.register_messages(
+            messages, texts
+        )
 
     async def steer(self, turn_id: str) -> None:
         """Say it to the turn that goes on, where the model waits for its tools."""
@@ -44,12 +48,12 @@ class HandingOver:
         messages = self._inbox.take()
         for place, message in enumerate(messages):
             said = word_for_working_agent(message)
-            line_id = self._rollout.hand_over([message], [said])
+            line_id = self._rollout.register_messages([message], [said])
             try:
                 await self._thread.call(
                     "turn/steer",
                     expectedTurnId=turn_id,
-                    input=[text(said)],
+                    input=[make_text_item(said)],
                     clientUserMessageId=line_id,
                 )
             except CallRefused:  # the turn is just ending
@@ -62,11 +66,11 @@ class HandingOver:
         self.is_at_work = not is_done
         self._inbox.put_back(self._rollout.take_back())
 
-    async def watch(self, inbox: asyncio.Queue[Notification]) -> None:
+    async def notify_of_arrivals(self, inbox: asyncio.Queue[Notification]) -> None:
         """Have Codex's client look up when people say something: Codex may be silent for long."""
         while True:
             await self._inbox.wait_for_arrival()
-            inbox.put_nowait(TOLD)
+            inbox.put_nowait(ARRIVED)
 
     @property
     def _rollout(self) -> Rollout:

@@ -16,18 +16,20 @@ SETTLE_SECONDS = 2.0
 
 
 class PendingApprovals:
+    """The requests for approval that Codex waits for."""
+
     def __init__(
         self,
         ask: AskPermission,
         workspace: Workspace,
         items: Items,
         *,
-        decided: Callable[[int | str], None],  # is told whose answer is there
+        on_decided: Callable[[int | str], None],  # gets the id of the request
     ) -> None:
         self._ask = ask
         self._workspace = workspace
         self._items = items
-        self._decided = decided
+        self._on_decided = on_decided
         self._unasked: list[tuple[float, Question]] = []  # with when to wait no longer
         self._asking: dict[int | str, tuple[Question, asyncio.Task[Reply]]] = {}
 
@@ -35,17 +37,17 @@ class PendingApprovals:
     def has_unasked(self) -> bool:
         return bool(self._unasked)
 
-    def take(self, question: Question) -> None:
+    def add(self, question: Question) -> None:
         wait_until = asyncio.get_running_loop().time() + SETTLE_SECONDS
         self._unasked.append((wait_until, question))
 
-    def due(self, rollout: Rollout) -> list[Question]:
+    def take_due(self, rollout: Rollout) -> list[Question]:
         """Take out the questions that belong to answers of the model that are whole."""
         now = asyncio.get_running_loop().time()
         due: list[Question] = []
         later: list[tuple[float, Question]] = []
         for wait_until, question in self._unasked:
-            call = rollout.open_call(question.item_id)
+            call = rollout.find_open_call(question.item_id)
             if now >= wait_until or (call is not None and call.is_settled):
                 due.append(question)
             else:
@@ -57,13 +59,13 @@ class PendingApprovals:
         for question in questions:
             self._start(question, rollout)
 
-    def take_answer(
+    def take_decided(
         self, request_id: int | str
     ) -> tuple[Question, asyncio.Task[Reply]] | None:
         return self._asking.pop(request_id, None)
 
     async def forget(self, request_id: int | str) -> None:
-        """Ask no more: Codex no longer waits."""
+        """Withdraw a request: Codex no longer waits."""
         if asking := self._asking.pop(request_id, None):
             asking[1].cancel()
             await asyncio.gather(asking[1], return_exceptions=True)
@@ -74,24 +76,24 @@ class PendingApprovals:
             await self.forget(request_id)
 
     def _start(self, question: Question, rollout: Rollout) -> None:
-        task = asyncio.create_task(self._answer(question, rollout))
-        task.add_done_callback(lambda _: self._decided(question.request_id))
+        task = asyncio.create_task(self._decide(question, rollout))
+        task.add_done_callback(lambda _: self._on_decided(question.request_id))
         self._asking[question.request_id] = (question, task)
 
-    async def _answer(self, question: Question, rollout: Rollout) -> Reply:
-        call = rollout.open_call(question.item_id)
+    async def _decide(self, question: Question, rollout: Rollout) -> Reply:
+        call = rollout.find_open_call(question.item_id)
         item = self._items.items.get(question.item_id, {})
-        calls = approvals.calls_of(
+        calls = approvals.make_calls(
             question, call=call, item=item, workspace=self._workspace
         )
         if not calls:
-            return approvals.refusal()
+            return approvals.make_refusal()
         if approvals.leaves_sandbox(call):
-            return approvals.kept_in(calls)
+            return approvals.decline_leaving_sandbox(calls)
         decisions: list[Decision] = []
         # One after the other: what is allowed always with the first may cover the rest.
         for one in calls:
             decisions.append(await self._ask(one))
             if not decisions[-1].is_allowed:
                 break
-        return approvals.reply_to(question, calls, decisions)
+        return approvals.make_reply(question, calls, decisions)

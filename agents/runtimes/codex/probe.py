@@ -4,7 +4,7 @@ Where it cannot, each command fails while the agent goes on as if all were well.
 """
 
 from agents.providers.openai import DEFAULT_MODEL, VENDOR_URL, OpenAIEndpoint
-from agents.runtimes.codex.home import PERMISSIONS, Home, new_home
+from agents.runtimes.codex.home import PERMISSIONS, Home, make_home
 from agents.workspaces import probes, processes, sandbox
 
 # Nothing is sent anywhere.
@@ -19,9 +19,9 @@ FIX = (
 def find_obstacle() -> tuple[str, str]:
     """Return why no sandbox works here and what mends it; nothing where one does."""
     with probes.make_workspace() as workspace:
-        home = new_home(workspace, sandbox.get_agent_homes())
+        home = make_home(workspace, sandbox.get_agent_homes())
         try:
-            problem = _problem(home)
+            problem = _find_problem(home)
         finally:
             processes.kill_marked(home.marker, None)
             home.remove()
@@ -30,13 +30,13 @@ def find_obstacle() -> tuple[str, str]:
     return "", ""
 
 
-def _problem(home: Home) -> str:
+def _find_problem(home: Home) -> str:
     """Run a command as a run does: in the home of one, with all that is denied in there."""
-    home.lay_out(ENDPOINT)
+    home.create(ENDPOINT)
     home.hand_over()
     where = ("-P", PERMISSIONS, "-C", str(home.workspace))
     return probes.run_probe(
-        home.command("sandbox", *where, "--", "/bin/true", provider=""),
+        home.make_command("sandbox", *where, "--", "/bin/true", provider=""),
         folder=home.workspace,
-        environment=home.environment(ENDPOINT),
+        environment=home.make_environment(ENDPOINT),
     )

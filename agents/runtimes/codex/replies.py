@@ -9,7 +9,7 @@ from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused
 from agents.runtimes.codex.approvals import Question, Reply
 from agents.runtimes.codex.items import Items
-from agents.runtimes.codex.thread import Thread, text
+from agents.runtimes.codex.thread import Thread, make_text_item
 
 
 async def send_reply(
@@ -22,18 +22,20 @@ async def send_reply(
     if note:
         # Before the reply, which has no room for it: the model reads both together.
         with suppress(CallRefused):
-            await thread.call("turn/steer", expectedTurnId=turn_id, input=[text(note)])
-    thread.server.answer(question.request_id, reply.said, how=reply.how)
+            await thread.call(
+                "turn/steer", expectedTurnId=turn_id, input=[make_text_item(note)]
+            )
+    thread.server.reply(question.request_id, reply.content, kind=reply.kind)
 
 
 def _take_effect(items: Items, question: Question, reply: Reply) -> Iterator[Event]:
-    tool_name = approvals.tool_of(question, reply.calls)
-    tool_input, message = approvals.summary(question, reply.calls)
+    tool_name = approvals.get_tool_name(question, reply.calls)
+    tool_input, message = approvals.summarize(question, reply.calls)
     if reply.is_allowed:
-        items.begun(question.item_id, question.call_id, tool_name)
+        items.begin(question.item_id, question.call_id, tool_name)
         yield events.ToolUse(question.call_id, tool_name, tool_input, message)
         return
-    items.ended(question.item_id)
+    items.drop(question.item_id)
     output = f"Denied: {reply.reason}" if reply.reason else "Denied."
     yield events.ToolNotRun(question.call_id, tool_name, tool_input, message)
     yield events.ToolResult(question.call_id, tool_name, output, is_error=True)

@@ -38,13 +38,13 @@ class Requests:
         self._open = self._thread.rollout.open_request(key, new_bytes=size)
         return self._open
 
-    def hear(self, method: str, params: JSON) -> None:
+    def note_reply(self, method: str, params: JSON) -> None:
         """Note that the provider answers."""
         item = params.get("item") or {}
         if method in OF_ANSWERS and item.get("type") not in TOLD_TO_IT:
             self._is_answered = True
 
-    def broken_off(self) -> Iterator[events.UsageEvent]:
+    def end_failed(self) -> Iterator[events.UsageEvent]:
         """Yield what a request used that failed: nothing, unless its answer had begun."""
         rollout, begun = self._thread.rollout, self._open
         if begun is None or rollout.open_key != begun.key:

@@ -18,8 +18,8 @@ from agents.runtimes.codex.rollout_lines import (
     CALLS,
     OUTPUTS,
     Call,
-    HandedOver,
-    RunUpdates,
+    RolloutUpdates,
+    SentMessages,
     check_path,
     is_of_model,
     read_input,
@@ -57,10 +57,10 @@ class Rollout:
         self._is_answer = False
         self._kept: list[JSON] = []
         self._left_open: list[Call] = []  # when it was taken up: nobody answers them
-        self._handed_over: dict[str, HandedOver] = {}  # by the ids of their lines
+        self._undelivered: dict[str, SentMessages] = {}  # by the ids of their lines
 
     @classmethod
-    def restored(
+    def restore(
         cls, checkpoint: Checkpoint, *, provider: str, model: str
     ) -> "Rollout | None":
         """Take up `checkpoint`, or return None if it is none of ours or damaged."""
@@ -73,7 +73,7 @@ class Rollout:
             self._thread_id = str(state["thread"])
             self._path = Path(check_path(str(state["path"])))
             for line in self._kept:
-                self._take(line, RunUpdates())
+                self._take(line, RolloutUpdates())
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
         return self if self._kept else None
@@ -90,7 +90,7 @@ class Rollout:
     def open_calls(self) -> list[Call]:
         return [call for call in self.calls.values() if call.output is None]
 
-    def open_call(self, call_id: str) -> Call | None:
+    def find_open_call(self, call_id: str) -> Call | None:
         """Return the call of that id which has no output yet: some models use ids again."""
         call = self.calls.get(call_id)
         return call if call and call.output is None else None
@@ -101,18 +101,20 @@ class Rollout:
         waiting = (call for call in self.open_calls if call.is_settled)
         return any(call not in self._left_open for call in waiting)
 
-    def hand_over(self, messages: Sequence[Message], texts: Sequence[str]) -> str:
+    def register_messages(
+        self, messages: Sequence[Message], texts: Sequence[str]
+    ) -> str:
         """Return an id for messages that the model is told of in these words."""
         line_id = str(uuid4())
-        self._handed_over[line_id] = HandedOver(messages, texts)
+        self._undelivered[line_id] = SentMessages(messages, texts)
         return line_id
 
     def take_back(self, line_id: str | None = None) -> list[Message]:
         """Return what was handed over, of one line or of all, and is not in the rollout."""
-        line_ids = [line_id] if line_id else list(self._handed_over)
-        return [one for key in line_ids for one in self._handed_over.pop(key).messages]
+        line_ids = [line_id] if line_id else list(self._undelivered)
+        return [one for key in line_ids for one in self._undelivered.pop(key).messages]
 
-    def lay_down(self, home: Path) -> None:
+    def write_kept(self, home: Path) -> None:
         """Write what was kept where Codex will look for it."""
         assert self._path  # noqa: S101 (for mypy: only of one that was restored)
         self._home = home
@@ -144,17 +146,17 @@ class Rollout:
         used = Usage(self._provider, self._model, input_tokens=tokens)
         return UsageSoFar(key, used, is_estimated=True)
 
-    def grow(self) -> RunUpdates:
+    def read_new(self) -> RolloutUpdates:
         """Read what was added since, up to the last whole line."""
-        news = RunUpdates()
-        for line in self._new_lines():
-            self._take(line, news)
+        updates = RolloutUpdates()
+        for line in self._read_new_lines():
+            self._take(line, updates)
             # What is only for showing is long, and not needed to go on.
             if line["payload"].get("type") != "item_completed":
-                news.lines.append(line)
-        return news
+                updates.lines.append(line)
+        return updates
 
-    def state(self, *, result: str | None = None, note: str = "") -> JSON:
+    def make_state(self, *, result: str | None = None, note: str = "") -> JSON:
         return {
             "v": VERSION,
             "wire": "codex",
@@ -167,7 +169,7 @@ class Rollout:
             "note": note,
         }
 
-    def _new_lines(self) -> list[JSON]:
+    def _read_new_lines(self) -> list[JSON]:
         assert self._path  # noqa: S101 (for mypy: it has begun)
         try:
             with (self._home / self._path).open("rb") as file:
@@ -179,26 +181,26 @@ class Rollout:
         self._read += len(whole)
         return [json.loads(line) for line in whole.split(b"\n")[:-1]]
 
-    def _take(self, line: JSON, news: RunUpdates) -> None:
+    def _take(self, line: JSON, updates: RolloutUpdates) -> None:
         payload = line["payload"]
         if line["type"] == "response_item":
             self._count(payload)
             self._bytes += len(json.dumps(payload))
         match line["type"], payload.get("type"):
             case "response_item", "message" if payload.get("role") == "user":
-                self._deliver(self._find_told(payload), news)
+                self._deliver(self._find_message(payload), updates)
             case "response_item", kind if kind in CALLS:
-                self._call(payload)
+                self._note_call(payload)
             case "response_item", kind if kind in OUTPUTS:
-                self._output(payload, news)
+                self._note_output(payload, updates)
             case "event_msg", "item_completed":
                 line_id = str((payload.get("item") or {}).get("client_id"))
-                self._deliver(line_id, news)
+                self._deliver(line_id, updates)
             case "token_usage_record", _:
-                self._settle(news)
-                self._book(line, news)
+                self._settle(updates)
+                self._book(line, updates)
 
-    def _find_told(self, payload: JSON) -> str:
+    def _find_message(self, payload: JSON) -> str:
         """Return the id of what the model is told with this item, which does not bear it.
 
         The line that does comes after it, and the two may be kept at different times.
@@ -206,14 +208,14 @@ class Rollout:
         said = [part.get("text") for part in payload.get("content") or []]
         told = (
             line_id
-            for line_id, handed_over in self._handed_over.items()
+            for line_id, handed_over in self._undelivered.items()
             if all(text in said for text in handed_over.texts)
         )
         return next(told, "")
 
-    def _deliver(self, line_id: str, news: RunUpdates) -> None:
-        if handed_over := self._handed_over.pop(line_id, None):
-            news.delivered += list_ids(handed_over.messages)
+    def _deliver(self, line_id: str, updates: RolloutUpdates) -> None:
+        if handed_over := self._undelivered.pop(line_id, None):
+            updates.delivered += list_ids(handed_over.messages)
 
     def _count(self, payload: JSON) -> None:
         # The items of one answer follow one another; what its tools say comes after them.
@@ -221,7 +223,7 @@ class Rollout:
         self.requests += is_model and not self._is_answer
         self._is_answer = is_model
 
-    def _call(self, payload: JSON) -> None:
+    def _note_call(self, payload: JSON) -> None:
         written = payload.get("arguments", payload.get("input"))
         call = Call(payload["call_id"], payload["name"], read_input(written))
         if any(other.call_id == call.call_id for other in self._in_answer):
@@ -229,18 +231,18 @@ class Rollout:
         self.calls[call.call_id] = call
         self._in_answer.append(call)
 
-    def _output(self, payload: JSON, news: RunUpdates) -> None:
+    def _note_output(self, payload: JSON, updates: RolloutUpdates) -> None:
         if call := self.calls.get(payload["call_id"]):
             call.output = read_output(payload["output"])
-            news.answered.append(call)
+            updates.answered.append(call)
 
-    def _settle(self, news: RunUpdates) -> None:
-        news.calls_tools = news.calls_tools or bool(self._in_answer)
+    def _settle(self, updates: RolloutUpdates) -> None:
+        updates.calls_tools = updates.calls_tools or bool(self._in_answer)
         for call in self._in_answer:
             call.is_settled = True
         self._awaited, self._in_answer = self._in_answer, []
 
-    def _book(self, line: JSON, news: RunUpdates) -> None:
+    def _book(self, line: JSON, updates: RolloutUpdates) -> None:
         """Report what one response used.
 
         Not by how much a running total grew: Codex keeps two, which differ once it was killed
@@ -252,6 +254,6 @@ class Rollout:
         )
         if used.prompt_tokens or used.output_tokens:
             key = f"{payload.get('response_id')}@{line.get('ordinal')}"
-            news.used.append(UsageReported(key, used, self.open_key))
+            updates.used.append(UsageReported(key, used, self.open_key))
             self.open_key = ""
             self._tokens, self._bytes = used.prompt_tokens + used.output_tokens, 0

@@ -28,7 +28,7 @@ class Call:
 
 
 @dataclass
-class RunUpdates:
+class RolloutUpdates:
     """What is new in the rollout."""
 
     lines: list[JSON] = field(default_factory=list)
@@ -41,7 +41,7 @@ class RunUpdates:
 
 
 @dataclass(frozen=True)
-class HandedOver:
+class SentMessages:
     """Messages of people that Codex has accepted, and in which words."""
 
     messages: Sequence[Message]

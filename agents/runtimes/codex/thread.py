@@ -10,9 +10,10 @@ from agents.protocol.structured_output import StructuredOutput
 from agents.providers.openai import OpenAIEndpoint
 from agents.runtimes.codex.app_server import AppServer, CallRefused, Gone
 from agents.runtimes.codex.approvals import ASK_HUMAN_TOOL
-from agents.runtimes.codex.home import PERMISSIONS, PROVIDER, new_home
+from agents.runtimes.codex.home import PERMISSIONS, PROVIDER, make_home
 from agents.runtimes.codex.rollout import Rollout
 from agents.workspaces import processes
+from tasks.catalog.json_schemas import is_strict
 
 POLICY = "untrusted"  # by which it asks before every command and every patch
 # With what the process is given to exit, less than five seconds in all.
@@ -24,6 +25,8 @@ INTERRUPTED = (
 
 
 class Thread:
+    """A conversation with Codex, the process that leads it and the rollout that keeps it."""
+
     def __init__(
         self, assignment: Assignment, endpoint: OpenAIEndpoint, homes: Path
     ) -> None:
@@ -35,35 +38,45 @@ class Thread:
         self.goes_on = False  # it was taken up in the middle of its work
         self._assignment = assignment
         self._endpoint = endpoint
-        self._home = new_home(
+        self._home = make_home(
             assignment.workspace, homes, has_network=assignment.network
         )
 
     async def open(self) -> list[JSON]:
         """Start the process, begin or take up the conversation; return what to say first."""
-        await asyncio.to_thread(self._home.lay_out, self._endpoint)
-        is_taken_up = self._lay_down()
+        await asyncio.to_thread(self._home.create, self._endpoint)
+        is_taken_up = self._restore_rollout()
         await asyncio.to_thread(self._home.hand_over)
         await self.server.start(
-            await asyncio.to_thread(self._command),
+            await asyncio.to_thread(self._make_command),
             cwd=self._assignment.workspace,
-            environment=self._home.environment(self._endpoint),
+            environment=self._home.make_environment(self._endpoint),
         )
         if is_taken_up and await self._resume():
             kept = self._assignment.checkpoint
             self.goes_on = kept is not None and kept.state.get("result") is None
-            told = INTERRUPTED + self._assignment.reminder
+            note_of_interruption = INTERRUPTED + self._assignment.reminder
             if self.rollout.open_calls:
-                return [text(told)]
+                return [make_text_item(note_of_interruption)]
             note = kept.state.get("note") if kept else ""
-            return [text(note)] if note else []
+            return [make_text_item(note)] if note else []
         started = await self._open("start", dynamicTools=[ASK_HUMAN_TOOL])
         self.rollout.begin(self._home.folder, started["thread"])
-        return [text(self._assignment.prompt + self._instruction())]
+        return [make_text_item(self._assignment.prompt + self._make_instruction())]
 
-    def _instruction(self) -> str:
+    def _make_instruction(self) -> str:
         schema = self._assignment.output_schema
         return "" if schema is None else StructuredOutput(schema).instruction
+
+    @property
+    def output_schema(self) -> JSON:
+        """The parameter of a turn that holds it to the schema of the result, as far as it can be.
+
+        Given with each turn. It is the Responses API's, which takes a part of the language and
+        refuses all else; for what it refuses, the prompt describes the schema.
+        """
+        schema = self._assignment.output_schema
+        return {"outputSchema": schema} if schema and is_strict(schema) else {}
 
     @property
     def marker(self) -> str:
@@ -74,7 +87,7 @@ class Thread:
             method, {"threadId": self.rollout.thread_id, **params}
         )
 
-    async def clean(self) -> None:
+    async def end_commands(self) -> None:
         """End the commands that still run."""
         await self._try("thread/backgroundTerminals/clean")
 
@@ -82,32 +95,32 @@ class Thread:
         """End all that was started, and remove all that was laid out."""
         if turn_id:
             await self._try("turn/interrupt", turnId=turn_id)
-            await self.clean()
+            await self.end_commands()
         await self.server.close()
-        self._hold_what_is_not_reported()
+        self._remember_unreported_usage()
         marker, pid = self._home.marker, self.server.pid
         await asyncio.to_thread(processes.kill_marked, marker, pid)
         await asyncio.to_thread(self._home.remove)
 
-    def _command(self) -> list[str]:
-        return self._home.command("app-server", provider=self._endpoint.url)
+    def _make_command(self) -> list[str]:
+        return self._home.make_command("app-server", provider=self._endpoint.url)
 
-    def _hold_what_is_not_reported(self) -> None:
+    def _remember_unreported_usage(self) -> None:
         if self.rollout.has_begun:
-            for used in self.rollout.grow().used:
+            for used in self.rollout.read_new().used:
                 self._assignment.spending.remember_usage(used)
 
-    def _lay_down(self) -> bool:
+    def _restore_rollout(self) -> bool:
         """Put what was kept where Codex will look for it, if it is fit for that."""
         if (kept := self._assignment.checkpoint) is None:
             return False
         provider, model = self._endpoint.provider, self._endpoint.model
-        rollout = Rollout.restored(kept, provider=provider, model=model)
+        rollout = Rollout.restore(kept, provider=provider, model=model)
         if rollout is None:
             self._start_afresh("it cannot be read")
             return False
         self.rollout = rollout
-        rollout.lay_down(self._home.folder)
+        rollout.write_kept(self._home.folder)
         return True
 
     async def _resume(self) -> bool:
@@ -157,5 +170,5 @@ class Thread:
             await self.server.call(method, given, seconds=STOP_SECONDS)
 
 
-def text(said: str) -> JSON:
+def make_text_item(said: str) -> JSON:
     return {"type": "text", "text": said}

@@ -53,7 +53,7 @@ class Conversation:
         self._kept = 0
 
     @classmethod
-    def restored(cls, wire: str, checkpoint: Checkpoint) -> Self | None:
+    def restore(cls, wire: str, checkpoint: Checkpoint) -> Self | None:
         """Take up `checkpoint`, or return None if it is none of ours or damaged."""
         state = checkpoint.state
         if (state.get("v"), state.get("wire")) != (cls.VERSION, wire):
@@ -83,7 +83,7 @@ class Conversation:
         """Whether any of it is in a checkpoint."""
         return self._kept > 0
 
-    def checkpoint(
+    def make_checkpoint(
         self, *, will_continue: bool, delivered: tuple[UUID, ...] = ()
     ) -> events.CheckpointReached:
         state = {

@@ -27,7 +27,7 @@ from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.direct import turn_ends
 from agents.runtimes.direct.conversation import Conversation
 from agents.runtimes.direct.request import Request
-from agents.runtimes.direct.tool_calls import ToolCalls, not_run
+from agents.runtimes.direct.tool_calls import ToolCalls, report_not_run
 from agents.tools import Toolbox
 
 
@@ -52,7 +52,7 @@ class AgentLoop:
         schema = assignment.output_schema
         self._output = None if schema is None else StructuredOutput(schema)
         self._is_repair = False  # the model mends its result
-        self._conversation, self._notice = self._take_up()
+        self._conversation, self._notice = self._restore_conversation()
         self._calls = ToolCalls(toolbox, ask, self._conversation)
 
     async def run(self) -> AsyncGenerator[Event, None]:
@@ -71,15 +71,15 @@ class AgentLoop:
             if (
                 not self._conversation.is_kept
             ):  # else a resume has nothing to go on from
-                yield self._conversation.checkpoint(will_continue=False)
+                yield self._conversation.make_checkpoint(will_continue=False)
             raise
         yield events.Finished(self._conversation.text)
 
-    def _take_up(self) -> tuple[Conversation, str]:
+    def _restore_conversation(self) -> tuple[Conversation, str]:
         kept, prompt = self._assignment.checkpoint, self._assignment.prompt
         if self._output:
             prompt += self._output.instruction
-        if kept and (restored := Conversation.restored(self._wire.name, kept)):
+        if kept and (restored := Conversation.restore(self._wire.name, kept)):
             return restored, ""
         history = [self._wire.make_user_item(prompt)]
         if kept is None:
@@ -110,7 +110,7 @@ class AgentLoop:
         )
         self._conversation.ask_again(*map(self._wire.make_user_item, told))
         self._is_repair = False  # it will have another result
-        yield self._conversation.checkpoint(
+        yield self._conversation.make_checkpoint(
             will_continue=True, delivered=list_ids(messages)
         )
 
@@ -123,7 +123,7 @@ class AgentLoop:
                 f"The turn limit of {limit} is reached. Resume for as many more."
             )
         self._requests += 1
-        answer = self._answer()
+        answer = self._ask_model()
         async with aclosing(answer):
             async for step in answer:
                 if isinstance(step, Turn):
@@ -132,7 +132,7 @@ class AgentLoop:
                 else:
                     yield step
 
-    async def _answer(self) -> AsyncGenerator[Event | Turn, None]:
+    async def _ask_model(self) -> AsyncGenerator[Event | Turn, None]:
         """Ask until there is an answer: yield what happens on the way, then the turn."""
         for failures in count(1):
             yield self._request.open(self._wire.endpoint, self._conversation.history)
@@ -140,14 +140,14 @@ class AgentLoop:
                 stream = self._stream()
                 async with aclosing(stream):
                     async for step in stream:
-                        yield self._request.heard(step)
+                        yield self._request.note_reply(step)
                 return
             except RuntimeFailed:
-                yield self._request.broken_off()
+                yield self._request.end_failed()
                 raise
             except TurnFailed as error:
                 failure = error
-            yield self._request.broken_off(failure)
+            yield self._request.end_failed(failure)
             delay = self._policy.choose_delay(failure, failures)
             yield events.Retrying(f"{failure.reason}; next try in {delay:.0f} s", delay)
             await asyncio.sleep(delay)
@@ -173,7 +173,7 @@ class AgentLoop:
 
     def _digest(self, turn: Turn) -> Iterator[Event]:
         # First, so that whatever comes of the turn, it is paid for.
-        yield self._request.used(turn)
+        yield self._request.make_usage_event(turn)
         if turn.thinking.strip():
             yield events.Thinking(turn.thinking)
         if not causes.is_blank(turn.text):
@@ -183,17 +183,17 @@ class AgentLoop:
         if notice := turn_ends.describe(turn):
             yield events.Notice(notice)
         if turn_ends.is_last(turn) and (
-            sandbox_failure := self._calls.commands.failure()
+            sandbox_failure := self._calls.commands.find_failure()
         ):
             self._conversation.history.append(self._wire.make_user_item(MENDED))
-            yield self._conversation.checkpoint(will_continue=False)
+            yield self._conversation.make_checkpoint(will_continue=False)
             raise sandbox_failure
         self._conversation.add_turn(turn)
         for call in self._conversation.pending:
             if call.status == "done":  # with the turn that was cut
-                yield from not_run(call)
+                yield from report_not_run(call)
         is_final = self._conversation.phase == "done"
-        yield self._conversation.checkpoint(will_continue=not is_final)
+        yield self._conversation.make_checkpoint(will_continue=not is_final)
 
     # --- The tools' turn ---
 
@@ -207,10 +207,10 @@ class AgentLoop:
                 async for event in settling:
                     yield event
             if call is not calls[-1]:
-                yield self._conversation.checkpoint(will_continue=False)
+                yield self._conversation.make_checkpoint(will_continue=False)
         results = [
             Result(call.wire_id, call.tool_name, call.output, call.is_error)
             for call in calls
         ]
         self._conversation.add_results(self._wire.make_result_items(results))
-        yield self._conversation.checkpoint(will_continue=True)
+        yield self._conversation.make_checkpoint(will_continue=True)

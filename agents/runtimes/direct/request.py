@@ -44,7 +44,7 @@ class Request:
         self._so_far = events.UsageSoFar(str(uuid.uuid4()), usage, is_estimated=True)
         return self._so_far
 
-    def heard(self, step: Step) -> Step | events.UsageSoFar:
+    def note_reply(self, step: Step) -> Step | events.UsageSoFar:
         """Note that the provider answers; what it tells is of the request under way."""
         self._is_answered = True
         if not isinstance(step, events.UsageSoFar):
@@ -52,10 +52,10 @@ class Request:
         self._so_far = replace(step, key=self._so_far.key)
         return self._so_far
 
-    def used(self, turn: Turn) -> events.UsageReported:
+    def make_usage_event(self, turn: Turn) -> events.UsageReported:
         return events.UsageReported(turn.request_id, turn.usage, self._so_far.key)
 
-    def broken_off(
+    def end_failed(
         self, failure: TurnFailed | None = None
     ) -> events.UsageReported | events.NothingUsed:
         """Return what was used by a request that failed, as far as it is known.

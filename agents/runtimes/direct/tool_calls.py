@@ -18,6 +18,8 @@ INTERRUPTED = (
 
 
 class ToolCalls:
+    """Asks about the calls of a turn, carries out what is allowed, and tells what came of it."""
+
     def __init__(
         self, toolbox: Toolbox, ask: AskPermission, conversation: Conversation
     ) -> None:
@@ -30,7 +32,7 @@ class ToolCalls:
         """Carry the call out if it may run, and say what came of it either way."""
         if call.status == "running":  # when its worker was stopped
             call.end(INTERRUPTED, is_error=True)
-            yield _result(call)
+            yield _make_result(call)
             return
         if self._toolbox.asks_a_person(call.tool_name):
             answering = self._ask_a_person(call)
@@ -38,18 +40,18 @@ class ToolCalls:
                 async for event in answering:
                     yield event
             return
-        asked, permitted = await self._permitted(call)
+        asked, permitted = await self._decide(call)
         if permitted is None:
-            for event in not_run(call, asked):
+            for event in report_not_run(call, asked):
                 yield event
             return
         call.status = "running"
-        yield self._conversation.checkpoint(will_continue=False)
+        yield self._conversation.make_checkpoint(will_continue=False)
         yield events.ToolUse(
             call.call_id, call.tool_name, permitted.tool_input, permitted.message
         )
         await self._execute(call, permitted)
-        yield _result(call)
+        yield _make_result(call)
 
     async def _ask_a_person(self, call: PendingCall) -> AsyncGenerator[Event, None]:
         """Ask a question of the model; its answer is all that comes of the call."""
@@ -57,23 +59,23 @@ class ToolCalls:
             asked = self._prepare(call, call.tool_input)
         except ToolRefused as refused:
             call.end(str(refused), is_error=True)
-            for event in not_run(call):
+            for event in report_not_run(call):
                 yield event
             return
         decision = await self._ask(asked)
         call.end(questions.describe_answer(decision), is_error=not decision.is_allowed)
         # Kept before all else: nobody is asked twice.
-        yield self._conversation.checkpoint(will_continue=False)
+        yield self._conversation.make_checkpoint(will_continue=False)
         if not decision.is_allowed:
-            for event in not_run(call, asked):
+            for event in report_not_run(call, asked):
                 yield event
             return
         yield events.ToolUse(
             call.call_id, call.tool_name, asked.tool_input, asked.message
         )
-        yield _result(call)
+        yield _make_result(call)
 
-    async def _permitted(
+    async def _decide(
         self, call: PendingCall
     ) -> tuple[ToolCall | None, ToolCall | None]:
         """Return what was asked for and what may run; None: the call has ended instead."""
@@ -115,12 +117,12 @@ class ToolCalls:
             self.commands.add(call.output)
 
 
-def not_run(call: PendingCall, asked: ToolCall | None = None) -> Iterator[Event]:
+def report_not_run(call: PendingCall, asked: ToolCall | None = None) -> Iterator[Event]:
     """Say what the model called for, as far as it is known, and why that was not run."""
     message = asked.message if asked else f"Using {readable(call.tool_name)}"
     yield events.ToolNotRun(call.call_id, call.tool_name, call.tool_input, message)
-    yield _result(call)
+    yield _make_result(call)
 
 
-def _result(call: PendingCall) -> Event:
+def _make_result(call: PendingCall) -> Event:
     return events.ToolResult(call.call_id, call.tool_name, call.output, call.is_error)

@@ -65,7 +65,7 @@ def test_claude_code_that_does_not_start_is_not_ready(tmp_path, monkeypatch):
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\necho cannot load libc >&2\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(claude_cli, "program", lambda: program)
+    monkeypatch.setattr(claude_cli, "find_program", lambda: program)
     reason, fix = claude_cli.find_obstacle()
     assert reason == "Claude Code does not start here (cannot load libc)."
     assert "glibc" in fix

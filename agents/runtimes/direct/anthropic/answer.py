@@ -33,7 +33,9 @@ PIECES = {
 }
 
 
-class Answer:
+class Reply:
+    """One reply of the provider, as it comes in."""
+
     def __init__(self, provider: str, model: str) -> None:
         self.is_complete = False
         self._provider = provider
@@ -69,7 +71,7 @@ class Answer:
                 return None
         return ""
 
-    def turn(self) -> Turn:
+    def make_turn(self) -> Turn:
         calls = []
         for index, block in self._blocks.items():
             pieces = "".join(self._pieces[index])
@@ -89,20 +91,20 @@ class Answer:
             request_id=self._request_id,
             items=[{"role": "assistant", "content": content}] if content else [],
             calls=calls,
-            text=self._joined("text"),
-            thinking=self._joined("thinking"),
-            usage=self._usage(),
+            text=self._join_blocks("text"),
+            thinking=self._join_blocks("thinking"),
+            usage=self._read_usage(),
             stop=STOPS.get(self._stop, StopReason.UNKNOWN),
         )
 
-    def so_far(self) -> events.UsageSoFar:
-        return events.UsageSoFar(self._request_id, self._usage())
+    def make_usage_so_far(self) -> events.UsageSoFar:
+        return events.UsageSoFar(self._request_id, self._read_usage())
 
-    def spent(self) -> events.UsageReported | None:
+    def make_usage_event(self) -> events.UsageReported | None:
         """Return what was used so far, once that is known."""
         if not self._request_id:
             return None
-        return events.UsageReported(self._request_id, self._usage())
+        return events.UsageReported(self._request_id, self._read_usage())
 
     def _extend(self, index: int, delta: Any) -> str | None:
         match delta.type:
@@ -131,12 +133,12 @@ class Answer:
             name: value for name, value in counts.items() if value is not None
         }
 
-    def _usage(self) -> Usage:
+    def _read_usage(self) -> Usage:
         return usage.read_messages_usage(
             self._counts, provider=self._provider, model=self._model
         )
 
-    def _joined(self, kind: str) -> str:
+    def _join_blocks(self, kind: str) -> str:
         blocks = (block for _, block in sorted(self._blocks.items()))
         return "\n\n".join(
             block[kind] for block in blocks if block["type"] == kind and block[kind]

@@ -18,8 +18,8 @@ RESULT = "give_result"
 class EmbeddedWire(MessagesWire):
     notice = embedded.NOTICE
 
-    def request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
-        request = super().request(history, is_repair=is_repair)
+    def make_request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
+        request = super().make_request(history, is_repair=is_repair)
         # What its server does not know, or what it would do wrong by.
         for name in ("cache_control", "output_config", "tools"):
             request.pop(name, None)
@@ -37,7 +37,7 @@ class EmbeddedWire(MessagesWire):
             ]
         return request
 
-    def taken(self, turn: Turn) -> Turn:
+    def adapt_turn(self, turn: Turn) -> Turn:
         """Take what it says, cut or not: it is what it has to say."""
         if given := [call for call in turn.calls if call.tool_name == RESULT]:
             # Cut at its limit, it is no JSON.

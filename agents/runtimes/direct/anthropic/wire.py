@@ -1,4 +1,4 @@
-"""The Messages API as the loop sees it: what is asked, and what comes of the answer."""
+"""The Messages API as the loop sees it: what is asked, and what comes of the reply."""
 
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -12,7 +12,7 @@ from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.anthropic_failures import read_sdk_error
 from agents.providers.failures import TurnFailed
 from agents.providers.wire import Result, Turn
-from agents.runtimes.direct.anthropic.answer import Answer
+from agents.runtimes.direct.anthropic.answer import Reply
 from agents.tools import ToolSchema
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
@@ -65,34 +65,34 @@ class MessagesWire:
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | UsageSoFar | Turn, None]:
-        answer = Answer(self.endpoint.provider, self.endpoint.model)
+        reply = Reply(self.endpoint.provider, self.endpoint.model)
         try:
             async with await self._client.messages.create(
-                **self.request(history, is_repair=is_repair)
+                **self.make_request(history, is_repair=is_repair)
             ) as stream:
                 async for event in stream:
-                    if (text := answer.take(event)) is not None:
+                    if (text := reply.take(event)) is not None:
                         yield text
                     if event.type == "message_start":
-                        yield answer.so_far()
+                        yield reply.make_usage_so_far()
         except (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
             # What happens to the connection after the end of the answer is no matter.
-            if not answer.is_complete:
+            if not reply.is_complete:
                 failure = read_sdk_error(error, self.endpoint)
                 if isinstance(failure, TurnFailed):
-                    failure.spent = answer.spent()
+                    failure.spent = reply.make_usage_event()
                 raise failure from error
-        if (
-            not answer.is_complete
-        ):  # the SDK takes a body that just ends for a whole one
-            raise TurnFailed("The provider's answer broke off", spent=answer.spent())
-        yield self.taken(answer.turn())
+        if not reply.is_complete:  # the SDK takes a body that just ends for a whole one
+            raise TurnFailed(
+                "The provider's answer broke off", spent=reply.make_usage_event()
+            )
+        yield self.adapt_turn(reply.make_turn())
 
-    def taken(self, turn: Turn) -> Turn:
+    def adapt_turn(self, turn: Turn) -> Turn:
         """Return a turn as the loop is to see it."""
         return turn
 
-    def request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
+    def make_request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
         """Return what to ask the API for."""
         request: dict[str, Any] = {
             "model": self.endpoint.model,
@@ -105,14 +105,14 @@ class MessagesWire:
             request["system"] = self._instructions
         if self._tools:
             request["tools"] = self._tools
-        if self._output_schema and (form := _form(self._output_schema)):
+        if self._output_schema and (form := _transform_schema(self._output_schema)):
             request["output_config"] = {
                 "format": {"type": "json_schema", "schema": form}
             }
         return request
 
 
-def _form(schema: JSON) -> JSON | None:
+def _transform_schema(schema: JSON) -> JSON | None:
     """Return a schema in the part of the language that the API takes; None if it has no such form."""
     plain = {name: value for name, value in schema.items() if name != "$schema"}
     try:

@@ -19,7 +19,7 @@ from agents.providers.lines import split_lines
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
-from agents.runtimes.direct.ollama.answer import Answer
+from agents.runtimes.direct.ollama.answer import Reply
 from agents.tools import ToolSchema
 
 KEEP_LOADED = "15m"  # between two turns a person may have to answer
@@ -84,13 +84,13 @@ class ChatWire:
         return {"role": "user", "content": text}
 
     def make_result_items(self, results: Sequence[Result]) -> list[JSON]:
-        return [_result_item(result) for result in results]
+        return [_make_result_item(result) for result in results]
 
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | UsageSoFar | Turn, None]:
-        body = json.dumps(self._request(history, is_repair)).encode()
-        answer = Answer(self.endpoint.provider, self.endpoint.model)
+        body = json.dumps(self._make_request(history, is_repair)).encode()
+        reply = Reply(self.endpoint.provider, self.endpoint.model)
         try:
             async with self._client.stream(
                 "POST",
@@ -100,33 +100,37 @@ class ChatWire:
                 timeout=self._timeout,
             ) as response:
                 if response.status_code != 200:
-                    raise self._refused(await response.aread(), response)
-                texts = self._texts(response, answer)
+                    raise self._make_failure(await response.aread(), response)
+                texts = self._read_texts(response, reply)
                 async with aclosing(texts):
                     async for text in texts:
                         yield text
         except (httpx2.HTTPError, ValueError) as error:
             # What happens to the connection after the end of the answer is no matter.
-            if not answer.is_complete:
+            if not reply.is_complete:
                 raise failures.make_connection_failure(error, self.endpoint) from error
-        if not answer.is_complete:
+        if not reply.is_complete:
             raise TurnFailed("The provider's answer broke off")
-        if answer.was_shortened(len(body)):
-            yield answer.so_far()
+        if reply.was_shortened(len(body)):
+            yield reply.make_usage_so_far()
             raise RuntimeFailed(self.endpoint.too_long_message)
-        yield answer.turn()
+        yield reply.make_turn()
 
-    async def _texts(
-        self, response: httpx2.Response, answer: Answer
+    async def _read_texts(
+        self, response: httpx2.Response, reply: Reply
     ) -> AsyncGenerator[str, None]:
         lines = split_lines(response.aiter_bytes())
         async with aclosing(lines):
             async for line in lines:
-                text = answer.take(self._read(line, response)) if line.strip() else None
+                text = (
+                    reply.take(self._parse_line(line, response))
+                    if line.strip()
+                    else None
+                )
                 if text is not None:
                     yield text
 
-    def _request(self, history: list[JSON], is_repair: bool) -> JSON:
+    def _make_request(self, history: list[JSON], is_repair: bool) -> JSON:
         system = [{"role": "system", "content": self._instructions}]
         request: JSON = {
             "model": self.endpoint.model,
@@ -146,26 +150,26 @@ class ChatWire:
             request["tools"] = self._tools
         return request
 
-    def _read(self, line: bytes, response: httpx2.Response) -> JSON:
+    def _parse_line(self, line: bytes, response: httpx2.Response) -> JSON:
         value = json.loads(line)
         if not isinstance(value, dict):
             raise ValueError(f"no object: {line[:100]!r}")
         if "error" in value:
-            raise self._refused(line, response)
+            raise self._make_failure(line, response)
         return value
 
-    def _refused(
+    def _make_failure(
         self, body: bytes, response: httpx2.Response
     ) -> TurnFailed | RuntimeFailed:
         refusal = failures.Refusal(
-            response.status_code, "", _said(body), response.headers
+            response.status_code, "", _read_error(body), response.headers
         )
         if refusal.status == 200:  # it came in the middle of an answer
             return failures.make_failure(causes.FAILED, self.endpoint, refusal.said)
         return failures.make_refusal_failure(refusal, self.endpoint)
 
 
-def _said(body: bytes) -> str:
+def _read_error(body: bytes) -> str:
     try:
         error = json.loads(body)["error"]
     except (ValueError, KeyError, TypeError):
@@ -173,7 +177,7 @@ def _said(body: bytes) -> str:
     return str(error.get("message") if isinstance(error, dict) else error)
 
 
-def _result_item(result: Result) -> JSON:
+def _make_result_item(result: Result) -> JSON:
     output = result.output or "(no output)"
     item = {
         "role": "tool",

@@ -13,7 +13,9 @@ STOPS = {"stop": StopReason.FINISHED, "length": StopReason.MAX_TOKENS}
 MOST_BYTES_A_TOKEN = 12
 
 
-class Answer:
+class Reply:
+    """One reply of the provider, as it comes in."""
+
     def __init__(self, provider: str, model: str) -> None:
         self._provider = provider
         self._model = model
@@ -46,15 +48,15 @@ class Answer:
         read = self._last.get("prompt_eval_count") or 0  # 0: it does not count
         return 0 < read * MOST_BYTES_A_TOKEN < sent_bytes
 
-    def so_far(self) -> UsageSoFar:
-        return UsageSoFar("", self._usage())
+    def make_usage_so_far(self) -> UsageSoFar:
+        return UsageSoFar("", self._read_usage())
 
-    def turn(self) -> Turn:
+    def make_turn(self) -> Turn:
         text, thinking = (
             repair_surrogates("".join(self._text)),
             repair_surrogates("".join(self._thinking)),
         )
-        calls = [_call(call) for call in self._calls]
+        calls = [_make_call(call) for call in self._calls]
         item: JSON = {"role": "assistant", "content": text}
         if thinking:
             item["thinking"] = thinking
@@ -67,21 +69,21 @@ class Answer:
             calls=calls,
             text=text,
             thinking=thinking,
-            usage=self._usage(),
-            stop=self._stop(calls),
+            usage=self._read_usage(),
+            stop=self._find_stop(calls),
         )
 
-    def _usage(self) -> Usage:
+    def _read_usage(self) -> Usage:
         return usage.read_ollama_usage(
             self._last, provider=self._provider, model=self._model
         )
 
-    def _stop(self, calls: list[RequestedCall]) -> StopReason:
+    def _find_stop(self, calls: list[RequestedCall]) -> StopReason:
         stop = STOPS.get(self._last.get("done_reason") or "stop", StopReason.UNKNOWN)
         return StopReason.TOOL_CALLS if calls and stop is StopReason.FINISHED else stop
 
 
-def _call(call: JSON) -> RequestedCall:
+def _make_call(call: JSON) -> RequestedCall:
     function = call.get("function") or {}
     given = function.get("arguments")
     # Some servers send the object as text.

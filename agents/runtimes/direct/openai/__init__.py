@@ -21,11 +21,11 @@ from agents.providers.failures import TurnFailed
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
-from agents.runtimes.direct.openai.answer import Answer
+from agents.runtimes.direct.openai.answer import Reply
 from agents.tools import ToolSchema
 from tasks.catalog.json_schemas import is_strict
 
-MAX_OUTPUT_TOKENS = 32_768  # of one answer, its reasoning included
+MAX_OUTPUT_TOKENS = 32_768  # of one reply, its reasoning included
 
 
 class OpenAIDirect(DirectRuntime):
@@ -100,7 +100,7 @@ class ResponsesWire:
             {
                 "type": "function_call_output",
                 "call_id": result.call_id,
-                "output": _told(result),
+                "output": _format_result(result),
             }
             for result in results
         ]
@@ -108,30 +108,28 @@ class ResponsesWire:
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | Turn, None]:
-        answer = Answer(self.endpoint.provider, self.endpoint.model)
+        reply = Reply(self.endpoint.provider, self.endpoint.model)
         try:
             async with await self._client.responses.create(
-                **self._request(history)
+                **self._make_request(history)
             ) as stream:
                 async for event in stream:
-                    if (text := answer.take(event)) is not None:
+                    if (text := reply.take(event)) is not None:
                         yield text
         except (openai.APIError, httpx2.HTTPError, json.JSONDecodeError) as error:
             # What happens to the connection after the end of the answer is no matter.
-            if not answer.is_complete and answer.refusal is None:
-                raise self._failure(error) from error
-        if answer.refusal:
-            failure = failures.make_refusal_failure(answer.refusal, self.endpoint)
+            if not reply.is_complete and reply.refusal is None:
+                raise self._make_failure(error) from error
+        if reply.refusal:
+            failure = failures.make_refusal_failure(reply.refusal, self.endpoint)
             if isinstance(failure, TurnFailed):
-                failure.spent = answer.spent()
+                failure.spent = reply.make_usage_event()
             raise failure
-        if (
-            not answer.is_complete
-        ):  # the SDK takes a body that just ends for a whole one
+        if not reply.is_complete:  # the SDK takes a body that just ends for a whole one
             raise TurnFailed("The provider's answer broke off")
-        yield answer.turn()
+        yield reply.make_turn()
 
-    def _request(self, history: list[JSON]) -> dict[str, Any]:
+    def _make_request(self, history: list[JSON]) -> dict[str, Any]:
         # Past the SDK's types: its walk through `input` and `tools` blocks the event loop
         # for about a millisecond an item.
         body: JSON = {"input": history}
@@ -148,16 +146,16 @@ class ResponsesWire:
         if self._instructions:
             request["instructions"] = self._instructions
         if self._output_schema:
-            request["text"] = {"format": _format(self._output_schema)}
+            request["text"] = {"format": _make_format(self._output_schema)}
         return request
 
-    def _failure(self, error: Exception) -> TurnFailed | RuntimeFailed:
+    def _make_failure(self, error: Exception) -> TurnFailed | RuntimeFailed:
         match error:
             case openai.APIStatusError():
                 refusal = failures.Refusal(
                     status=error.status_code,
                     kind=str(error.code or error.type or ""),
-                    said=_said(error),
+                    said=_read_error(error),
                     headers=error.response.headers,
                     facts=error.body if isinstance(error.body, dict) else {},
                 )
@@ -167,7 +165,7 @@ class ResponsesWire:
         return failures.make_connection_failure(error, self.endpoint)
 
 
-def _format(schema: JSON) -> JSON:
+def _make_format(schema: JSON) -> JSON:
     return {
         "type": "json_schema",
         "name": "result",
@@ -177,12 +175,12 @@ def _format(schema: JSON) -> JSON:
     }
 
 
-def _said(error: openai.APIStatusError) -> str:
+def _read_error(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     return str(body.get("message") or error.message)
 
 
-def _told(result: Result) -> str:
+def _format_result(result: Result) -> str:
     """Say in the text what the format has no field for."""
     output = result.output or "(no output)"
     return f"Error: {output}" if result.is_error else output

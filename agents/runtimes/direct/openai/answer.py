@@ -24,7 +24,9 @@ CUTS = {
 }
 
 
-class Answer:
+class Reply:
+    """One reply of the provider, as it comes in."""
+
     def __init__(self, provider: str, model: str) -> None:
         self._provider = provider
         self._model = model
@@ -43,35 +45,35 @@ class Answer:
         if event.type == "response.output_text.delta":
             return str(event.delta) or None
         if event.type == "error":
-            self._fail(event.to_dict(warnings=False))
+            self._note_error(event.to_dict(warnings=False))
         elif event.type in ENDS:
             self._response = response = event.response.to_dict(warnings=False)
             if event.type == "response.failed":
-                self._fail(response.get("error") or {})
+                self._note_error(response.get("error") or {})
         elif not (getattr(event, "delta", None) or event.type in BEGINNINGS):
             return None  # "in progress", and what else only keeps the line open
         return ""
 
-    def turn(self) -> Turn:
+    def make_turn(self) -> Turn:
         output: list[JSON] = self._whole.get("output") or []
-        calls = [_call(item) for item in output if item["type"] == "function_call"]
-        items = _storable(output)
+        calls = [_make_call(item) for item in output if item["type"] == "function_call"]
+        items = _make_storable(output)
         return Turn(
             request_id=self._request_id,
             items=items,
             calls=calls,
-            text=_texts(items, "message", "content", "output_text")
-            or _texts(items, "message", "content", "refusal"),
-            thinking=_texts(output, "reasoning", "summary", "summary_text"),
-            usage=self._usage(),
-            stop=self._stop(items, calls),
+            text=_join_texts(items, "message", "content", "output_text")
+            or _join_texts(items, "message", "content", "refusal"),
+            thinking=_join_texts(output, "reasoning", "summary", "summary_text"),
+            usage=self._read_usage(),
+            stop=self._find_stop(items, calls),
         )
 
-    def spent(self) -> events.UsageReported | None:
+    def make_usage_event(self) -> events.UsageReported | None:
         """Return what was used, where the provider said so before it failed."""
         if not self._whole.get("usage"):
             return None
-        return events.UsageReported(self._request_id, self._usage())
+        return events.UsageReported(self._request_id, self._read_usage())
 
     @property
     def _whole(self) -> JSON:
@@ -81,31 +83,31 @@ class Answer:
     def _request_id(self) -> str:
         return str(self._whole.get("id") or uuid.uuid4())
 
-    def _fail(self, error: JSON) -> None:
+    def _note_error(self, error: JSON) -> None:
         error = error.get("error") or error
         kind = str(error.get("code") or error.get("type") or "")
         said = str(error.get("message") or kind)
         self.refusal = Refusal(200, kind, said, facts=error)
 
-    def _stop(self, items: list[JSON], calls: list[RequestedCall]) -> StopReason:
+    def _find_stop(self, items: list[JSON], calls: list[RequestedCall]) -> StopReason:
         if self._whole.get("status") == "incomplete":
             details = self._whole.get("incomplete_details") or {}
             return CUTS.get(str(details.get("reason")), StopReason.UNKNOWN)
         if self._whole.get("status", "completed") != "completed":
             return StopReason.UNKNOWN
-        if _texts(items, "message", "content", "refusal"):
+        if _join_texts(items, "message", "content", "refusal"):
             return StopReason.REFUSED
         if any(item.get("status") == "incomplete" for item in items):
             return StopReason.MAX_TOKENS
         return StopReason.TOOL_CALLS if calls else StopReason.FINISHED
 
-    def _usage(self) -> Usage:
+    def _read_usage(self) -> Usage:
         model = self._whole.get("model") or self._model
         counts = self._whole.get("usage") or {}
         return usage.read_responses_usage(counts, provider=self._provider, model=model)
 
 
-def _storable(items: list[JSON]) -> list[JSON]:
+def _make_storable(items: list[JSON]) -> list[JSON]:
     """Make the items such that the API takes them back.
 
     It refuses reasoning that nothing follows, which a turn that was cut ends with.
@@ -125,13 +127,13 @@ def _storable(items: list[JSON]) -> list[JSON]:
     return items
 
 
-def _call(item: JSON) -> RequestedCall:
+def _make_call(item: JSON) -> RequestedCall:
     return RequestedCall(
         item["call_id"], item["name"], parse_json_object(item["arguments"] or "{}")
     )
 
 
-def _texts(items: list[JSON], kind: str, field: str, part_kind: str) -> str:
+def _join_texts(items: list[JSON], kind: str, field: str, part_kind: str) -> str:
     key = "refusal" if part_kind == "refusal" else "text"
     texts = (
         str(part.get(key) or "")

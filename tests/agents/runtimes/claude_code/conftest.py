@@ -11,7 +11,7 @@ from tests.servers.anthropic import MessagesServer
 @pytest.fixture(autouse=True, scope="session")
 def _binary():
     try:
-        claude_cli.program()
+        claude_cli.find_program()
     except FileNotFoundError as error:
         pytest.skip(str(error))
 

@@ -53,7 +53,7 @@ async def test_no_command_line_holds_the_key(runtime, serving, tmp_path):
     onlooker = Onlooker()
     async with serving(bash("true"), Reply("Done.")):
         await Performance(runtime, onlooker).run(assignment(tmp_path))
-    assert str(claude_cli.program()) in onlooker.command_lines
+    assert str(claude_cli.find_program()) in onlooker.command_lines
     assert "sk-test" not in onlooker.command_lines
 
 

@@ -8,7 +8,7 @@ from claude_agent_sdk import ResultMessage
 from agents.protocol.runtime import Parked, RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.retries import RetryPolicy
-from agents.runtimes.claude_code.outcome import failure_of
+from agents.runtimes.claude_code.outcome import find_failure
 
 ENDPOINT = AnthropicEndpoint("http://localhost", "claude-sonnet-5-5", api_key="key")
 
@@ -23,7 +23,7 @@ def outcome(*, error="", opens_at=None, **changes):
         "session_id": "s",
         "result": "Some text.",
     }
-    return failure_of(
+    return find_failure(
         ResultMessage(**given | changes),
         ENDPOINT,
         max_turns=10,

@@ -41,11 +41,11 @@ def test_a_line_of_the_transcript_ends_at_a_line_feed_alone(tmp_path):
     session = KeptSession()
     line = {"uuid": str(uuid.uuid4()), "text": "one\x85two\u2028three\u2029four"}
     session.lines = [line]
-    session.lay_down(tmp_path, "/workspace")
+    session.write_transcript(tmp_path, "/workspace")
     [file] = tmp_path.rglob("*.jsonl")
     # As the CLI writes it, which escapes nothing that JSON allows.
     file.write_text(json.dumps(line, ensure_ascii=False) + "\n")
-    assert session.written(tmp_path, "/workspace") == [line]
+    assert session.read_transcript(tmp_path, "/workspace") == [line]
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder behind a link"])
@@ -53,7 +53,7 @@ def test_what_lies_in_place_of_the_transcript_is_not_read(tmp_path, kind):
     """The CLI's commands are the agent's, and reading is done as the worker: as root, maybe."""
     session = KeptSession()
     session.lines = [{"uuid": "of another run", "text": "secret"}]
-    session.lay_down(tmp_path / "config", "/workspace")
+    session.write_transcript(tmp_path / "config", "/workspace")
     [file] = tmp_path.rglob("*.jsonl")
     moved = tmp_path / "elsewhere"
     if kind == "folder behind a link":
@@ -62,7 +62,7 @@ def test_what_lies_in_place_of_the_transcript_is_not_read(tmp_path, kind):
     else:
         file.rename(moved)
         file.symlink_to(moved) if kind == "link" else os.mkfifo(file)
-    assert session.written(tmp_path / "config", "/workspace") == []
+    assert session.read_transcript(tmp_path / "config", "/workspace") == []
 
 
 async def test_a_session_goes_on_under_its_id_with_what_was_said(
@@ -147,7 +147,7 @@ async def test_a_killed_cli_is_told_from_one_that_fails_and_a_resume_goes_on(
 def _clis(folder):
     for process, _ in processes.find_marked():
         try:
-            if process.exe() == str(claude_cli.program()) and process.cwd() == str(
+            if process.exe() == str(claude_cli.find_program()) and process.cwd() == str(
                 folder
             ):
                 yield process.pid
@@ -169,17 +169,17 @@ def test_what_was_only_written_down_at_the_end_is_kept_too(tmp_path):
     known, new = {"uuid": "1", "type": "user"}, {"uuid": "2", "type": "assistant"}
     session, told = KeptSession(), []
     session.lines, session._known = [known], {"1"}
-    session.lay_down(tmp_path, "/workspace")
+    session.write_transcript(tmp_path, "/workspace")
     (file,) = tmp_path.rglob("*.jsonl")
     with file.open("a") as lines:
         # The last but one has no identity, the last is torn.
         lines.write(f'{json.dumps(new)}\n{{"type": "mode"}}\n{{"uuid": "3", "ty')
-    session.report_to(told.append)
+    session.set_listener(told.append)
     for _ in range(2):
-        session.keep(session.written(tmp_path, "/workspace"))
+        session.keep(session.read_transcript(tmp_path, "/workspace"))
     assert [checkpoint.items for checkpoint in told] == [[new]]
     assert session.lines == [known, new]
 
 
 def test_nothing_is_read_where_it_never_wrote(tmp_path):
-    assert KeptSession().written(tmp_path, "/workspace") == []
+    assert KeptSession().read_transcript(tmp_path, "/workspace") == []

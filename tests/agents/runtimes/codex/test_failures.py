@@ -10,7 +10,7 @@ from agents.protocol.runtime import RuntimeFailed
 from agents.providers.failures import TurnFailed
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.retries import RetryPolicy
-from agents.runtimes.codex.failures import failure_of
+from agents.runtimes.codex.failures import read_failure
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.servers.scripted import Call, Reply
 
@@ -47,7 +47,7 @@ PIXEL = b64decode(
     ],
 )  # fmt: skip
 def test_each_failure_is_what_it_means_for_the_run(info, message, kind, words):
-    failure = failure_of({"codexErrorInfo": info, "message": message}, ENDPOINT)
+    failure = read_failure({"codexErrorInfo": info, "message": message}, ENDPOINT)
     assert type(failure) is kind
     assert words in str(failure)
 
@@ -78,7 +78,7 @@ async def test_the_usage_limit_of_a_plan_rests_the_run_until_it_resets(play):
 )
 def test_when_to_try_again_is_read_from_the_sentence(said, seconds):
     error = {"codexErrorInfo": "usageLimitExceeded", "message": said}
-    assert failure_of(error, ENDPOINT).retry_after == seconds
+    assert read_failure(error, ENDPOINT).retry_after == seconds
 
 
 async def test_a_provider_that_is_not_there_ends_the_run_by_our_clock(play):

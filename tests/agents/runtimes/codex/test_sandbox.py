@@ -148,7 +148,7 @@ def old_bubblewrap():
 async def test_a_task_whose_sandbox_does_not_start_is_not_completed(
     play, monkeypatch, broken_bubblewrap, use
 ):
-    path = home._search_path()
+    path = home._make_search_path()
     monkeypatch.setattr(
         home, "_search_path", lambda: f"{broken_bubblewrap}{os.pathsep}{path}"
     )

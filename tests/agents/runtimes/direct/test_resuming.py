@@ -160,7 +160,7 @@ async def test_a_checkpoint_that_cannot_be_read_starts_afresh(runtime, tmp_path,
     # What could not be read stays out of it ever after.
     afresh = performance.checkpoint
     assert len(afresh.items) == 4
-    assert Conversation.restored("anthropic-messages", afresh).history == [
+    assert Conversation.restore("anthropic-messages", afresh).history == [
         {"role": "user", "content": "Anew."},
         {"role": "assistant", "content": [{"type": "text", "text": "Done."}]},
     ]
