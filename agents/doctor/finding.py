@@ -1,8 +1,12 @@
+"""What the doctor reports of each thing that it looks at."""
+
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
+    """How a thing is that was looked at."""
+
     OK = "ok"
     WARNING = "warning"
     FAILING = "failing"

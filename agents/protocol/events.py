@@ -66,6 +66,8 @@ class ToolNotRun:
 
 @dataclass(frozen=True)
 class ToolResult:
+    """What came of a tool call, as the agent is told it."""
+
     call_id: str
     tool_name: str
     output: str

@@ -14,6 +14,8 @@ DEFAULT_MODEL = ANTHROPIC_MODEL[1]
 
 @dataclass(frozen=True)
 class AnthropicEndpoint(Endpoint):
+    """Anthropic, a server that speaks its Messages API, or the embedded model."""
+
     api: ClassVar[str] = "Messages API"
     url_name: ClassVar[str] = "ANTHROPIC_BASE_URL"
     model_name: ClassVar[str] = ANTHROPIC_MODEL[0]

@@ -12,6 +12,8 @@ from tasks.rules.visible_text import is_plain
 
 @dataclass(frozen=True)
 class Cause:
+    """One reason why a run does not go on, as people read it: a sentence and advice."""
+
     sentence: str
     advice: str
     passes: bool = False  # the same request may be answered later

@@ -16,6 +16,8 @@ DEFAULT_CONTEXT = 32_768
 
 @dataclass(frozen=True)
 class OllamaEndpoint(Endpoint):
+    """An Ollama server."""
+
     api: ClassVar[str] = "Ollama server"
     url_name: ClassVar[str] = "OLLAMA_HOST"
     model_name: ClassVar[str] = OLLAMA_MODEL[0]

@@ -13,6 +13,8 @@ DEFAULT_MODEL = OPENAI_MODEL[1]
 
 @dataclass(frozen=True)
 class OpenAIEndpoint(Endpoint):
+    """OpenAI, or a server that speaks its Responses API."""
+
     api: ClassVar[str] = "Responses API"
     url_name: ClassVar[str] = "OPENAI_BASE_URL"
     model_name: ClassVar[str] = OPENAI_MODEL[0]

@@ -25,6 +25,8 @@ class StopReason(Enum):
 
 @dataclass(frozen=True)
 class RequestedCall:
+    """A tool call as the model wrote it."""
+
     call_id: str
     tool_name: str
     tool_input: JSON | None  # None: what the model sent is no JSON object

@@ -25,6 +25,8 @@ class ToolFailed(Exception):
 
 @dataclass(frozen=True)
 class ToolSchema:
+    """What a model is told of a tool."""
+
     name: str
     description: str
     parameters: JSON  # JSON Schema of an object
@@ -41,6 +43,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tool:
+    """A tool: what it is, what a call of it would do, and doing it."""
+
     schema: ToolSchema
     plan: Callable[[Workspace, JSON], Plan]
     # Acts on the plan's target, which may not be looked up again: see `tasks.files.workspace`.

@@ -37,7 +37,7 @@ from tasks.models.task import DEFAULT_MAX_TURNS, fetch
 from tasks.workflows.results import StepBefore, steps_before
 
 
-def _links(documents: Any, **owner: Any) -> Any:
+def _list_links(documents: Any, **owner: Any) -> Any:
     rows = documents.through.objects.filter(**owner).order_by()
     return rows.values_list("document_id")
 
@@ -50,8 +50,8 @@ _attached = CompiledObjects(
 )
 _attached_or_default = CompiledObjects(
     lambda task_id, project_id: Document.objects.filter(
-        pk__in=_links(Task.documents, task_id=task_id).union(
-            _links(Project.default_documents, project_id=project_id)
+        pk__in=_list_links(Task.documents, task_id=task_id).union(
+            _list_links(Project.default_documents, project_id=project_id)
         )
     ).order_by("created_at", "id"),
     task_id=UUID,
@@ -84,9 +84,9 @@ def prepare_run(run: Run) -> PreparedRun:
     task = fetch(run.task_id)
     if task is None:
         raise LeaseLost(f"The task {run.task_id} is gone.")
-    profile = _profile_of(task, run)
+    profile = _find_profile(task, run)
     workspace = workspace_of(task.pk)
-    attached = _documents_of(task)
+    attached = _list_documents(task)
     unread = tuple(one.pk for one in attached if one.status in UNREAD)
     documents = copy_documents(attached, workspace)
     handing_on = _handing_on.rows(task_id=task.pk)
@@ -138,14 +138,14 @@ def copy_files(prepared: PreparedRun) -> PreparedRun:
     return replace(prepared, assignment=replace(assignment, prompt=prompt))
 
 
-def _documents_of(task: Task) -> list[Document]:
+def _list_documents(task: Task) -> list[Document]:
     """Return the documents of a task, and those that all tasks of its project have."""
     if task.project_id is None:
         return _attached.all(task_id=task.pk)
     return _attached_or_default.all(task_id=task.pk, project_id=task.project_id)
 
 
-def _profile_of(task: Task, run: Run) -> catalog.Profile:
+def _find_profile(task: Task, run: Run) -> catalog.Profile:
     if task.is_assist:
         return assist.PROFILE
     if profile := catalog.profile(run.profile):

@@ -15,7 +15,7 @@ PAUSE_SECONDS = 0.1
 
 async def read_waiting() -> None:
     """Read what was uploaded, a few at a time."""
-    for document_id in await run_in_database(_waiting):
+    for document_id in await run_in_database(_list_waiting):
         await _read(document_id)
 
 
@@ -27,7 +27,7 @@ async def read_now(document_ids: Iterable[str]) -> None:
                 await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _waiting() -> list[str]:
+def _list_waiting() -> list[str]:
     return list(Document.objects.to_read().values_list("pk", flat=True)[:AT_ONCE])
 
 
@@ -42,12 +42,12 @@ async def _read(document_id: str) -> bool:
         return False
     document = await run_in_database(Document.objects.filter(pk=document_id).first)
     if document is not None:
-        reading = await asyncio.to_thread(_reading_of, document)
+        reading = await asyncio.to_thread(_make_reading, document)
         await run_in_database(_write_down, document_id, reading)
     return True
 
 
-def _reading_of(document: Document) -> Reading:
+def _make_reading(document: Document) -> Reading:
     try:
         with document.file.open("rb") as opened:
             return read_document(opened.file, document.kind)

@@ -38,6 +38,8 @@ _threads = Threads(1, "pruning")
 
 
 class Kind(StrEnum):
+    """What can be removed of a finished task."""
+
     LOGS = "logs"
     WORKSPACES = "workspaces"
     TASKS = "tasks"
@@ -46,7 +48,7 @@ class Kind(StrEnum):
 Step = tuple[Kind, bool]  # what was looked at, and whether something was removed
 
 
-def steps(
+def prune(
     kinds: Collection[Kind],
     *,
     until: datetime,
@@ -58,14 +60,14 @@ def steps(
     Each step is small, so that others go on in between.
     """
     act = _WOULD if dry_run else _REMOVE
-    for task_id in _old_tasks(since, until):
+    for task_id in _find_old_tasks(since, until):
         for kind in kinds:
             yield kind, act[kind](task_id, until)
 
 
-def _old_tasks(since: datetime | None, until: datetime) -> Iterator[UUID]:
+def _find_old_tasks(since: datetime | None, until: datetime) -> Iterator[UUID]:
     """Yield them in the order of an index, a batch at a time: the table may be long."""
-    old = _prunable(until).order_by("updated_at", "pk")
+    old = _list_prunable(until).order_by("updated_at", "pk")
     if since:
         old = old.filter(updated_at__gte=since)
     place = Q()
@@ -75,7 +77,7 @@ def _old_tasks(since: datetime | None, until: datetime) -> Iterator[UUID]:
         place = Q(updated_at__gte=at) & (Q(updated_at__gt=at) | Q(pk__gt=last))
 
 
-def _prunable(until: datetime) -> TaskQuerySet:
+def _list_prunable(until: datetime) -> TaskQuerySet:
     """Return finished tasks that no worker winds down and no live workflow run needs."""
     held = Run.objects.filter(task=OuterRef("pk"), lease_expires_at__gt=Now())
     needed = WorkflowRun.objects.live().filter(pk=OuterRef("workflow_run"))
@@ -83,13 +85,15 @@ def _prunable(until: datetime) -> TaskQuerySet:
     return old.exclude(Exists(held)).exclude(Exists(needed))
 
 
-def _locked(task_id: UUID, until: datetime) -> Task | None:
-    return _prunable(until).select_for_update(of=("self",)).filter(pk=task_id).first()
+def _lock_prunable(task_id: UUID, until: datetime) -> Task | None:
+    return (
+        _list_prunable(until).select_for_update(of=("self",)).filter(pk=task_id).first()
+    )
 
 
 def _remove_task(task_id: UUID, until: datetime) -> bool:
     with transaction.atomic():
-        task = _locked(task_id, until)
+        task = _lock_prunable(task_id, until)
         if task is None:
             return False
         lifecycle.delete(task)
@@ -100,7 +104,7 @@ def _remove_log(task_id: UUID, until: datetime) -> bool:
     removed = False
     while _has_log(task_id):
         with transaction.atomic():
-            if _locked(task_id, until) is None:
+            if _lock_prunable(task_id, until) is None:
                 break
             LogEntry.objects.remove_some(task_id, ENTRIES_AT_ONCE)
             removed = True
@@ -112,7 +116,7 @@ def _remove_workspace(task_id: UUID, until: datetime) -> bool:
     asides = [folder.with_name(f"{folder.name}{ASIDE}") for folder in folders]
     if folders[0].is_dir():
         with transaction.atomic():
-            if _locked(task_id, until) is None:
+            if _lock_prunable(task_id, until) is None:
                 return False
             # Out of their place at once: a run that begins now makes new ones.
             for folder, aside in zip(folders, asides, strict=True):
@@ -144,7 +148,7 @@ class NightlyPruning:
     """Prunes once a night, if the settings say so; each worker does, and the second finds nothing."""
 
     def __init__(self) -> None:
-        self._next_at = _next_night(timezone.now())
+        self._next_at = _find_next_night(timezone.now())
         self._pruned_until: datetime | None = None
 
     async def look(self) -> None:
@@ -153,7 +157,7 @@ class NightlyPruning:
             return
         until = now - settings.STAGENT_PRUNE_DAYS * DAY
         # After its first night a worker need only look at what became old since.
-        walk = steps(
+        walk = prune(
             [Kind(name) for name in settings.STAGENT_PRUNE_KINDS],
             until=until,
             since=self._pruned_until,
@@ -162,14 +166,14 @@ class NightlyPruning:
         while step := await _threads.run(persistent_connections.call, next, walk, None):
             kind, was_there = step
             removed[kind] += was_there
-        self._next_at, self._pruned_until = _next_night(now), until
-        log.info("Pruned: %s.", as_text(removed))
+        self._next_at, self._pruned_until = _find_next_night(now), until
+        log.info("Pruned: %s.", describe_counts(removed))
 
 
-def _next_night(after: datetime) -> datetime:
+def _find_next_night(after: datetime) -> datetime:
     night = after.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
     return night if night > after else night + DAY
 
 
-def as_text(removed: Counter[Kind]) -> str:
+def describe_counts(removed: Counter[Kind]) -> str:
     return ", ".join(f"{n} {kind}" for kind, n in removed.items() if n) or "nothing"

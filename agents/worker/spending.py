@@ -38,7 +38,7 @@ class RunSpending(Spending):
     def _has_room(self, in_flight: Sequence[Usage]) -> bool:
         self.require_budget()
         reserved = budgets.reserved_by(self._task_id, run_id=self._run_id)
-        return not in_flight or sum(map(_cost, in_flight)) < reserved
+        return not in_flight or sum(map(_estimate_cost, in_flight)) < reserved
 
     @property
     def _task_id(self) -> UUID:
@@ -49,6 +49,6 @@ class RunSpending(Spending):
         return self._recorder.run_id
 
 
-def _cost(usage: Usage) -> int:
+def _estimate_cost(usage: Usage) -> int:
     price = price_of(usage)
     return price.cost(usage) if price else 0  # without a price, no budget counts it

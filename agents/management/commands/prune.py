@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from agents.worker.pruning import Kind, as_text, steps
+from agents.worker.pruning import Kind, describe_counts, prune
 from tasks.management.command import AdministratorCommand
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -52,7 +52,7 @@ class Command(AdministratorCommand):
         kinds = [kind for kind in Kind if options[kind]]
         kinds = kinds or [Kind.LOGS, Kind.WORKSPACES]
         removed: Counter[Kind] = Counter(dict.fromkeys(kinds, 0))
-        walk = steps(kinds, until=timezone.now() - older_than, dry_run=dry_run)
+        walk = prune(kinds, until=timezone.now() - older_than, dry_run=dry_run)
         for kind, was_there in walk:
             removed[kind] += was_there
         if json:
@@ -60,7 +60,7 @@ class Command(AdministratorCommand):
             self.write_json({**counts, "dryRun": dry_run})
         else:
             verb = "Would remove" if dry_run else "Removed"
-            self.stdout.write(f"{verb} {as_text(removed)}.")
+            self.stdout.write(f"{verb} {describe_counts(removed)}.")
 
 
 def _parse_age(text: str) -> timedelta:

@@ -1,6 +1,6 @@
 """What Codex asks before it does something, in the vocabulary of our permissions.
 
-What it asks about is a command, a patch or a question to a person. A rule may answer only
+What it asks about is a command, a patch or a request to a person. A rule may answer only
 what it certainly covers, so whatever is more than a command in the workspace, inside of the
 sandbox, becomes an action that no rule covers: a person sees it with what is odd about it.
 """
@@ -50,8 +50,8 @@ _VERBS = {"add": "Writing", "update": "Writing", "delete": "Deleting"}
 
 
 @dataclass(frozen=True)
-class Question:
-    """A request of Codex that waits for an answer."""
+class ApprovalRequest:
+    """A request of Codex for approval, or a question to a person; it waits for the reply."""
 
     request_id: int | str
     method: str
@@ -80,36 +80,36 @@ class Reply:
 
 
 def make_calls(
-    question: Question, *, call: Call | None, item: JSON, workspace: Workspace
+    request: ApprovalRequest, *, call: Call | None, item: JSON, workspace: Workspace
 ) -> list[ToolCall]:
     """Say what is asked for, as calls that must all be allowed; none: it is refused.
 
     `call` is the model's own, where it is known, `item` what Codex makes of it.
     """
-    match question.method:
+    match request.method:
         case "item/commandExecution/requestApproval":
-            return [_make_command_call(question, call, workspace)]
-        case "item/fileChange/requestApproval" if not question.params.get("grantRoot"):
-            return _make_patch_calls(question, item, workspace)
-        case "item/tool/call" if question.params.get("tool") == ASK_HUMAN:
-            return [_make_question_call(question)]
+            return [_make_command_call(request, call, workspace)]
+        case "item/fileChange/requestApproval" if not request.params.get("grantRoot"):
+            return _make_patch_calls(request, item, workspace)
+        case "item/tool/call" if request.params.get("tool") == ASK_HUMAN:
+            return [_make_question_call(request)]
         case "item/tool/requestUserInput":
-            return [_make_input_call(question)]
+            return [_make_input_call(request)]
     return []
 
 
 def make_reply(
-    question: Question, calls: Sequence[ToolCall], decisions: Sequence[Decision]
+    request: ApprovalRequest, calls: Sequence[ToolCall], decisions: Sequence[Decision]
 ) -> Reply:
     """Word the answer: for this call only, never for those to come."""
     denied = [one for one in decisions if not one.is_allowed]
     reason = denied[0].message if denied else ""
-    if question.method == HOST_TOOL:
+    if request.method == HOST_TOOL:
         items = [{"type": "inputText", "text": describe_answer(decisions[0])}]
         content: JSON = {"contentItems": items, "success": not denied}
         return Reply("result", content, is_allowed=not denied, calls=calls)
-    if question.method == USER_INPUT:
-        content = {"answers": {} if denied else _make_answers(question, decisions[0])}
+    if request.method == USER_INPUT:
+        content = {"answers": {} if denied else _make_answers(request, decisions[0])}
         return Reply(
             "result", content, is_allowed=not denied, reason=reason, calls=calls
         )
@@ -126,14 +126,14 @@ def make_reply(
     return Reply("result", content, is_allowed=True, note=note, calls=calls)
 
 
-def get_tool_name(question: Question, calls: Sequence[ToolCall]) -> str:
-    return calls[0].tool_name if calls else question.method
+def get_tool_name(request: ApprovalRequest, calls: Sequence[ToolCall]) -> str:
+    return calls[0].tool_name if calls else request.method
 
 
-def summarize(question: Question, calls: Sequence[ToolCall]) -> tuple[JSON, str]:
+def summarize(request: ApprovalRequest, calls: Sequence[ToolCall]) -> tuple[JSON, str]:
     """Return the input of calls that are one for the model, and a sentence for people."""
     if not calls:  # what this client does not do
-        return question.params, f"Using {readable(question.method)}"
+        return request.params, f"Using {readable(request.method)}"
     if len(calls) == 1:
         return calls[0].tool_input, calls[0].message
     message = "; ".join(call.message for call in calls)
@@ -158,18 +158,18 @@ def make_refusal() -> Reply:
 
 
 def _make_command_call(
-    question: Question, call: Call | None, workspace: Workspace
+    request: ApprovalRequest, call: Call | None, workspace: Workspace
 ) -> ToolCall:
-    line, remarks = _describe_command(question.params, call, workspace)
+    line, remarks = _describe_command(request.params, call, workspace)
     tool_input: JSON = {"command": line}
     if remarks:
         tool_input["remarks"] = remarks
-    if reason := question.params.get("reason"):
+    if reason := request.params.get("reason"):
         tool_input["reason"] = reason
     note = f" ({', '.join(remarks)})" if remarks else ""
     because = f", because: {readable(str(reason))}" if reason else ""
     return ToolCall(
-        question.call_id,
+        request.call_id,
         "exec_command",
         tool_input,
         # No rule covers a line with brackets.
@@ -215,7 +215,7 @@ def _unwrap_shell(shown: str) -> str | None:
 
 
 def _make_patch_calls(
-    question: Question, item: JSON, workspace: Workspace
+    request: ApprovalRequest, item: JSON, workspace: Workspace
 ) -> list[ToolCall]:
     """Ask for each file by itself, so that a rule for one never lets another pass."""
     calls: list[ToolCall] = []
@@ -227,7 +227,7 @@ def _make_patch_calls(
             verb = _VERBS.get(kind["type"], "Changing")
             calls.append(
                 ToolCall(
-                    question.call_id + number,
+                    request.call_id + number,
                     "apply_patch",
                     {"path": path, "kind": kind["type"], "diff": change["diff"]},
                     action=action,
@@ -237,34 +237,34 @@ def _make_patch_calls(
     return calls
 
 
-def _make_question_call(question: Question) -> ToolCall:
-    arguments = question.params.get("arguments")
+def _make_question_call(request: ApprovalRequest) -> ToolCall:
+    arguments = request.params.get("arguments")
     given = arguments if isinstance(arguments, dict) else {"question": arguments}
     options = given.get("options")
     listed = [{"label": one} for one in options] if isinstance(options, list) else []
     asked = [make_question(str(given.get("question")), listed)]
-    return make_question_call(question.call_id, ASK_HUMAN, {"questions": asked})
+    return make_question_call(request.call_id, ASK_HUMAN, {"questions": asked})
 
 
-def _make_input_call(question: Question) -> ToolCall:
+def _make_input_call(request: ApprovalRequest) -> ToolCall:
     asked = [
         make_question(
             str(one.get("question")),
             one.get("options") or [],
             header=str(one.get("header") or ""),
         )
-        for one in question.params.get("questions") or []
+        for one in request.params.get("questions") or []
     ]
     return make_question_call(
-        question.call_id, "request_user_input", {"questions": asked}
+        request.call_id, "request_user_input", {"questions": asked}
     )
 
 
-def _make_answers(question: Question, decision: Decision) -> JSON:
+def _make_answers(request: ApprovalRequest, decision: Decision) -> JSON:
     """Word the answers by the ids that Codex has for its questions."""
     given = answers_in(decision.tool_input)
     return {
         one["id"]: {"answers": given[str(one.get("question"))]}
-        for one in question.params.get("questions") or []
+        for one in request.params.get("questions") or []
         if str(one.get("question")) in given
     }

@@ -27,7 +27,7 @@ from agents.providers.openai import OpenAIEndpoint
 from agents.providers.retries import RetryPolicy
 from agents.runtimes.broken_sandbox import MENDED
 from agents.runtimes.codex.app_server import Gone, Message
-from agents.runtimes.codex.approvals import Question
+from agents.runtimes.codex.approvals import ApprovalRequest
 from agents.runtimes.codex.failures import TurnFailures
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.messages import MessageSender
@@ -287,13 +287,13 @@ class Conversation:
     async def _take_request(
         self, request_id: int | str, method: str, params: JSON
     ) -> AsyncGenerator[Event, None]:
-        """Take a question of Codex, or answer one that is decided."""
+        """Take a request of Codex, or answer one that is decided."""
         if method != DECIDED:
-            self._approvals.add(Question(request_id, method, params))
+            self._approvals.add(ApprovalRequest(request_id, method, params))
         elif asked := self._approvals.take_decided(request_id):
-            question, reply = asked[0], await asked[1]
+            request, reply = asked[0], await asked[1]
             replying = send_reply(
-                self._thread, self._items, question, reply, turn_id=self._turn["id"]
+                self._thread, self._items, request, reply, turn_id=self._turn["id"]
             )
             async with aclosing(replying):
                 async for event in replying:

@@ -1,11 +1,11 @@
-"""The questions of Codex that wait: for what they cost to be booked, then for their answer."""
+"""The requests for approval that wait: for their cost to be booked, then for a decision."""
 
 import asyncio
 from collections.abc import Callable
 
 from agents.protocol.runtime import AskPermission, Decision
 from agents.runtimes.codex import approvals
-from agents.runtimes.codex.approvals import Question, Reply
+from agents.runtimes.codex.approvals import ApprovalRequest, Reply
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.rollout import Rollout
 from tasks.files.workspace import Workspace
@@ -30,38 +30,40 @@ class PendingApprovals:
         self._workspace = workspace
         self._items = items
         self._on_decided = on_decided
-        self._unasked: list[tuple[float, Question]] = []  # with when to wait no longer
-        self._asking: dict[int | str, tuple[Question, asyncio.Task[Reply]]] = {}
+        self._unasked: list[
+            tuple[float, ApprovalRequest]
+        ] = []  # with when to wait no longer
+        self._asking: dict[int | str, tuple[ApprovalRequest, asyncio.Task[Reply]]] = {}
 
     @property
     def has_unasked(self) -> bool:
         return bool(self._unasked)
 
-    def add(self, question: Question) -> None:
+    def add(self, request: ApprovalRequest) -> None:
         wait_until = asyncio.get_running_loop().time() + SETTLE_SECONDS
-        self._unasked.append((wait_until, question))
+        self._unasked.append((wait_until, request))
 
-    def take_due(self, rollout: Rollout) -> list[Question]:
+    def take_due(self, rollout: Rollout) -> list[ApprovalRequest]:
         """Take out the questions that belong to answers of the model that are whole."""
         now = asyncio.get_running_loop().time()
-        due: list[Question] = []
-        later: list[tuple[float, Question]] = []
-        for wait_until, question in self._unasked:
-            call = rollout.find_open_call(question.item_id)
+        due: list[ApprovalRequest] = []
+        later: list[tuple[float, ApprovalRequest]] = []
+        for wait_until, request in self._unasked:
+            call = rollout.find_open_call(request.item_id)
             if now >= wait_until or (call is not None and call.is_settled):
-                due.append(question)
+                due.append(request)
             else:
-                later.append((wait_until, question))
+                later.append((wait_until, request))
         self._unasked = later
         return due
 
-    def ask(self, questions: list[Question], rollout: Rollout) -> None:
-        for question in questions:
-            self._start(question, rollout)
+    def ask(self, requests: list[ApprovalRequest], rollout: Rollout) -> None:
+        for request in requests:
+            self._start(request, rollout)
 
     def take_decided(
         self, request_id: int | str
-    ) -> tuple[Question, asyncio.Task[Reply]] | None:
+    ) -> tuple[ApprovalRequest, asyncio.Task[Reply]] | None:
         return self._asking.pop(request_id, None)
 
     async def forget(self, request_id: int | str) -> None:
@@ -75,16 +77,16 @@ class PendingApprovals:
         for request_id in list(self._asking):
             await self.forget(request_id)
 
-    def _start(self, question: Question, rollout: Rollout) -> None:
-        task = asyncio.create_task(self._decide(question, rollout))
-        task.add_done_callback(lambda _: self._on_decided(question.request_id))
-        self._asking[question.request_id] = (question, task)
+    def _start(self, request: ApprovalRequest, rollout: Rollout) -> None:
+        task = asyncio.create_task(self._decide(request, rollout))
+        task.add_done_callback(lambda _: self._on_decided(request.request_id))
+        self._asking[request.request_id] = (request, task)
 
-    async def _decide(self, question: Question, rollout: Rollout) -> Reply:
-        call = rollout.find_open_call(question.item_id)
-        item = self._items.items.get(question.item_id, {})
+    async def _decide(self, request: ApprovalRequest, rollout: Rollout) -> Reply:
+        call = rollout.find_open_call(request.item_id)
+        item = self._items.items.get(request.item_id, {})
         calls = approvals.make_calls(
-            question, call=call, item=item, workspace=self._workspace
+            request, call=call, item=item, workspace=self._workspace
         )
         if not calls:
             return approvals.make_refusal()
@@ -96,4 +98,4 @@ class PendingApprovals:
             decisions.append(await self._ask(one))
             if not decisions[-1].is_allowed:
                 break
-        return approvals.make_reply(question, calls, decisions)
+        return approvals.make_reply(request, calls, decisions)

@@ -7,16 +7,21 @@ from agents.protocol import events
 from agents.protocol.events import Event
 from agents.runtimes.codex import approvals
 from agents.runtimes.codex.app_server import CallRefused
-from agents.runtimes.codex.approvals import Question, Reply
+from agents.runtimes.codex.approvals import ApprovalRequest, Reply
 from agents.runtimes.codex.items import Items
 from agents.runtimes.codex.thread import Thread, make_text_item
 
 
 async def send_reply(
-    thread: Thread, items: Items, question: Question, reply: Reply, *, turn_id: str
+    thread: Thread,
+    items: Items,
+    request: ApprovalRequest,
+    reply: Reply,
+    *,
+    turn_id: str,
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of a decision, then send it to Codex, with a note for the model."""
-    for event in _take_effect(items, question, reply):
+    for event in _take_effect(items, request, reply):
         yield event
     note = f"This was denied: {reply.reason}" if reply.reason else reply.note
     if note:
@@ -25,17 +30,19 @@ async def send_reply(
             await thread.call(
                 "turn/steer", expectedTurnId=turn_id, input=[make_text_item(note)]
             )
-    thread.server.reply(question.request_id, reply.content, kind=reply.kind)
+    thread.server.reply(request.request_id, reply.content, kind=reply.kind)
 
 
-def _take_effect(items: Items, question: Question, reply: Reply) -> Iterator[Event]:
-    tool_name = approvals.get_tool_name(question, reply.calls)
-    tool_input, message = approvals.summarize(question, reply.calls)
+def _take_effect(
+    items: Items, request: ApprovalRequest, reply: Reply
+) -> Iterator[Event]:
+    tool_name = approvals.get_tool_name(request, reply.calls)
+    tool_input, message = approvals.summarize(request, reply.calls)
     if reply.is_allowed:
-        items.begin(question.item_id, question.call_id, tool_name)
-        yield events.ToolUse(question.call_id, tool_name, tool_input, message)
+        items.begin(request.item_id, request.call_id, tool_name)
+        yield events.ToolUse(request.call_id, tool_name, tool_input, message)
         return
-    items.drop(question.item_id)
+    items.drop(request.item_id)
     output = f"Denied: {reply.reason}" if reply.reason else "Denied."
-    yield events.ToolNotRun(question.call_id, tool_name, tool_input, message)
-    yield events.ToolResult(question.call_id, tool_name, output, is_error=True)
+    yield events.ToolNotRun(request.call_id, tool_name, tool_input, message)
+    yield events.ToolResult(request.call_id, tool_name, output, is_error=True)

@@ -1,19 +1,20 @@
 """What the runtimes that talk to a provider's API themselves have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import ClassVar
 
 import httpx2
 
-from agents.protocol.events import JSON, Event
+from agents.protocol.events import Event
 from agents.protocol.runtime import AskPermission, Assignment
 from agents.providers.connections import Connections, get_read_seconds
 from agents.providers.retries import RetryPolicy
 from agents.providers.wire import Wire
 from agents.runtimes.direct.loop import AgentLoop
-from agents.tools import Toolbox, ToolSchema
+from agents.runtimes.direct.model_setup import ModelSetup
+from agents.tools import Toolbox
 
 
 class DirectRuntime(ABC):
@@ -38,9 +39,9 @@ class DirectRuntime(ABC):
         )
         wire = self.make_wire(
             self._connections.get_client(),
-            assignment.instructions,
-            toolbox.schemas,
-            assignment.output_schema,
+            ModelSetup(
+                assignment.instructions, toolbox.schemas, assignment.output_schema
+            ),
         )
         loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)
         async with aclosing(loop.run()) as performance:
@@ -57,11 +58,5 @@ class DirectRuntime(ABC):
         return self._read_seconds or get_read_seconds()
 
     @abstractmethod
-    def make_wire(
-        self,
-        client: httpx2.AsyncClient,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None,
-    ) -> Wire:
+    def make_wire(self, client: httpx2.AsyncClient, setup: ModelSetup) -> Wire:
         """Return what speaks with the provider in one run, set up by the environment."""

@@ -20,6 +20,8 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: end it as broken, not as finished
 
 
 class Relay:
+    """Carries connections to one address of the provider, through a proxy where one is set."""
+
     def __init__(self, scheme: str, host: str, port: int) -> None:
         self._address = (host, port)
         self._proxy = _find_proxy(scheme, host)

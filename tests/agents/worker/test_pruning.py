@@ -102,7 +102,7 @@ def test_a_task_whose_worker_still_winds_down_stays():
 
 def test_a_task_that_is_taken_up_after_it_was_found_is_passed_over(monkeypatch):
     task = old()
-    found = pruning._old_tasks
+    found = pruning._find_old_tasks
 
     def take_up_when_found(*arguments):
         for task_id in found(*arguments):

@@ -5,20 +5,18 @@ ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL (any server that speaks the Messages AP
 ANTHROPIC_MODEL. With neither a key nor a base URL it uses the embedded model.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import anthropic
 import httpx2
 
-from agents.protocol.events import JSON
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.connections import KEPT_CLIENTS, make_timeout
 from agents.providers.wire import Wire
 from agents.runtimes.direct.anthropic.embedded_wire import EmbeddedWire
 from agents.runtimes.direct.anthropic.wire import MessagesWire
 from agents.runtimes.direct.base import DirectRuntime
-from agents.tools import ToolSchema
+from agents.runtimes.direct.model_setup import ModelSetup
 
 
 class AnthropicDirect(DirectRuntime):
@@ -26,17 +24,11 @@ class AnthropicDirect(DirectRuntime):
 
     make_client = anthropic.DefaultAioHttpClient
 
-    def make_wire(
-        self,
-        client: httpx2.AsyncClient,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None,
-    ) -> Wire:
+    def make_wire(self, client: httpx2.AsyncClient, setup: ModelSetup) -> Wire:
         endpoint = AnthropicEndpoint.from_environment()
         sdk = _get_sdk(endpoint, client, self.read_seconds)
         kind = EmbeddedWire if endpoint.is_embedded else MessagesWire
-        return kind(sdk, endpoint, instructions, schemas, output_schema)
+        return kind(sdk, endpoint, setup)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)

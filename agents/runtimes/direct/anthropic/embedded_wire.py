@@ -16,6 +16,8 @@ RESULT = "give_result"
 
 
 class EmbeddedWire(MessagesWire):
+    """The Messages API as the embedded model needs it."""
+
     notice = embedded.NOTICE
 
     def make_request(self, history: list[JSON], *, is_repair: bool) -> dict[str, Any]:
@@ -26,13 +28,13 @@ class EmbeddedWire(MessagesWire):
         request["max_tokens"] = embedded.MAX_OUTPUT_TOKENS
         if self._tools and not (is_repair or _has_called_enough(history)):
             request["tools"] = self._tools
-        elif self._output_schema:
+        elif self._setup.output_schema:
             request["max_tokens"] = embedded.MAX_RESULT_TOKENS
             request["tools"] = [
                 {
                     "name": RESULT,
                     "description": "Gives the result.",
-                    "input_schema": limit_schema(self._output_schema),
+                    "input_schema": limit_schema(self._setup.output_schema),
                 }
             ]
         return request

@@ -13,7 +13,7 @@ from agents.providers.anthropic_failures import read_sdk_error
 from agents.providers.failures import TurnFailed
 from agents.providers.wire import Result, Turn
 from agents.runtimes.direct.anthropic.answer import Reply
-from agents.tools import ToolSchema
+from agents.runtimes.direct.model_setup import ModelSetup
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
 
@@ -28,21 +28,18 @@ class MessagesWire:
         self,
         client: anthropic.AsyncAnthropic,
         endpoint: AnthropicEndpoint,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None = None,
+        setup: ModelSetup,
     ) -> None:
         self._client = client
         self.endpoint = endpoint
-        self._instructions = instructions
-        self._output_schema = output_schema
+        self._setup = setup
         self._tools = [
             {
                 "name": tool.name,
                 "description": tool.description,
                 "input_schema": tool.parameters,
             }
-            for tool in schemas
+            for tool in setup.tools
             # The embedded model asks for nothing that a person could answer.
             if not (endpoint.is_embedded and tool.name == "ask")
         ]
@@ -101,11 +98,13 @@ class MessagesWire:
             "stream": True,
             "cache_control": {"type": "ephemeral"},
         }
-        if self._instructions:
-            request["system"] = self._instructions
+        if self._setup.instructions:
+            request["system"] = self._setup.instructions
         if self._tools:
             request["tools"] = self._tools
-        if self._output_schema and (form := _transform_schema(self._output_schema)):
+        if self._setup.output_schema and (
+            form := _transform_schema(self._setup.output_schema)
+        ):
             request["output_config"] = {
                 "format": {"type": "json_schema", "schema": form}
             }

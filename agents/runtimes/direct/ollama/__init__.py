@@ -19,8 +19,8 @@ from agents.providers.lines import split_lines
 from agents.providers.ollama import OllamaEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
+from agents.runtimes.direct.model_setup import ModelSetup
 from agents.runtimes.direct.ollama.answer import Reply
-from agents.tools import ToolSchema
 
 KEEP_LOADED = "15m"  # between two turns a person may have to answer
 
@@ -30,19 +30,11 @@ class Ollama(DirectRuntime):
 
     make_client = httpx2.AsyncClient
 
-    def make_wire(
-        self,
-        client: httpx2.AsyncClient,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None,
-    ) -> Wire:
+    def make_wire(self, client: httpx2.AsyncClient, setup: ModelSetup) -> Wire:
         return ChatWire(
             client,
             OllamaEndpoint.from_environment(),
-            instructions,
-            schemas,
-            output_schema,
+            setup,
             timeout=make_timeout(self.read_seconds),
         )
 
@@ -57,16 +49,13 @@ class ChatWire:
         self,
         client: httpx2.AsyncClient,
         endpoint: OllamaEndpoint,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None = None,
+        setup: ModelSetup,
         *,
         timeout: httpx2.Timeout,
     ) -> None:
         self._client = client
         self.endpoint = endpoint
-        self._instructions = instructions
-        self._output_schema = output_schema
+        self._setup = setup
         self._timeout = timeout
         self._tools = [
             {
@@ -77,7 +66,7 @@ class ChatWire:
                     "parameters": tool.parameters,
                 },
             }
-            for tool in schemas
+            for tool in setup.tools
         ]
 
     def make_user_item(self, text: str) -> JSON:
@@ -131,10 +120,10 @@ class ChatWire:
                     yield text
 
     def _make_request(self, history: list[JSON], is_repair: bool) -> JSON:
-        system = [{"role": "system", "content": self._instructions}]
+        system = [{"role": "system", "content": self._setup.instructions}]
         request: JSON = {
             "model": self.endpoint.model,
-            "messages": [*(system if self._instructions else []), *history],
+            "messages": [*(system if self._setup.instructions else []), *history],
             "stream": True,
             "keep_alive": KEEP_LOADED,
             "options": {"num_ctx": self.endpoint.context_tokens},
@@ -144,8 +133,8 @@ class ChatWire:
         }
         # A server that holds a model to a format lets it call no tools: so first it works,
         # and then it answers.
-        if self._output_schema and (is_repair or not self._tools):
-            request["format"] = self._output_schema
+        if self._setup.output_schema and (is_repair or not self._tools):
+            request["format"] = self._setup.output_schema
         elif self._tools:
             request["tools"] = self._tools
         return request

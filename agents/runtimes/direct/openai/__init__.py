@@ -21,8 +21,8 @@ from agents.providers.failures import TurnFailed
 from agents.providers.openai import OpenAIEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
+from agents.runtimes.direct.model_setup import ModelSetup
 from agents.runtimes.direct.openai.answer import Reply
-from agents.tools import ToolSchema
 from tasks.catalog.json_schemas import is_strict
 
 MAX_OUTPUT_TOKENS = 32_768  # of one reply, its reasoning included
@@ -33,16 +33,10 @@ class OpenAIDirect(DirectRuntime):
 
     make_client = openai.DefaultAioHttpClient
 
-    def make_wire(
-        self,
-        client: httpx2.AsyncClient,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None,
-    ) -> Wire:
+    def make_wire(self, client: httpx2.AsyncClient, setup: ModelSetup) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
         sdk = _get_sdk(endpoint, client, self.read_seconds)
-        return ResponsesWire(sdk, endpoint, instructions, schemas, output_schema)
+        return ResponsesWire(sdk, endpoint, setup)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)
@@ -73,14 +67,11 @@ class ResponsesWire:
         self,
         client: openai.AsyncOpenAI,
         endpoint: OpenAIEndpoint,
-        instructions: str,
-        schemas: Sequence[ToolSchema],
-        output_schema: JSON | None = None,
+        setup: ModelSetup,
     ) -> None:
         self._client = client
         self.endpoint = endpoint
-        self._instructions = instructions
-        self._output_schema = output_schema
+        self._setup = setup
         self._tools = [
             {
                 "type": "function",
@@ -89,7 +80,7 @@ class ResponsesWire:
                 "parameters": tool.parameters,
                 "strict": False,  # which would make every optional input a required one
             }
-            for tool in schemas
+            for tool in setup.tools
         ]
 
     def make_user_item(self, text: str) -> JSON:
@@ -143,10 +134,10 @@ class ResponsesWire:
             "stream": True,
             "extra_body": body,
         }
-        if self._instructions:
-            request["instructions"] = self._instructions
-        if self._output_schema:
-            request["text"] = {"format": _make_format(self._output_schema)}
+        if self._setup.instructions:
+            request["instructions"] = self._setup.instructions
+        if self._setup.output_schema:
+            request["text"] = {"format": _make_format(self._setup.output_schema)}
         return request
 
     def _make_failure(self, error: Exception) -> TurnFailed | RuntimeFailed:

@@ -4,7 +4,7 @@ import pytest
 
 from agents.protocol.events import ToolResult, ToolUse
 from agents.protocol.runtime import Decision
-from agents.runtimes.codex.approvals import Question, make_calls
+from agents.runtimes.codex.approvals import ApprovalRequest, make_calls
 from agents.runtimes.codex.rollout_lines import Call as ModelsCall
 from tasks.files.workspace import Workspace
 from tasks.rules.patterns import covers
@@ -23,7 +23,7 @@ def command(shown, workspace, arguments, **params):
         arguments if arguments is None else ModelsCall("c", "exec_command", arguments)
     )
     [call] = make_calls(
-        Question(1, "item/commandExecution/requestApproval", asked),
+        ApprovalRequest(1, "item/commandExecution/requestApproval", asked),
         call=made,
         item={},
         workspace=Workspace(workspace),
