@@ -12,7 +12,7 @@ from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.anthropic_failures import read_sdk_error
 from agents.providers.failures import TurnFailed
 from agents.providers.wire import Result, Turn
-from agents.runtimes.direct.anthropic.answer import Reply
+from agents.runtimes.direct.anthropic.reply import Reply
 from agents.runtimes.direct.model_setup import ModelSetup
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer

@@ -20,7 +20,7 @@ from agents.providers.ollama import OllamaEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
 from agents.runtimes.direct.model_setup import ModelSetup
-from agents.runtimes.direct.ollama.answer import Reply
+from agents.runtimes.direct.ollama.reply import Reply
 
 KEEP_LOADED = "15m"  # between two turns a person may have to answer
 

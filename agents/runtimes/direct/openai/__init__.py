@@ -22,7 +22,7 @@ from agents.providers.openai import OpenAIEndpoint
 from agents.providers.wire import Result, Turn, Wire
 from agents.runtimes.direct.base import DirectRuntime
 from agents.runtimes.direct.model_setup import ModelSetup
-from agents.runtimes.direct.openai.answer import Reply
+from agents.runtimes.direct.openai.reply import Reply
 from tasks.catalog.json_schemas import is_strict
 
 MAX_OUTPUT_TOKENS = 32_768  # of one reply, its reasoning included
