@@ -141,8 +141,8 @@ def summarize(request: ApprovalRequest, calls: Sequence[ToolCall]) -> tuple[JSON
 
 
 def leaves_sandbox(call: Call | None) -> bool:
-    wish = call.tool_input.get("sandbox_permissions") if call else None
-    return wish not in (None, "use_default")
+    requested = call.tool_input.get("sandbox_permissions") if call else None
+    return requested not in (None, "use_default")
 
 
 def decline_leaving_sandbox(calls: Sequence[ToolCall]) -> Reply:

@@ -168,9 +168,9 @@ class Conversation:
         )
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":
-            heard = self._take_message()
-            async with aclosing(heard):
-                async for event in heard:
+            taking = self._take_message()
+            async with aclosing(taking):
+                async for event in taking:
                     yield event
         await self._approvals.forget_all()
         late = self._await_late_results()
