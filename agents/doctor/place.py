@@ -15,7 +15,7 @@ from stagent.database import schema
 
 MEGABYTE = 2**20
 FEW_INODES = 10_000
-# Leases are told by the database's clock, budgets and schedules by this machine's.
+# Leases run by the database's clock, budgets and schedules by this machine's.
 CLOCKS_MAY_DIFFER_SECONDS = 5
 
 

@@ -48,8 +48,8 @@ def read_document(file: BinaryIO, kind: str) -> Reading:
         text = done.stdout.decode(errors="replace").replace("\0", "")
         return Reading(text=text)
     if done.returncode == UNREADABLE:
-        said = done.stderr.decode(errors="replace").replace("\0", "")
-        return Reading(problem=said or "It is broken.")
+        reason = done.stderr.decode(errors="replace").replace("\0", "")
+        return Reading(problem=reason or "It is broken.")
     if done.returncode < 0:
         return Reading(problem=KILLED)
     return Reading(problem="It cannot be read here; the worker's log tells more.")

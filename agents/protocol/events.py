@@ -102,7 +102,7 @@ class UsageSoFar:
 
 @dataclass(frozen=True)
 class NothingUsed:
-    """The provider did not take the request that a UsageSoFar of this key has told of."""
+    """The provider did not take the request of this key, of which a UsageSoFar was yielded."""
 
     key: str
 

@@ -54,7 +54,7 @@ def list_ids(messages: Sequence[Message]) -> tuple[UUID, ...]:
     return tuple(message.id for message in messages)
 
 
-# --- How agents are told -----------------------------------------------------------------
+# --- How messages are worded -----------------------------------------------------------------
 
 WHILE_WORKING = (
     "The user sent this while you were working. Take it into account as you go on.\n\n"

@@ -21,15 +21,15 @@ class AgentKilled(RuntimeFailed):
     """The agent's process was ended by somebody else than us: the run is taken up again."""
 
 
-def make_process_failure(said: str, exit_code: int | None) -> RuntimeFailed:
-    """Return what an agent's process has ended of, which we did not end.
+def make_process_failure(sentence: str, exit_code: int | None) -> RuntimeFailed:
+    """Return the failure of an agent's process that ended although we did not end it.
 
-    One that is told to end does so by a signal, which launchers pass on as 128 and its number,
-    or politely. All else is a failure of its own.
+    One that somebody killed ends by a signal, which launchers pass on as 128 plus its number,
+    or with 0 after a polite request. Any other code is a failure of its own.
     """
     if exit_code is not None and (exit_code <= 0 or 128 < exit_code <= 192):
-        return AgentKilled(said)
-    return RuntimeFailed(f"{said} Resume to go on from here.")
+        return AgentKilled(sentence)
+    return RuntimeFailed(f"{sentence} Resume to go on from here.")
 
 
 class Parked(Exception):

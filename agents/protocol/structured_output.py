@@ -1,4 +1,4 @@
-"""Results that are JSON: what a model is told of the schema, and whether its answer satisfies it.
+"""Results that are JSON: how a model learns of the schema, and whether its answer satisfies it.
 
 Every runtime asks by its provider's own means where there are any. Those are no more than help:
 the answer is always held against the schema here, and once a run the model may mend it.

@@ -18,7 +18,7 @@ def read_sdk_error(
             refusal = failures.Refusal(
                 status=error.status_code,
                 kind=error.type or "",
-                said=error.api_message or error.message,
+                message=error.api_message or error.message,
                 headers=error.response.headers,
                 facts=_read_error(error.body),
             )

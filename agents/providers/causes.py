@@ -155,18 +155,18 @@ PHRASES = {
 }
 
 
-def find_cause(status: int, kind: str, said: str) -> Cause:
+def find_cause(status: int, kind: str, text: str) -> Cause:
     """Find what an error means: by its kind, else its status, else what it says."""
     known = KINDS.get(kind) or STATUSES.get(status)
     if known or status >= 500:
         return known or FAILED
     is_refused = status >= 400 or kind.startswith("invalid_request")
-    return find_cause_in_text(said) or (NOT_ACCEPTED if is_refused else FAILED)
+    return find_cause_in_text(text) or (NOT_ACCEPTED if is_refused else FAILED)
 
 
-def find_cause_in_text(said: str) -> Cause | None:
-    said = said.lower()
-    return next((cause for words, cause in PHRASES.items() if words in said), None)
+def find_cause_in_text(text: str) -> Cause | None:
+    text = text.lower()
+    return next((cause for words, cause in PHRASES.items() if words in text), None)
 
 
 def is_blank(text: str) -> bool:

@@ -46,7 +46,7 @@ class Refusal:
 
     status: int  # of HTTP
     kind: str  # the provider's word for it
-    said: str
+    message: str
     headers: Mapping[str, str] = field(default_factory=dict)
     facts: JSON = field(default_factory=dict)  # the error's own fields
 
@@ -66,10 +66,10 @@ def make_connection_failure(error: Exception, endpoint: Endpoint) -> TurnFailed:
 def make_refusal_failure(
     refusal: Refusal, endpoint: Endpoint
 ) -> TurnFailed | RuntimeFailed:
-    cause = find_cause(refusal.status, refusal.kind, refusal.said)
+    cause = find_cause(refusal.status, refusal.kind, refusal.message)
     # An error in the middle of an answer has the status of one that is none.
     status = f"{refusal.status}: " if refusal.status >= 400 else ""
-    detail = f"{status}{refusal.said[:500]}"
+    detail = f"{status}{refusal.message[:500]}"
     return make_failure(cause, endpoint, detail, retry_after=_read_retry_after(refusal))
 
 

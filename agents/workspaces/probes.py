@@ -20,7 +20,7 @@ from tasks.files.folders import all_workspaces
 
 PROBE_SECONDS = 20
 RETRY_SECONDS = 60
-SAID_CHARACTERS = 300
+STDERR_CHARACTERS = 300
 
 
 class Probe:
@@ -45,7 +45,7 @@ class Probe:
 
     def _ask(self) -> tuple[str, str]:
         try:
-            told: tuple[str, str] = import_module(self._module).find_obstacle()
+            obstacle: tuple[str, str] = import_module(self._module).find_obstacle()
         except ConfinementRefused as refused:
             return str(refused), ""
         except OSError as error:
@@ -53,7 +53,7 @@ class Probe:
                 f"An agent's folders cannot be made ({error}).",
                 "Let the server's user write STAGENT_HOME.",
             )
-        return told
+        return obstacle
 
 
 CLAUDE_CODE = Probe("agents.runtimes.claude_cli")
@@ -84,8 +84,8 @@ def run_probe(
             env=environment,
         )
     except subprocess.CalledProcessError as error:
-        said = " ".join(error.stderr.decode(errors="replace").split())
-        return said[-SAID_CHARACTERS:] or f"exit code {error.returncode}"
+        stderr = " ".join(error.stderr.decode(errors="replace").split())
+        return stderr[-STDERR_CHARACTERS:] or f"exit code {error.returncode}"
     except subprocess.TimeoutExpired:
         return f"no answer for {PROBE_SECONDS} s"
     return ""

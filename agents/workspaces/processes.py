@@ -1,7 +1,7 @@
 """How all that a command or an agent started is found and ended, also by a later worker.
 
 Each carries a marker in its environment, which its children inherit. It names the worker
-that started it, so that what a dead worker left behind is told from what a live one runs.
+that started it, so that what a dead worker left behind is distinguished from what a live one runs.
 What has cleared its environment is found beneath its supervisor: see `agents.workspaces.supervisor`.
 """
 

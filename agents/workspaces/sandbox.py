@@ -1,7 +1,7 @@
 """What a command that an agent runs may see, and where it runs.
 
 With bubblewrap the kernel hides the machine from it. How what it started is found and
-ended is told in `agents.workspaces.processes`.
+ended is up to `agents.workspaces.processes`.
 """
 
 import os
@@ -23,12 +23,12 @@ from tasks.access import agent_user
 
 PROBE_SECONDS = 10
 
-# Followed by the marker, so that what a dead worker left is told here too.
+# Followed by the marker, so that what a dead worker left is recognised here too.
 _SCRATCH = os.path.join(tempfile.gettempdir(), "stagent-run-")
 _PRIVATE = os.path.join(tempfile.gettempdir(), "stagent-own-")
 
 
-# What the kernel of the machine is told, or asked, beneath a /proc that is otherwise new.
+# Where the kernel of the machine is configured or read, beneath a /proc that is otherwise new.
 KERNEL = (
     "/proc/sys",
     "/proc/sysrq-trigger",

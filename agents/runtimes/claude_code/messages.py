@@ -62,7 +62,7 @@ class MessageSender:
         self._open.add(line_id)
         try:
             await client.query(_make_input(message.text, line_id))
-        except ClaudeSDKError:  # it has ended: what it was told is for the next run
+        except ClaudeSDKError:  # it has ended: the message is for the next run
             self._open.discard(line_id)
 
     def is_last(self, result: ResultMessage) -> bool:

@@ -34,9 +34,9 @@ def find_failure(
         return failure
     if not result.is_error:
         return None
-    said = "; ".join(result.errors or []) or result.result or result.subtype
+    message = "; ".join(result.errors or []) or result.result or result.subtype
     return RuntimeFailed(
-        f"Claude Code ended with an error: {said}. Resume to try again."
+        f"Claude Code ended with an error: {message}. Resume to try again."
     )
 
 
@@ -47,13 +47,13 @@ def _find_provider_failure(
     opens_at: float | None,
 ) -> TurnFailed | RuntimeFailed | None:
     """Read what the last request failed of, though the CLI may not call that an error."""
-    said, status = result.result or error, result.api_error_status or 0
+    message, status = result.result or error, result.api_error_status or 0
     if result.stop_reason == "refusal" or result.terminal_reason == "prompt_too_long":
         kind = "refusal" if result.stop_reason == "refusal" else "prompt_too_long"
-        return make_status_failure(0, kind, said, endpoint)
+        return make_status_failure(0, kind, message, endpoint)
     if not error and not (result.is_error and status):
         return None
-    failure = make_status_failure(status, error, said, endpoint)
+    failure = make_status_failure(status, error, message, endpoint)
     if isinstance(failure, TurnFailed) and opens_at:
         failure.retry_after = max(opens_at - time.time(), 0.0)
     return failure
@@ -78,6 +78,6 @@ def refuse_to_wait(
 
 
 def make_status_failure(
-    status: int, kind: str, said: str, endpoint: AnthropicEndpoint
+    status: int, kind: str, message: str, endpoint: AnthropicEndpoint
 ) -> TurnFailed | RuntimeFailed:
-    return make_refusal_failure(Refusal(status, kind, said), endpoint)
+    return make_refusal_failure(Refusal(status, kind, message), endpoint)

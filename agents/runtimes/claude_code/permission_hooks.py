@@ -125,5 +125,5 @@ class PermissionHooks:
         )
 
 
-def _make_output(event: str, **said: str) -> JSON:
-    return {"hookSpecificOutput": {"hookEventName": event, **said}}
+def _make_output(event: str, **fields: str) -> JSON:
+    return {"hookSpecificOutput": {"hookEventName": event, **fields}}

@@ -150,8 +150,8 @@ class AgentRun:
         try:
             await reading
         except ProcessError as error:
-            said = f"Claude Code's process ended unexpectedly: {error}."
-            raise make_process_failure(said, error.exit_code) from error
+            sentence = f"Claude Code's process ended unexpectedly: {error}."
+            raise make_process_failure(sentence, error.exit_code) from error
 
     # --- Reading -----------------------------------------------------------------------
 

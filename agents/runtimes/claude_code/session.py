@@ -122,7 +122,7 @@ class KeptSession:
         return CheckpointReached(state, new or [], will_continue, delivered)
 
     def register_messages(self, messages: Sequence[Message]) -> str:
-        """Return an id for the line by which the CLI is told these messages.
+        """Return an id for the line by which the CLI gets these messages.
 
         The transcript has it once the agent has them.
         """

@@ -1,4 +1,4 @@
-"""One run of Codex: a process that is started, told what to do, listened to and ended.
+"""One run of Codex: a process that is started, given its task, read from and ended.
 
 What goes into the log comes from what Codex says; what it used and what is kept to go on
 comes from its rollout, which is read after everything that it says. So by the time a tool
@@ -86,9 +86,9 @@ class Conversation:
                 async for event in work:
                     yield event
         except Gone as error:
-            said = self._thread.server.stderr_end
+            stderr = self._thread.server.stderr_end
             raise make_process_failure(
-                f"Codex stopped unexpectedly ({error}{': ' if said else ''}{said}).",
+                f"Codex stopped unexpectedly ({error}{': ' if stderr else ''}{stderr}).",
                 await self._thread.server.get_exit_code(),
             ) from error
         finally:
@@ -160,11 +160,14 @@ class Conversation:
                 await asyncio.sleep(delay)
 
     async def _take_turn(self, given: list[JSON]) -> AsyncGenerator[Event, None]:
-        told, line_id = self._messages.take()
+        messages, line_id = self._messages.take()
         more = {"clientUserMessageId": line_id} if line_id else {}
-        yield self._requests.open([*given, *told])
+        yield self._requests.open([*given, *messages])
         started = await self._thread.call(
-            "turn/start", input=[*given, *told], **more, **self._thread.output_schema
+            "turn/start",
+            input=[*given, *messages],
+            **more,
+            **self._thread.output_schema,
         )
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":

@@ -45,17 +45,17 @@ class TurnFailures:
 
 
 def read_failure(error: JSON, endpoint: OpenAIEndpoint) -> TurnFailed | RuntimeFailed:
-    said = str(error.get("message") or "")
+    text = str(error.get("message") or "")
     kind, status = _read_kind(error.get("codexErrorInfo"))
     if kind in {"", "other"} and not status:
-        kind, status = _read_kind_from_text(said)
-    if kind == "usageLimitExceeded" and find_cause_in_text(said) is causes.NO_MONEY:
+        kind, status = _read_kind_from_text(text)
+    if kind == "usageLimitExceeded" and find_cause_in_text(text) is causes.NO_MONEY:
         kind = "insufficient_quota"  # Codex has one word for both
     is_known = kind in causes.KINDS or status
-    cause = find_cause(status, kind, said) if is_known else find_cause_in_text(said)
-    detail = f"{status}: {said[:500]}" if status else said[:500]
+    cause = find_cause(status, kind, text) if is_known else find_cause_in_text(text)
+    detail = f"{status}: {text[:500]}" if status else text[:500]
     return make_failure(
-        cause or causes.BROKE_OFF, endpoint, detail, retry_after=_read_retry_after(said)
+        cause or causes.BROKE_OFF, endpoint, detail, retry_after=_read_retry_after(text)
     )
 
 
@@ -68,20 +68,20 @@ def _read_kind(info: object) -> tuple[str, int]:
     return str(info or ""), 0
 
 
-def _read_kind_from_text(said: str) -> tuple[str, int]:
+def _read_kind_from_text(text: str) -> tuple[str, int]:
     """Read what has no word of its own from the sentence."""
-    if incomplete := _INCOMPLETE.search(said):
+    if incomplete := _INCOMPLETE.search(text):
         return incomplete[1], 0
-    if said.lstrip().startswith("{"):  # the body of a 400
-        found = re.search(r'"(?:code|type)":\s*"(\w+)"', said)
+    if text.lstrip().startswith("{"):  # the body of a 400
+        found = re.search(r'"(?:code|type)":\s*"(\w+)"', text)
         return found[1] if found else "", 400
     return "", 0
 
 
-def _read_retry_after(said: str) -> float | None:
-    if asked_delay := _DELAY.search(said):
+def _read_retry_after(text: str) -> float | None:
+    if asked_delay := _DELAY.search(text):
         return float(asked_delay[1]) * _UNITS[asked_delay[2]]
-    if moment := _MOMENT.search(said):
+    if moment := _MOMENT.search(text):
         return _parse_moment(*moment.groups())
     return None
 

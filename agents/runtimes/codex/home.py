@@ -1,4 +1,4 @@
-"""The folder that one run of Codex lives in, and all that it is told by way of files.
+"""The folder that one run of Codex lives in, and the files that configure it.
 
 It is made for the run and removed after it: what lasts is in the database. Nothing of the
 worker's environment is handed on, and no key is in a file: commands can read the disk.
@@ -76,7 +76,7 @@ class Home:
         )
 
     def make_command(self, *verb: str, provider: str) -> list[str]:
-        """Return the command line by which Codex does `verb` as it is told to here.
+        """Return the command line by which Codex does `verb` with the configuration of this home.
 
         `provider` is the base URL that it must reach. Raise ConfinementRefused.
         """

@@ -12,7 +12,7 @@ from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.codex.rollout_lines import Call
 from tasks.rules.visible_text import readable
 
-# What the model is told of a command that goes on while it does something else.
+# In the output that the model gets of a command that goes on in the background.
 STILL_RUNNING = "Process running with session ID"
 _EXIT = re.compile("Process exited with code (-?[0-9]+)")
 # Items of calls that somebody is asked about.
@@ -93,7 +93,7 @@ class Items:
                 yield self._make_result(item["id"], output, is_error=is_error)
 
     def take_output(self, call: Call, turn_id: str) -> Iterator[Event]:
-        """Take what the model was told for the result of a call that has no other.
+        """Take the output that the model got as the result of a call that has no other.
 
         Such are calls that nobody was asked about, and some that the sandbox refused.
         """
@@ -106,7 +106,7 @@ class Items:
             if call.call_id in self.items:
                 return
             call_id = f"{turn_id}-{call.call_id}"
-            # It may be told only now, after what the agent said of it: that stays said.
+            # It may come after what the agent said of it, which stays the last text.
             self._expect(call.call_id, call_id, call.tool_name)
             message = f"Using {readable(call.tool_name)}"
             yield events.ToolUse(call_id, call.tool_name, call.tool_input, message)
@@ -129,11 +129,11 @@ class Items:
         return events.ToolResult(call_id, tool_name, clip_output(output), is_error)
 
 
-def _parse_output(said: str) -> tuple[str, bool, bool]:
-    """Read what the model is told of a command: its output, is it a failure, does it go on."""
-    head, mark, output = said.partition("\nOutput:\n")
+def _parse_output(text: str) -> tuple[str, bool, bool]:
+    """Read the output that the model gets of a command: text, is it a failure, does it go on."""
+    head, mark, output = text.partition("\nOutput:\n")
     if not mark:
-        return said, False, False
+        return text, False, False
     code = _EXIT.search(head)
     failed = code is not None and code[1] != "0"
     note = f"[exit code {code[1]}]" if code and failed else ""

@@ -47,13 +47,13 @@ class MessageSender:
             return
         messages = self._inbox.take()
         for place, message in enumerate(messages):
-            said = word_for_working_agent(message)
-            line_id = self._rollout.register_messages([message], [said])
+            text = word_for_working_agent(message)
+            line_id = self._rollout.register_messages([message], [text])
             try:
                 await self._thread.call(
                     "turn/steer",
                     expectedTurnId=turn_id,
-                    input=[make_text_item(said)],
+                    input=[make_text_item(text)],
                     clientUserMessageId=line_id,
                 )
             except CallRefused:  # the turn is just ending

@@ -104,7 +104,7 @@ class Rollout:
     def register_messages(
         self, messages: Sequence[Message], texts: Sequence[str]
     ) -> str:
-        """Return an id for messages that the model is told of in these words."""
+        """Return an id for messages that the model gets in these words."""
         line_id = str(uuid4())
         self._undelivered[line_id] = SentMessages(messages, texts)
         return line_id
@@ -201,17 +201,17 @@ class Rollout:
                 self._book(line, updates)
 
     def _find_message(self, payload: JSON) -> str:
-        """Return the id of what the model is told with this item, which does not bear it.
+        """Return the id of the messages that this item holds; the item itself does not bear it.
 
         The line that does comes after it, and the two may be kept at different times.
         """
-        said = [part.get("text") for part in payload.get("content") or []]
-        told = (
+        parts = [part.get("text") for part in payload.get("content") or []]
+        line_ids = (
             line_id
             for line_id, handed_over in self._undelivered.items()
-            if all(text in said for text in handed_over.texts)
+            if all(text in parts for text in handed_over.texts)
         )
-        return next(told, "")
+        return next(line_ids, "")
 
     def _deliver(self, line_id: str, updates: RolloutUpdates) -> None:
         if handed_over := self._undelivered.pop(line_id, None):
@@ -227,7 +227,7 @@ class Rollout:
         written = payload.get("arguments", payload.get("input"))
         call = Call(payload["call_id"], payload["name"], read_input(written))
         if any(other.call_id == call.call_id for other in self._in_answer):
-            call.tool_input = {}  # it cannot be told which of them is asked about
+            call.tool_input = {}  # it is not known which of them is asked about
         self.calls[call.call_id] = call
         self._in_answer.append(call)
 

@@ -170,5 +170,5 @@ class Thread:
             await self.server.call(method, given, seconds=STOP_SECONDS)
 
 
-def make_text_item(said: str) -> JSON:
-    return {"type": "text", "text": said}
+def make_text_item(content: str) -> JSON:
+    return {"type": "text", "text": content}

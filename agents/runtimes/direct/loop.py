@@ -5,7 +5,7 @@ is the same for all of them; how requests and answers look is a `Wire`.
 
 A checkpoint follows every step, so that a run can go on in another process from wherever
 it was stopped. A call that was running then is not repeated: its outcome is unknown, and
-that is what the model is told.
+that is what the model reads.
 """
 
 import asyncio
@@ -61,8 +61,8 @@ class AgentLoop:
         try:
             while not self._is_done():
                 in_tools = self._conversation.phase == "tools"
-                for told in () if in_tools else self._take_in_messages():
-                    yield told
+                for event in () if in_tools else self._take_in_messages():
+                    yield event
                 steps = self._use_tools() if in_tools else self._take_turn()
                 async with aclosing(steps):
                     async for event in steps:
@@ -105,10 +105,10 @@ class AgentLoop:
         if not messages:
             return
         is_at_work = self._conversation.phase != "done" and self._conversation.turns > 0
-        told = (
+        texts = (
             word_for_working_agent(one) if is_at_work else one.text for one in messages
         )
-        self._conversation.ask_again(*map(self._wire.make_user_item, told))
+        self._conversation.ask_again(*map(self._wire.make_user_item, texts))
         self._is_repair = False  # it will have another result
         yield self._conversation.make_checkpoint(
             will_continue=True, delivered=list_ids(messages)

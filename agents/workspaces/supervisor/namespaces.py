@@ -1,7 +1,7 @@
 """What a command has for itself of the kernel: a network, and a view of the disk.
 
 Both need root, or the right of every user to make a user namespace. Where there is
-neither, the caller has been told so by a probe and does not ask for it.
+neither, the caller knows so from a probe and does not ask for it.
 """
 
 import ctypes

@@ -43,8 +43,8 @@ class EmbeddedWire(MessagesWire):
         """Take what it says, cut or not: it is what it has to say."""
         if given := [call for call in turn.calls if call.tool_name == RESULT]:
             # Cut at its limit, it is no JSON.
-            said = orjson.dumps(given[0].tool_input).decode()
-            text = said if given[0].tool_input is not None else "(cut)"
+            result = orjson.dumps(given[0].tool_input).decode()
+            text = result if given[0].tool_input is not None else "(cut)"
             items = [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
             return replace(
                 turn, items=items, calls=[], text=text, stop=StopReason.FINISHED

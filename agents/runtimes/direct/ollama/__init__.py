@@ -154,7 +154,7 @@ class ChatWire:
             response.status_code, "", _read_error(body), response.headers
         )
         if refusal.status == 200:  # it came in the middle of an answer
-            return failures.make_failure(causes.FAILED, self.endpoint, refusal.said)
+            return failures.make_failure(causes.FAILED, self.endpoint, refusal.message)
         return failures.make_refusal_failure(refusal, self.endpoint)
 
 

@@ -146,7 +146,7 @@ class ResponsesWire:
                 refusal = failures.Refusal(
                     status=error.status_code,
                     kind=str(error.code or error.type or ""),
-                    said=_read_error(error),
+                    message=_read_error(error),
                     headers=error.response.headers,
                     facts=error.body if isinstance(error.body, dict) else {},
                 )

@@ -86,8 +86,8 @@ class Reply:
     def _note_error(self, error: JSON) -> None:
         error = error.get("error") or error
         kind = str(error.get("code") or error.get("type") or "")
-        said = str(error.get("message") or kind)
-        self.refusal = Refusal(200, kind, said, facts=error)
+        message = str(error.get("message") or kind)
+        self.refusal = Refusal(200, kind, message, facts=error)
 
     def _find_stop(self, items: list[JSON], calls: list[RequestedCall]) -> StopReason:
         if self._whole.get("status") == "incomplete":
