@@ -29,16 +29,16 @@ class Probe:
     def __init__(self, module: str) -> None:
         self._module = module
         self._lock = Lock()
-        self._told: tuple[str, str] | None = None
+        self._obstacle: tuple[str, str] | None = None
         self._due_at = 0.0
 
     def find_obstacle(self) -> tuple[str, str]:
         """Return why the agent does not work here and what mends it; nothing where it does."""
         with self._lock:
-            if self._told is None or (any(self._told) and self._is_due()):
-                self._told = self._ask()
+            if self._obstacle is None or (any(self._obstacle) and self._is_due()):
+                self._obstacle = self._ask()
                 self._due_at = time.monotonic() + RETRY_SECONDS
-            return self._told
+            return self._obstacle
 
     def _is_due(self) -> bool:
         return time.monotonic() >= self._due_at

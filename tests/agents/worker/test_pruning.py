@@ -109,7 +109,7 @@ def test_a_task_that_is_taken_up_after_it_was_found_is_passed_over(monkeypatch):
             Task.objects.filter(pk=task_id).update(updated_at=timezone.now())
             yield task_id
 
-    monkeypatch.setattr(pruning, "_old_tasks", take_up_when_found)
+    monkeypatch.setattr(pruning, "_find_old_tasks", take_up_when_found)
     assert prune("--logs", "--workspaces", "--tasks") == "Removed nothing."
     assert left(task) == (True, True)
 

@@ -82,7 +82,7 @@ def test_what_does_not_start_is_not_ready_and_not_executed(
     api, monkeypatch, runtime, probe, key
 ):
     monkeypatch.setenv(key, "sk-test")
-    monkeypatch.setattr(probe, "_told", BROKEN)
+    monkeypatch.setattr(probe, "_obstacle", BROKEN)
     monkeypatch.setattr(probe, "_due_at", math.inf)
     told = {each["id"]: each for each in api.get("/api/runtimes").json()}
     assert not told[runtime]["isReady"]

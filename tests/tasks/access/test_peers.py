@@ -54,7 +54,7 @@ def site(request, tmp_path_factory):
 def agent(site, settings, *command):
     """Run a command as an agent's processes are run, on the network of the machine."""
     settings.STAGENT_HOME = site.home
-    *python, options = supervision.argv(folders=[])
+    *python, options = supervision.make_argv(folders=[])
     options = json.dumps({**json.loads(options), "parent": 0})
     become = []
     if not site.become and os.geteuid() == 0:

@@ -150,7 +150,7 @@ async def test_a_task_whose_sandbox_does_not_start_is_not_completed(
 ):
     path = home._make_search_path()
     monkeypatch.setattr(
-        home, "_search_path", lambda: f"{broken_bubblewrap}{os.pathsep}{path}"
+        home, "_make_search_path", lambda: f"{broken_bubblewrap}{os.pathsep}{path}"
     )
     monkeypatch.setattr(probes.CODEX, "find_obstacle", lambda: ("", ""))  # broken since
     performance = await play(use, DONE)
@@ -182,7 +182,7 @@ async def test_codex_takes_its_own_bubblewrap_whatever_the_machine_has(
 
 
 def test_the_probe_fails_where_a_run_would(monkeypatch, old_bubblewrap):
-    monkeypatch.setattr(home, "_search_path", lambda: f"{old_bubblewrap}:/usr/bin")
+    monkeypatch.setattr(home, "_make_search_path", lambda: f"{old_bubblewrap}:/usr/bin")
     reason, fix = probe.find_obstacle()
     assert reason.startswith("The sandbox of Codex does not work here (")
     assert fix
@@ -197,7 +197,7 @@ def test_a_probe_leaves_nothing(tmp_path):
 async def test_where_the_sandbox_does_not_work_a_run_fails_and_says_so(
     play, monkeypatch
 ):
-    monkeypatch.setattr(probes.CODEX, "_told", ("It does not work.", "Mend it."))
+    monkeypatch.setattr(probes.CODEX, "_obstacle", ("It does not work.", "Mend it."))
     monkeypatch.setattr(probes.CODEX, "_due_at", math.inf)
     performance = await play(run("true"), DONE)
     assert performance.failure == "It does not work. Mend it."
