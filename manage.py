@@ -6,9 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from stagent.startup import explained
+from stagent.startup import explain_failures
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
-    with explained():
+    with explain_failures():
         execute_from_command_line(sys.argv)

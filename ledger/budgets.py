@@ -92,7 +92,7 @@ def exceeded_by(
     now = timezone.now()
     if _used_up_query.first(**applying, **Period.windows(now)) is None:
         return None
-    return _exceeded(_budgets(**applying, except_task=task_id, now=now), now)
+    return _find_exceeded(_budgets(**applying, except_task=task_id, now=now), now)
 
 
 def reserved_by(task_id: UUID, *, run_id: UUID) -> int:
@@ -151,7 +151,7 @@ def _amounts_left(*, runtime: str, project_id: str, except_task: UUID) -> list[i
     applying = _budgets(
         runtime=runtime, project_id=project_id, except_task=except_task, now=now
     )
-    if exceeded := _exceeded(applying, now):
+    if exceeded := _find_exceeded(applying, now):
         raise exceeded
     return [budget.left_microdollars for budget in applying]
 
@@ -199,7 +199,7 @@ def _own_is_used_up(limit_microdollars: int) -> BudgetExceeded:
     )
 
 
-def _exceeded(budgets: list[Budget], now: datetime) -> BudgetExceeded | None:
+def _find_exceeded(budgets: list[Budget], now: datetime) -> BudgetExceeded | None:
     """Name the budget that binds for longest: what is spent binds until its window ends."""
     if spent := [budget for budget in budgets if budget.is_spent]:
         return _spent(max(spent, key=lambda budget: budget.resets_at(now)), now)

@@ -127,13 +127,13 @@ def _read_list(file: Path) -> list[Listed]:
     try:
         lines = tomllib.loads(file.read_text(), parse_float=Decimal).get("price", [])
         name = f"{file.parent.name}/{file.name}"
-        prices = [_listed(name, since=line.pop("from"), **line) for line in lines]
+        prices = [_list_prices(name, since=line.pop("from"), **line) for line in lines]
         return sorted(prices, key=lambda one: (one.since, one.above), reverse=True)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ImproperlyConfigured(f"{file} is no price list: {error!r}") from error
 
 
-def _listed(
+def _list_prices(
     list_name: str,
     *,
     since: date,

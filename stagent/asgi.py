@@ -17,10 +17,10 @@ from typing import IO
 
 import django
 
-from stagent.startup import explained
+from stagent.startup import explain_failures
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stagent.settings")
-with explained():
+with explain_failures():
     django.setup(set_prefix=False)
 
 from django.core import signals
@@ -124,7 +124,7 @@ class Application:
         asked_at = time.monotonic()
         with body:
             threads = self.readers if scope["method"] in SAFE else self.writers
-            handler = log_context.carried(self.handler)
+            handler = log_context.carry_context(self.handler)
             response = await threads.run(handler, scope, body, asked_at)
             if hasattr(response, "wait") and not await wait_for(
                 response, receive, self.writers

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 
 from ledger.pricing import dollars
 from tasks import lifecycle
-from tasks.api.representation import tasks as representation
+from tasks.api.representation.tasks import represent_task
 from tasks.exceptions import Refused
 from tasks.models import Document, Project, Status, Task
 from tasks.streams.log_stream import follow_log
@@ -75,7 +75,7 @@ async def show(task: Task, say: Say) -> None:
         for line in event.decode().split("\n"):
             if line.startswith("data: "):
                 say(_line(orjson.loads(line[len("data: ") :])))
-    shown = await sync_to_async(representation.of)(task.pk)
+    shown = await sync_to_async(represent_task)(task.pk)
     if shown:
         _say_outcome(shown, say)
 

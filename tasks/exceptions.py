@@ -46,15 +46,15 @@ class Refused(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return self._with(self.remedy.api if self.remedy else "")
+        return self._add_advice(self.remedy.api if self.remedy else "")
 
     def in_admin(self) -> str:
-        return self._with(self.remedy.admin if self.remedy else "")
+        return self._add_advice(self.remedy.admin if self.remedy else "")
 
     def in_command(self) -> str:
-        return self._with(self.remedy.command if self.remedy else "")
+        return self._add_advice(self.remedy.command if self.remedy else "")
 
-    def _with(self, advice: str) -> str:
+    def _add_advice(self, advice: str) -> str:
         return f"{self.message} {advice}".strip()
 
 

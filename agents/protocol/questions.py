@@ -13,7 +13,7 @@ NO_ANSWER = "The user did not answer."
 
 def make_question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
     """Make the call of questions; `tool_input` has them as `tasks.rules.questions` says."""
-    asked = questions.with_answers(tool_input, None)
+    asked = questions.add_answers(tool_input, None)
     texts = " ".join(map(questions.text_of, questions.asked_in(asked)))
     return ToolCall(
         call_id,
@@ -46,4 +46,4 @@ def describe_answer(decision: Decision) -> str:
     if not decision.is_allowed:
         reason = f" The user said: {decision.message}" if decision.message else ""
         return f"{NO_ANSWER}{reason}"
-    return questions.told(decision.tool_input) or decision.message or "Yes."
+    return questions.describe_answers(decision.tool_input) or decision.message or "Yes."

@@ -34,7 +34,7 @@ async def run_in_database(
 ) -> T:
     """Run `function`, which holds whole transactions, in a database thread."""
     return await _work.run(
-        log_context.carried(
+        log_context.carry_context(
             partial(persistent_connections.call, function, *args, **kwargs)
         )
     )

@@ -20,15 +20,15 @@ def mismatch() -> str:
     loader = executor.loader
     plan = executor.migration_plan(loader.graph.leaf_nodes())
     if plan:
-        lacking = _listed((one.app_label, one.name) for one, _ in plan)
+        lacking = _list_names((one.app_label, one.name) for one, _ in plan)
         return (
             f"The database lacks migrations of this version ({lacking})."
             " Run `manage.py migrate`, then start again."
         )
-    if unknown := _unknown(loader):
+    if unknown := _find_unknown(loader):
         return (
             f"The database is of a newer version: it has migrations that this one does not"
-            f" know ({_listed(unknown)}). Update the code, or have the newer version take"
+            f" know ({_list_names(unknown)}). Update the code, or have the newer version take"
             " them back with `manage.py migrate`."
         )
     return ""
@@ -37,15 +37,15 @@ def mismatch() -> str:
 def lacks_migrations() -> bool:
     """Tell it in one query: which migrations there are is read from the disk once, in 0.2 s."""
     applied = MigrationRecorder(connection).applied_migrations()
-    return not _on_disk() <= applied.keys()
+    return not _find_on_disk() <= applied.keys()
 
 
 @cache
-def _on_disk() -> frozenset[tuple[str, str]]:
+def _find_on_disk() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None).disk_migrations)
 
 
-def _unknown(loader: MigrationLoader) -> list[tuple[str, str]]:
+def _find_unknown(loader: MigrationLoader) -> list[tuple[str, str]]:
     known = set(loader.disk_migrations)
     for migration in loader.disk_migrations.values():
         known.update(migration.replaces)
@@ -54,7 +54,7 @@ def _unknown(loader: MigrationLoader) -> list[tuple[str, str]]:
     return [key for key in applied if key[0] in ours and key not in known]
 
 
-def _listed(keys: Iterable[tuple[str, str]]) -> str:
+def _list_names(keys: Iterable[tuple[str, str]]) -> str:
     names = [".".join(key) for key in keys]
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

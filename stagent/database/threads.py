@@ -116,7 +116,7 @@ class _Crossing:
                 with suppress(TimeoutError):
                     working.result(self._block_loop_seconds)
             if working.done():
-                self._freed(loop)
+                self._take_back(loop)
             else:
                 working.add_done_callback(partial(self._tell_freed, loop))
                 # What was done before a slow call is not to wait for it.
@@ -132,9 +132,9 @@ class _Crossing:
         self, loop: asyncio.AbstractEventLoop, working: "Future[None]"
     ) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._freed, loop)
+            loop.call_soon_threadsafe(self._take_back, loop)
 
-    def _freed(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _take_back(self, loop: asyncio.AbstractEventLoop) -> None:
         self._idle += 1
         self._settle()
         if self._calls:

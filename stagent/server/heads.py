@@ -44,7 +44,7 @@ class HeadHandler(BaseHandler):
                 is_of_route=request.method in methods,
             )
         except APIException as error:
-            return _refused(str(error.detail), error.status_code)
+            return _refuse(str(error.detail), error.status_code)
         return HttpResponse(status=IS_LET_IN)
 
 
@@ -56,10 +56,10 @@ class _Session(SessionAuthentication):
 def _look_at_staff(request: Any) -> HttpResponse:
     if request.user.is_active and request.user.is_staff:
         return HttpResponse(status=IS_LET_IN)
-    return _refused("This needs a login to the admin.", 401)
+    return _refuse("This needs a login to the admin.", 401)
 
 
-def _refused(message: str, status: int) -> HttpResponse:
+def _refuse(message: str, status: int) -> HttpResponse:
     response = JsonResponse({"error": message}, status=status)
     if status == 401:
         response["WWW-Authenticate"] = "Bearer"

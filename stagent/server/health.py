@@ -61,7 +61,7 @@ class Health:
         is_ready = not any(states.values())
         body: dict[str, Any] = {"status": "ready" if is_ready else "not ready"}
         if _is_for_us(scope):
-            body["checks"] = {name: _shown(amiss) for name, amiss in states.items()}
+            body["checks"] = {name: _represent(amiss) for name, amiss in states.items()}
         return _answer(body, 200 if is_ready else 503)
 
     async def _fresh_states(self) -> States:
@@ -134,7 +134,7 @@ def _is_for_us(scope: Message) -> bool:
     return bool(domain and validate_host(domain, settings.ALLOWED_HOSTS))
 
 
-def _shown(amiss: str) -> dict[str, str]:
+def _represent(amiss: str) -> dict[str, str]:
     return {"status": "failing", "message": amiss} if amiss else {"status": "ok"}
 
 

@@ -59,7 +59,7 @@ class RequestReader:
             return io.BytesIO(whole)
         body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
         try:
-            async for size in _copied(message, body, receive):
+            async for size in _copy(message, body, receive):
                 await self._judge(size)
         except BaseException:  # a cancel too: the file is not to be left open
             body.close()
@@ -84,7 +84,7 @@ def _declared_length(scope: Message) -> int:
     return int(length) if length.isdigit() else 0
 
 
-async def _copied(
+async def _copy(
     message: Message, body: IO[bytes], receive: Receive
 ) -> AsyncIterator[int]:
     """Write what comes into `body`, and yield its size after each part."""

@@ -78,13 +78,13 @@ def _deeds(kinds: Iterable[str], person: str) -> Iterator[Deed]:
         yield from _SOURCES[kind](person)
 
 
-def _of(person: str, column: str) -> dict[str, str]:
+def _filter_by(person: str, column: str) -> dict[str, str]:
     return {column: person} if person else {}
 
 
 def _decisions(person: str) -> Iterator[Deed]:
     decided = PermissionRequest.objects.filter(
-        status__in=["allowed", "denied"], **_of(person, "decided_by")
+        status__in=["allowed", "denied"], **_filter_by(person, "decided_by")
     )
     for one in decided.select_related("task").order_by("-created_at", "-pk")[:SHOWN]:
         if one.decided_at:
@@ -93,16 +93,16 @@ def _decisions(person: str) -> Iterator[Deed]:
                 one.decided_at,
                 one.decided_by,
                 KINDS["decisions"],
-                display.shortened(words, 200),
+                display.shorten(words, 200),
                 display.link(one.task),
             )
 
 
 def _starts(person: str) -> Iterator[Deed]:
-    runs = Run.objects.exclude(started_by="").filter(**_of(person, "started_by"))
+    runs = Run.objects.exclude(started_by="").filter(**_filter_by(person, "started_by"))
     for run in runs.select_related("task").order_by("-pk")[:SHOWN]:
         verb = "Resumed" if run.is_resume else "Started"
-        words = display.visible(f"{verb}: attempt {run.attempt}")
+        words = display.reveal(f"{verb}: attempt {run.attempt}")
         yield Deed(
             run.queued_at,
             run.started_by,
@@ -113,22 +113,24 @@ def _starts(person: str) -> Iterator[Deed]:
 
 
 def _rules(person: str) -> Iterator[Deed]:
-    rules = PermissionRule.objects.filter(**_of(person, "created_by")).order_by("-pk")
+    rules = PermissionRule.objects.filter(**_filter_by(person, "created_by")).order_by(
+        "-pk"
+    )
     for rule in rules[:SHOWN]:
-        words = display.shortened(f"Made a rule: {rule}", 200)
+        words = display.shorten(f"Made a rule: {rule}", 200)
         yield Deed(
             rule.created_at, rule.created_by, KINDS["rules"], words, display.link(rule)
         )
 
 
 def _tokens(person: str) -> Iterator[Deed]:
-    tokens = ApiToken.objects.filter(**_of(person, "user__username"))
+    tokens = ApiToken.objects.filter(**_filter_by(person, "user__username"))
     for token in tokens.select_related("user").order_by("-pk")[:SHOWN]:
         yield Deed(
             token.created_at,
             token.user.get_username(),
             KINDS["tokens"],
-            display.visible(f"Got a token: {token.name}"),
+            display.reveal(f"Got a token: {token.name}"),
             display.EMPTY,
         )
 
@@ -137,7 +139,7 @@ _VERBS = {ADDITION: "Added", DELETION: "Deleted"}
 
 
 def _edits(person: str) -> Iterator[Deed]:
-    edits = Edit.objects.filter(**_of(person, "user__username"))
+    edits = Edit.objects.filter(**_filter_by(person, "user__username"))
     newest = edits.select_related("user", "content_type").order_by("-pk")
     for edit in newest[:SHOWN]:
         verb = _VERBS.get(edit.action_flag) or edit.get_change_message() or "Changed"
@@ -146,7 +148,7 @@ def _edits(person: str) -> Iterator[Deed]:
             edit.action_time,
             edit.user.get_username(),
             KINDS["edits"],
-            display.shortened(f"{verb} ({edit.content_type})", 200),
+            display.shorten(f"{verb} ({edit.content_type})", 200),
             display.link_to(url, edit.object_repr),
         )
 

@@ -93,4 +93,4 @@ class BudgetAdmin(ledger_admin.BudgetAdmin):
         if budget.scope == Scope.RUNTIME and runtime:
             return runtime.title
         name = getattr(budget, "project_name", None)
-        return display.visible(name or budget.scope_id)
+        return display.reveal(name or budget.scope_id)

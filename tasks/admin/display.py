@@ -49,7 +49,7 @@ TONES = {
 }
 
 
-def visible(text: str) -> SafeString:
+def reveal(text: str) -> SafeString:
     """Escape `text`, and name every character in it that a person would not see."""
     if is_plain(text):
         return escape(text)
@@ -60,11 +60,11 @@ class _Shown(dict[int, str]):
     """How each character of a text is shown, found out once: a text may be very long."""
 
     def __missing__(self, code: int) -> str:
-        shown = self[code] = _shown(chr(code))
+        shown = self[code] = _show_character(chr(code))
         return shown
 
 
-def _shown(char: str) -> str:
+def _show_character(char: str) -> str:
     if char in "\n\t" or is_plain(char):
         return escape(char)
     return format_html(
@@ -75,7 +75,7 @@ def _shown(char: str) -> str:
 
 
 def pretty(value: Any) -> SafeString:
-    return visible(written(value))
+    return reveal(written(value))
 
 
 def written(value: Any) -> str:
@@ -91,7 +91,7 @@ def block(value: Any) -> SafeString:
 
 def fields(data: dict[str, Any]) -> SafeString:
     """Show each key of a JSON object with its value."""
-    rows = ((visible(key), block(value)) for key, value in data.items())
+    rows = ((reveal(key), block(value)) for key, value in data.items())
     return format_html(
         '<dl class="st-fields">{}</dl>',
         format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows),
@@ -194,23 +194,23 @@ def link(obj: Model | None, shown: SafeString | None = None) -> str:
     """Link to an object's page in the admin."""
     if obj is None:
         return EMPTY
-    text = visible(str(obj)) if shown is None else shown
+    text = reveal(str(obj)) if shown is None else shown
     return format_html('<a class="st-link" href="{}">{}</a>', page_of(obj), text)
 
 
 def link_to(url: str | None, text: str) -> SafeString:
     """Link to an address, or show the text alone where there is none."""
-    shown = visible(text)
+    shown = reveal(text)
     return (
         format_html('<a class="st-link" href="{}">{}</a>', url, shown) if url else shown
     )
 
 
-def shortened(text: str, length: int = 120) -> SafeString:
+def shorten(text: str, length: int = 120) -> SafeString:
     """Show the first line of `text`, at most `length` characters of it."""
     first = text.strip().partition("\n")[0]
     is_whole = first == text.strip() and len(first) <= length
-    return visible(first[:length] + ("" if is_whole else " …"))
+    return reveal(first[:length] + ("" if is_whole else " …"))
 
 
 def some(items: Iterable[object], limit: int = 5) -> str:

@@ -15,7 +15,7 @@ from tasks.admin.file_previews import preview
 from tasks.api.views.task_files import url_of
 from tasks.files.changes import MADE, State, TaskFile, TaskFiles, files_of, pruned_at
 from tasks.files.diff import DIFFERENT, diff_of
-from tasks.files.listing import is_text, shown
+from tasks.files.listing import is_text, show_path
 from tasks.models import Task
 
 MAX_ROWS = 500
@@ -66,8 +66,8 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
         "archive_url": reverse("task-archive", args=[task.pk]),
         "list_url": reverse("task-files", args=[task.pk]),
         "diff_url": f"{base}?view={view}&diff=1" if has_made else "",
-        "diff": _coloured(diff_of(files)) if asked.get("diff") == "1" else "",
-        "opened": shown(opened.path) if opened else path,
+        "diff": _color_diff(diff_of(files)) if asked.get("diff") == "1" else "",
+        "opened": show_path(opened.path) if opened else path,
         "opened_url": url_of(opened, task.pk) if opened else None,
         "preview": preview(files, opened, task.pk) if opened else "",
         "opened_diff": _diff_of_one(files, opened) if opened else "",
@@ -81,7 +81,7 @@ def _find(files: TaskFiles, path: str) -> TaskFile | None:
 def _row(file: TaskFile, task_id: UUID, base: str) -> dict[str, Any]:
     query = urlencode({"path": file.path}) if is_text(file.path) else ""
     return {
-        "path": display.visible(shown(file.path)),
+        "path": display.reveal(show_path(file.path)),
         "url": f"{base}&{query}#opened" if query else "",
         "state": display.label(file.state.value, TONES.get(file.state, "")),
         "size": display.size(file.found.size) if file.found else display.EMPTY,
@@ -92,10 +92,10 @@ def _row(file: TaskFile, task_id: UUID, base: str) -> dict[str, Any]:
 
 def _diff_of_one(files: TaskFiles, file: TaskFile) -> SafeString | str:
     is_shown = file.state in DIFFERENT and file.began is not None
-    return _coloured(diff_of(files, path=file.path)) if is_shown else ""
+    return _color_diff(diff_of(files, path=file.path)) if is_shown else ""
 
 
-def _coloured(pieces: Any) -> SafeString:
+def _color_diff(pieces: Any) -> SafeString:
     lines = (
         line
         for piece in pieces
@@ -116,4 +116,4 @@ def _coloured(pieces: Any) -> SafeString:
 
 def _line(line: str) -> tuple[str, SafeString]:
     css = next((name for start, name in _LINES if line.startswith(start)), "")
-    return css, display.visible(line[:MAX_LINE])
+    return css, display.reveal(line[:MAX_LINE])

@@ -106,4 +106,4 @@ def _table(text: str, separators: str) -> SafeString | None:
 
 
 def _cells(row: list[str]) -> Iterator[tuple[SafeString]]:
-    return ((display.visible(cell[:MAX_CELL]),) for cell in row)
+    return ((display.reveal(cell[:MAX_CELL]),) for cell in row)

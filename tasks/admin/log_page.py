@@ -159,10 +159,10 @@ def _lines(task: Task, *, is_text: bool) -> Iterator[bytes]:
         if not some:
             return
         after = some[-1].sequence
-        lines = [_for_people(one) if is_text else one.as_json() for one in some]
+        lines = [_format_for_people(one) if is_text else one.as_json() for one in some]
         yield ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
-def _for_people(entry: LogEntry) -> str:
+def _format_for_people(entry: LogEntry) -> str:
     at = f"{entry.recorded_at:%Y-%m-%d %H:%M:%S}"
     return f"{at} {entry.event_type:19} {entry.message}".replace("\n", "\n    ")

@@ -56,14 +56,14 @@ def _bar(turn: Turn) -> Bar:
     )
     person = min(
         whole,
-        _between(
+        _sum_seconds(
             turn.entries,
             EventType.PERMISSION_REQUEST,
             EventType.PERMISSION_RESPONSE,
             "notificationId",
         ),
     )
-    in_tools = _between(
+    in_tools = _sum_seconds(
         turn.entries, EventType.TOOL_USE, EventType.TOOL_RESULT, "callId"
     )
     tool = min(max(0.0, in_tools - person), whole - person)
@@ -72,7 +72,7 @@ def _bar(turn: Turn) -> Bar:
     return Bar(model, tool, person, turn.rows[0].entry.sequence, text)
 
 
-def _between(
+def _sum_seconds(
     entries: Sequence[LogEntry], start: EventType, end: EventType, key: str
 ) -> float:
     """Sum up the seconds from each entry of one type to that of the other with the same key."""

@@ -21,11 +21,11 @@ class Row:
 
     @property
     def message(self) -> SafeString:
-        return results.shortened(self.entry.message)
+        return results.shorten(self.entry.message)
 
     @property
     def answer(self) -> SafeString | str:
-        return results.shortened(self.result.message) if self.result else ""
+        return results.shorten(self.result.message) if self.result else ""
 
     @property
     def data(self) -> SafeString | str:
@@ -34,7 +34,7 @@ class Row:
             for key, one in self.entry.data.items()
             if key not in IN_THE_MESSAGE
         }
-        return results.shortened(display.written(data)) if data else ""
+        return results.shorten(display.written(data)) if data else ""
 
     @property
     def is_error(self) -> bool:

@@ -45,11 +45,11 @@ def _number_of(rows: type[Model], column: str, *, of: type[Model]) -> RawSQL:
     )
 
 
-def _shown_number(number: int) -> str:
+def _format_count(number: int) -> str:
     return f"{number:,}" if number <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
 
 
-def _filtered(list_name: str, text: object, **filters: str) -> str:
+def _link_to_list(list_name: str, text: object, **filters: str) -> str:
     url = reverse(f"admin:{list_name}_changelist")
     query = urlencode(filters)
     return format_html('<a class="st-link" href="{}?{}">{}</a>', url, query, text)
@@ -69,7 +69,7 @@ class HasTasksAdmin(Admin):
     @admin.display(description="Tasks")
     def tasks(self, obj: Any) -> str:
         filters = {f"{self.task_column}__id__exact": str(obj.pk)}
-        return _filtered("tasks_task", _shown_number(obj.task_count), **filters)
+        return _link_to_list("tasks_task", _format_count(obj.task_count), **filters)
 
     @admin.display(description="Created", ordering="created_at")
     def created(self, obj: Any) -> str:
@@ -99,8 +99,8 @@ class ProjectAdmin(HasTasksAdmin):
 
     @admin.display(description="Documents")
     def documents(self, project: Any) -> str:
-        number = _shown_number(project.document_count)
-        return _filtered("tasks_document", number, project__id__exact=project.pk)
+        number = _format_count(project.document_count)
+        return _link_to_list("tasks_document", number, project__id__exact=project.pk)
 
 
 SHOWN = (
@@ -173,7 +173,7 @@ class DocumentAdmin(Admin):
     @admin.display(description="Text that was read")
     def text(self, document: Document) -> str:
         found = DocumentText.objects.filter(pk=document.pk).first()
-        return results.shortened(found.text) if found else display.EMPTY
+        return results.shorten(found.text) if found else display.EMPTY
 
     @admin.display(description="Made by")
     def made(self, document: Document) -> str:

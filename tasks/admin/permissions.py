@@ -105,7 +105,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Asked")
     def what(self, asked: PermissionRequest) -> SafeString:
-        return display.visible(asked.message)
+        return display.reveal(asked.message)
 
     @admin.display(description="Asked")
     def short_what(self, asked: PermissionRequest) -> SafeString:
@@ -129,7 +129,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Action")
     def shown_action(self, asked: PermissionRequest) -> str:
-        return format_html("<code>{}</code>", display.visible(asked.action))
+        return format_html("<code>{}</code>", display.reveal(asked.action))
 
     @admin.display(description="Action")
     def short_action(self, asked: PermissionRequest) -> str:
@@ -278,12 +278,12 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
 
 
 def _short(text: str) -> SafeString:
-    return display.shortened(text, SHOWN_IN_LIST)
+    return display.shorten(text, SHOWN_IN_LIST)
 
 
 def _is_seen_whole(asked: PermissionRequest) -> bool:
     """Whether the list shows all of what is asked: who has not seen it does not allow it."""
-    return _short(asked.action) == display.visible(asked.action)
+    return _short(asked.action) == display.reveal(asked.action)
 
 
 def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:

@@ -45,10 +45,10 @@ def _fields(number: int, question: JSON) -> QuestionFields:
     }
     return QuestionFields(
         number=number,
-        text=display.visible(questions.text_of(question)),
-        header=display.visible(str(question.get("header") or "")),
+        text=display.reveal(questions.text_of(question)),
+        header=display.reveal(str(question.get("header") or "")),
         choices=[
-            Choice(display.visible(label), label, display.visible(described[label]))
+            Choice(display.reveal(label), label, display.reveal(described[label]))
             for label in questions.labels_of(question)
         ],
         takes_several=bool(question.get("multiSelect")),
@@ -62,15 +62,15 @@ def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Answer
         return Answer(is_allowed=False, by=by, message=message)
     answers: JSON = {}
     for number, question in enumerate(questions.asked_in(asked.tool_input)):
-        if given := _given(form, number, question):
+        if given := _read_one(form, number, question):
             answers[questions.text_of(question)] = given
     if problem := questions.problem_with(asked.tool_input, answers):
         raise ValidationError(problem if answers else "Choose an answer, or write one.")
-    decided = questions.with_answers(asked.tool_input, answers)
+    decided = questions.add_answers(asked.tool_input, answers)
     return Answer(is_allowed=True, by=by, edited_input=decided)
 
 
-def _given(form: QueryDict, number: int, question: JSON) -> str | list[str]:
+def _read_one(form: QueryDict, number: int, question: JSON) -> str | list[str]:
     """Return what was typed, or else chosen; where several may be, both."""
     typed = form.get(f"text-{number}", "").strip().replace("\x00", "")
     chosen = form.getlist(f"choice-{number}")

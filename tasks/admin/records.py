@@ -106,11 +106,11 @@ class RunAdmin(OfTaskAdmin):
 
     @admin.display(description="Error")
     def short_error(self, run: Run) -> SafeString:
-        return display.shortened(run.error, 60)
+        return display.shorten(run.error, 60)
 
     @admin.display(description="Error")
     def shown_error(self, run: Run) -> SafeString:
-        return display.visible(run.error)
+        return display.reveal(run.error)
 
     @admin.display(description="Traceback")
     def shown_traceback(self, run: Run) -> SafeString | str:
@@ -211,7 +211,7 @@ class LogEntryAdmin(OfTaskAdmin):
 
     @admin.display(description="Message")
     def short_message(self, entry: LogEntry) -> SafeString:
-        return display.shortened(entry.message, 100)
+        return display.shorten(entry.message, 100)
 
     @admin.display(description="Message")
     def whole_message(self, entry: LogEntry) -> SafeString:

@@ -27,7 +27,7 @@ _markdown.add_render_rule(
 )
 
 
-def rendered(result: str, whole_url: str) -> SafeString:
+def render(result: str, whole_url: str) -> SafeString:
     """Render Markdown as such and everything else as it is written, up to a length.
 
     `whole_url` is where all of it is.
@@ -68,9 +68,9 @@ def as_text(task: Task, *, is_file: bool) -> HttpResponse:
     return response
 
 
-def shortened(text: str) -> SafeString:
+def shorten(text: str) -> SafeString:
     """Show what an entry of the log says, or its beginning and how much more there is."""
-    shown = display.visible(text[:MAX_ENTRY_CHARACTERS])
+    shown = display.reveal(text[:MAX_ENTRY_CHARACTERS])
     more = len(text) - MAX_ENTRY_CHARACTERS
     if more <= 0:
         return shown

@@ -134,7 +134,7 @@ class PermissionRuleAdmin(LongListAdmin):
 
     @admin.display(description="Pattern", ordering="pattern")
     def shown_pattern(self, rule: PermissionRule) -> str:
-        return format_html("<code>{}</code>", display.visible(rule.pattern))
+        return format_html("<code>{}</code>", display.reveal(rule.pattern))
 
     @admin.display(description="Effect", ordering="effect")
     def state(self, rule: PermissionRule) -> str:

@@ -48,7 +48,7 @@ class FiringRow:
             status=display.state(firing.status, firing.get_status_display()),
             started=display.link(started),
             outcome=display.state(firing.outcome) if firing.outcome else display.EMPTY,
-            reason=display.visible(
+            reason=display.reveal(
                 firing.reason or ("Run now" if firing.is_manual else "")
             ),
         )

@@ -31,10 +31,10 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
 
 def history(task: Task) -> list[Deed]:
     deeds = [
-        Deed(task.created_at, task.created_by, display.visible("Created the task.")),
+        Deed(task.created_at, task.created_by, display.reveal("Created the task.")),
         *_starts(task),
         *_decisions(task),
-        *_told(task),
+        *_read_log(task),
         *_edits(task),
     ]
     return sorted(deeds, key=lambda deed: deed.at, reverse=True)[:SHOWN]
@@ -45,7 +45,7 @@ def _starts(task: Task) -> list[Deed]:
         Deed(
             run.queued_at,
             run.started_by,
-            display.visible(
+            display.reveal(
                 f"{'Resumed' if run.is_resume else 'Started'}: attempt {run.attempt}."
             ),
         )
@@ -60,18 +60,18 @@ def _decisions(task: Task) -> list[Deed]:
         Deed(
             asked.decided_at,
             asked.decided_by,
-            display.shortened(f"{asked.get_status_display()}: {asked.action}", 300),
+            display.shorten(f"{asked.get_status_display()}: {asked.action}", 300),
         )
         for asked in decided.order_by("-created_at")[:SHOWN]
         if asked.decided_at
     ]
 
 
-def _told(task: Task) -> list[Deed]:
+def _read_log(task: Task) -> list[Deed]:
     """Return what the log says of the task's state: queued, cancelled, by whom."""
     entries = task.log.filter(event_type=EventType.STATUS).order_by("-sequence")
     return [
-        Deed(entry.recorded_at, "", display.shortened(entry.message, 300))
+        Deed(entry.recorded_at, "", display.shorten(entry.message, 300))
         for entry in entries[:SHOWN]
         if " by " in entry.message
     ]
@@ -87,7 +87,7 @@ def _edits(task: Task) -> list[Deed]:
         Deed(
             edit.action_time,
             edit.user.get_username(),
-            display.shortened(edit.get_change_message() or "Edited.", 300),
+            display.shorten(edit.get_change_message() or "Edited.", 300),
         )
         for edit in edits.order_by("-action_time")[:SHOWN]
         if not edit.is_addition()

@@ -46,9 +46,9 @@ class RequestCard:
     ) -> "RequestCard":
         return cls(
             request=request,
-            tool=display.visible(request.tool_name),
-            message=display.visible(request.message),
-            action=display.visible(request.action),
+            tool=display.reveal(request.tool_name),
+            message=display.reveal(request.message),
+            action=display.reveal(request.action),
             tool_input=display.fields(request.tool_input),
             since=display.ago(request.created_at),
             can_become_rule=patterns.pattern_for(request.action) is not None,
@@ -78,7 +78,7 @@ class RunRow:
             profile=profile_name(run.profile),
             queued=display.ago(run.queued_at),
             duration=display.duration(run.started_at, end),
-            error=display.visible(run.error),
+            error=display.reveal(run.error),
         )
 
 
@@ -93,9 +93,9 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "task": task,
         "may_change": may_change,
         "status": display.state(task.status, task.get_status_display()),
-        "verbs": verbs.offered(task) if may_change else [],
+        "verbs": verbs.list_offered(task) if may_change else [],
         "created": display.ago(task.created_at),
-        "brief": results.shortened(task.description),
+        "brief": results.shorten(task.description),
         "cost": sum((line.cost for line in lines), costs.Cost()),
         "max_resume_count": MAX_RESUME_COUNT,
         "is_asked_to_stop": any(
@@ -107,7 +107,7 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "cards": [RequestCard.of(one) for one in pending],
         "runs": [RunRow.of(run) for run in reversed(runs)],
         "lines": [(attempts.get(line.run_id), line) for line in lines],
-        "result": results.rendered(task.result, reverse("task-output", args=[task.pk])),
+        "result": results.render(task.result, reverse("task-output", args=[task.pk])),
         "result_kind": content_type_of(task.result),
     }
 
@@ -142,7 +142,7 @@ def _why(task: Task, last: Run | None) -> SafeString | str:
     if last is None or not last.error:
         return ""
     if task.status in {Status.FAILED, Status.CANCELLED} or last.is_live:
-        return display.shortened(last.error, 600)
+        return display.shorten(last.error, 600)
     return ""
 
 

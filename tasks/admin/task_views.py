@@ -31,7 +31,7 @@ class TaskPages(LongListAdmin):
     ) -> HttpResponseRedirect:
         if not self.has_change_permission(request, task):
             raise PermissionDenied
-        reason = verbs.refusal(verb, task, by=request.user.get_username())
+        reason = verbs.perform_verb(verb, task, by=request.user.get_username())
         if reason is None:
             self.log_change(request, task, verb.done)
             self.message_user(request, f"{verb.done}: {task}.", messages.SUCCESS)

@@ -132,7 +132,7 @@ class TaskAdmin(TellingAdmin):
     def reason(self, task: Any) -> str:
         """Say why a task has failed or was cancelled."""
         is_told = task.status in {Status.FAILED, Status.CANCELLED}
-        return display.shortened(task.reason, 120) if is_told else ""
+        return display.shorten(task.reason, 120) if is_told else ""
 
     @admin.display(description="Cost")
     def cost(self, task: Any) -> str:
@@ -167,7 +167,7 @@ class TaskAdmin(TellingAdmin):
         refused: dict[str, list[str]] = {}
         done = 0
         for task in tasks:
-            reason = verbs.refusal(verb, task, by=request.user.get_username())
+            reason = verbs.perform_verb(verb, task, by=request.user.get_username())
             if reason is None:
                 done += 1
                 self.log_change(request, task, verb.done)

@@ -79,7 +79,7 @@ VERBS = {
 STARTING = frozenset({"execute", "resume", "run_again"})
 
 
-def offered(task: Task) -> list[Verb]:
+def list_offered(task: Task) -> list[Verb]:
     """Return what can be done with a task now."""
     fitting = [verb for verb in VERBS.values() if task.status in verb.statuses]
     return [
@@ -89,7 +89,7 @@ def offered(task: Task) -> list[Verb]:
     ]
 
 
-def refusal(verb: Verb, task: Task, *, by: str) -> str | None:
+def perform_verb(verb: Verb, task: Task, *, by: str) -> str | None:
     """Perform `verb`; return why not, if it is refused."""
     try:
         verb.perform(task, by)

@@ -113,7 +113,7 @@ def _box(box: Box, x: int, y: int) -> SafeString:
         '<rect x="{}" y="{}" width="{}" height="{}" rx="6"/>'
         '<text x="{}" y="{}">{}</text><text class="st-node-state" x="{}" y="{}">{} {}</text></g>',
         box.status,
-        display.visible(box.name),
+        display.reveal(box.name),
         words,
         x,
         y,
@@ -121,7 +121,7 @@ def _box(box: Box, x: int, y: int) -> SafeString:
         HEIGHT,
         x + 12,
         y + 24,
-        display.visible(_cut(box.name)),
+        display.reveal(_cut(box.name)),
         x + 12,
         y + 44,
         SYMBOLS.get(box.status, "·"),

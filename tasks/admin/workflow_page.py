@@ -12,7 +12,12 @@ from tasks.admin import costs, display
 from tasks.admin.base import profile_name, runtime_title
 from tasks.admin.task_page import RequestCard
 from tasks.admin.workflow_graph import Box, draw
-from tasks.api.representation import workflow_status as status
+from tasks.api.representation.workflow_status import (
+    run_to_show,
+    status_of_step,
+    step_states,
+    steps_with_results,
+)
 from tasks.models import PermissionRequest, StepRun, Task, Worker, Workflow, WorkflowRun
 from tasks.workflows.definition import Definition, InvalidDefinition, Step, parse
 from tasks.workflows.engine import Key, StepState
@@ -51,9 +56,9 @@ class RunRow:
 
 def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
     """Return what the page shows and renews while the workflow goes on."""
-    run = status.run_to_show(workflow)
-    steps = status.steps_with_results(run) if run else []
-    definition = _parsed(run.definition if run else workflow.definition)
+    run = run_to_show(workflow)
+    steps = steps_with_results(run) if run else []
+    definition = _parse(run.definition if run else workflow.definition)
     runs = list(workflow.runs.order_by("-number")[:SHOWN_RUNS])
     spent = _costs(runs)
     return {
@@ -61,14 +66,14 @@ def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
         "run": run,
         "may_change": may_change,
         "status": display.state(workflow.status, workflow.get_status_display()),
-        "reason": display.visible(run.reason) if run else "",
+        "reason": display.reveal(run.reason) if run else "",
         "stop_reason": run.get_stop_reason_display() if run else "",
         "actions": _actions(workflow) if may_change else [],
         "graph": _graph(definition, steps) if definition else "",
         "steps": _steps(workflow, definition, steps) if definition else [],
         "runs": [_run_row(one, spent) for one in runs],
         "cost": str(spent.get(run.pk, "-")) if run else "-",
-        "cards": [RequestCard.of(one) for one in _pending(run)] if run else [],
+        "cards": [RequestCard.of(one) for one in _list_pending(run)] if run else [],
         "no_worker": Worker.objects.absence() if workflow.is_in_hand else None,
         "is_live": workflow.status == Workflow.Status.ACTIVE,
         "sections_url": reverse("admin:tasks_workflow_sections", args=[workflow.pk]),
@@ -88,7 +93,7 @@ def preview(text: str) -> SafeString:
     return draw(graph, boxes, title="The steps as they are written")
 
 
-def _parsed(text: str) -> Definition | None:
+def _parse(text: str) -> Definition | None:
     try:
         definition = parse(text)
         graph_of(definition)
@@ -129,7 +134,7 @@ def _actions(workflow: Workflow) -> list[dict[str, str]]:
 
 def _graph(definition: Definition, steps: list[StepRun]) -> SafeString:
     graph = graph_of(definition)
-    now = status.step_states(steps)
+    now = step_states(steps)
     latest = {step.step_id: step for step in steps}
     boxes = {
         step.id: _box(graph, step, latest.get(step.id), now)
@@ -142,14 +147,14 @@ def _box(
     graph: Graph, step: Step, row: StepRun | None, now: dict[Key, StepState]
 ) -> Box:
     url = display.page_of(row.task) if row and row.task else ""
-    return Box(step.name, status.shown_status(graph, step.id, row, now), url)
+    return Box(step.name, status_of_step(graph, step.id, row, now), url)
 
 
 def _steps(
     workflow: Workflow, definition: Definition, steps: list[StepRun]
 ) -> list[StepRow]:
     graph = graph_of(definition)
-    now = status.step_states(steps)
+    now = step_states(steps)
     by_step: dict[str, list[StepRun]] = {}
     for step in steps:
         by_step.setdefault(step.step_id, []).append(step)
@@ -168,16 +173,16 @@ def _step_row(
     now: dict[Key, StepState],
     spent: dict[UUID, costs.Cost],
 ) -> StepRow:
-    shown = status.shown_status(graph, own.id, row, now)
+    shown = status_of_step(graph, own.id, row, now)
     task: Task | None = row.task if row else None
     name = f"{own.name} ({row.iteration + 1})" if row and row.iteration else own.name
     return StepRow(
-        name=display.visible(name),
+        name=display.reveal(name),
         step_id=own.id,
         status=display.state(shown, shown.replace("_", " ")),
         task=display.link(task) if task else display.EMPTY,
         agent=f"{runtime_title(own.assigned_agent)}, {profile_name(own.agent_profile)}",
-        error=display.visible(row.error if row else ""),
+        error=display.reveal(row.error if row else ""),
         began=display.ago(row.started_at) if row else display.EMPTY,
         took=display.duration(row.started_at, row.finished_at)
         if row
@@ -195,7 +200,7 @@ def _run_row(run: WorkflowRun, spent: dict[UUID, costs.Cost]) -> RunRow:
         status=display.state(run.status, run.get_status_display()),
         began=display.ago(run.created_at),
         took=display.duration(run.created_at, run.finished_at),
-        reason=display.visible(run.reason),
+        reason=display.reveal(run.reason),
         cost=str(spent.get(run.pk, display.EMPTY)),
         tasks_url=f"{tasks}?workflow_run={run.pk}",
     )
@@ -213,7 +218,7 @@ def _costs(runs: list[WorkflowRun]) -> dict[UUID, costs.Cost]:
     return total
 
 
-def _pending(run: WorkflowRun) -> Any:
+def _list_pending(run: WorkflowRun) -> Any:
     pending = PermissionRequest.objects.pending().filter(task__workflow_run=run.pk)
     return pending.select_related("task__project").order_by("created_at")
 

@@ -50,7 +50,7 @@ def send_file(
     response = get_conditional_response(
         request, etag=etag, last_modified=int(found.st_mtime)
     )
-    asked = _asked_range(request, etag)
+    asked = _read_range(request, etag)
     is_asked = asked is not None
     part = _part(*asked, found.st_size) if asked else (0, found.st_size)
     if response is None and part is not None:
@@ -80,7 +80,7 @@ def _etag_of(found: os.stat_result) -> str:
     return f'"{blake2b(repr(marks).encode(), digest_size=12).hexdigest()}"'
 
 
-def _asked_range(request: HttpRequest, etag: str) -> tuple[str, str] | None:
+def _read_range(request: HttpRequest, etag: str) -> tuple[str, str] | None:
     """Return the first and last byte that are asked for, as text; None: the whole is.
 
     More parts than one, and what is no range of bytes, are answered with the whole.

@@ -45,7 +45,7 @@ class IdempotentPosts(APIView):
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         handler = getattr(self, "post", None)
         if key is not None and request.method == "POST" and handler is not None:
-            once = partial(self._answer_once, _checked(key), handler)
+            once = partial(self._answer_once, _check_key(key), handler)
             vars(self)["post"] = once
 
     def _answer_once(
@@ -59,7 +59,7 @@ class IdempotentPosts(APIView):
             return answer()
 
 
-def _checked(key: str) -> str:
+def _check_key(key: str) -> str:
     if not (0 < len(key) <= MAX_LENGTH and key.isascii() and key.isprintable()):
         raise Invalid.form(
             f"{HEADER} must be 1 to {MAX_LENGTH} printable ASCII characters"

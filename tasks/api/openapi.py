@@ -122,12 +122,12 @@ class Schema(AutoSchema):
 
     def get_summary(self) -> str:
         """Return the first sentence of the view's docstring; the description is the rest."""
-        return self._told()[0]
+        return self._split_docstring()[0]
 
     def get_description(self) -> str:  # type: ignore[override]
-        return self._told()[1]
+        return self._split_docstring()[1]
 
-    def _told(self) -> tuple[str, str]:
+    def _split_docstring(self) -> tuple[str, str]:
         summary, _, description = super().get_description().partition("\n\n")
         return summary.replace("\n", " ").removesuffix("."), description
 

@@ -83,7 +83,7 @@ class _Parts(multipartparser.Parser):
 def keep_names() -> None:
     """Make Django keep them too, in the admin's forms."""
     multipartparser.Parser = _Parts  # type: ignore[misc]
-    MultiPartParser.sanitize_file_name = _without_controls  # type: ignore[method-assign,assignment]
+    MultiPartParser.sanitize_file_name = _clean_name  # type: ignore[method-assign,assignment]
     # Django cuts a name to 255 characters, so that no form could refuse it.
     UploadedFile.name = property(lambda file: file._name, _keep_whole)  # type: ignore[assignment]
 
@@ -92,7 +92,7 @@ def _keep_whole(file: Any, name: str | None) -> None:
     file._name = _last_part(name) if name else name
 
 
-def _without_controls(parser: MultiPartParser, file_name: str) -> str | None:
+def _clean_name(parser: MultiPartParser, file_name: str) -> str | None:
     name = _last_part(file_name)
     shown = "".join(char for char in name if unicodedata.category(char) != "Cc")
     return shown if shown not in {"", ".", ".."} else None

@@ -31,7 +31,7 @@ def answer_of(task: Task) -> JSON:
     run = task.runs.order_by("-attempt").first()
     if task.status != Status.COMPLETED or run is None:
         raise NotAnswered(_why_not(task, run))
-    answer = readable(orjson.loads(task.result))
+    answer = clean_answer(orjson.loads(task.result))
     return {
         **answer,
         "definition": definition_of(answer),
@@ -41,10 +41,10 @@ def answer_of(task: Task) -> JSON:
     }
 
 
-def readable(given: JSON) -> JSON:
+def clean_answer(given: JSON) -> JSON:
     """Return what the model said, as far as it makes sense, in the API's form."""
     return {
-        **_without_nulls(given),
+        **_drop_nulls(given),
         "improvedDescription": given["improvedDescription"][:MAX_DESCRIPTION],
         "breakdown": _steps_in(given["breakdown"]),
     }
@@ -77,17 +77,17 @@ def _usage_of(task: Task) -> JSON:
     }
 
 
-def _without_nulls(given: JSON) -> JSON:
+def _drop_nulls(given: JSON) -> JSON:
     """Leave out what the model has nothing to say to, as the answer does."""
     shown = {name: value for name, value in given.items() if value is not None}
     for name in ("suggestedLoopConfig", "suggestedSwarmConfig"):
         if name in shown:
-            shown[name] = _without_nulls(shown[name])
+            shown[name] = _drop_nulls(shown[name])
     return shown
 
 
 def _steps_in(breakdown: list[JSON]) -> list[JSON]:
-    return [_step(number, _without_nulls(one)) for number, one in enumerate(breakdown)]
+    return [_step(number, _drop_nulls(one)) for number, one in enumerate(breakdown)]
 
 
 def _step(number: int, given: JSON) -> JSON:

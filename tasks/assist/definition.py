@@ -80,11 +80,11 @@ def _sequence(answer: JSON, steps: list[JSON]) -> JSON:
     """Each step after the one before it, with the results that it needs beside that one's."""
     return {
         "pattern": "sequence",
-        "steps": [_after_before(steps, number) for number in range(len(steps))],
+        "steps": [_depend_on_previous(steps, number) for number in range(len(steps))],
     }
 
 
-def _after_before(steps: list[JSON], number: int) -> JSON:
+def _depend_on_previous(steps: list[JSON], number: int) -> JSON:
     step, before = steps[number], {_id(number - 1)}
     named = set(step.get("dependsOn", ()))
     needed = sorted(named | before) if number and named else []

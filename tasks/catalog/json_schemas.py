@@ -45,7 +45,9 @@ def problems_of(schema: Any) -> list[str]:
 def mismatches(schema: JSON, value: Any) -> list[str]:
     """Say where `value` does not satisfy a schema: `$.items[0].name: 3 is not of type "string"`."""
     errors = _validator(orjson.dumps(schema)).iter_errors(value)
-    told = [_told(error) for error, _ in zip(errors, range(MOST_TOLD), strict=False)]
+    told = [
+        _describe(error) for error, _ in zip(errors, range(MOST_TOLD), strict=False)
+    ]
     return told
 
 
@@ -60,7 +62,7 @@ def _fetch_nothing(uri: str) -> NoReturn:
     raise ValueError("a schema cannot refer to another one")
 
 
-def _told(error: jsonschema_rs.ValidationError) -> str:
+def _describe(error: jsonschema_rs.ValidationError) -> str:
     return f"{_path(error.instance_path)}: {error.message[:MAX_TOLD_CHARACTERS]}"
 
 

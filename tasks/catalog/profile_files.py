@@ -148,14 +148,14 @@ def read_profile(file: Path) -> Profile:
     """Return the profile in `file`, checked, or raise UnusableProfile."""
     if not _ID.fullmatch(file.stem):
         raise UnusableProfile("its name is the id: small letters, digits and dashes")
-    table = _parsed(file)
+    table = _parse(file)
     if missing := [key for key in REQUIRED if key not in table]:
         raise UnusableProfile(f"{missing[0]}: missing")
-    checked = {key: _checked(key, value) for key, value in table.items()}
+    checked = {key: _check(key, value) for key, value in table.items()}
     return Profile(id=file.stem, source=str(file), **checked)
 
 
-def _parsed(file: Path) -> dict[str, Any]:
+def _parse(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as opened:
             content = opened.read(MAX_FILE_BYTES + 1)
@@ -168,7 +168,7 @@ def _parsed(file: Path) -> dict[str, Any]:
         raise UnusableProfile(f"not TOML: {error}") from error
 
 
-def _checked(key: str, value: Any) -> Any:
+def _check(key: str, value: Any) -> Any:
     check = _CHECKS.get(key)
     if check is None:
         raise UnusableProfile(f"{key}: there is no such setting")

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from tasks.files.changes import TaskFile, TaskFiles
 from tasks.files.diff import not_served
-from tasks.files.listing import Found, shown
+from tasks.files.listing import Found, show_path
 from tasks.files.workspace import PathRefused, Workspace
 
 MAX_FILES = 20_000
@@ -80,7 +80,7 @@ class _Archive:
         if name in self._names:
             reason = reason or "Another file has its name in the archive."
         if reason or self.workspace is None:
-            self.left_out.append(f"{shown(path)!r}: {reason}")
+            self.left_out.append(f"{show_path(path)!r}: {reason}")
             return
         self._names.add(name)
         self._left -= found.size
@@ -88,7 +88,7 @@ class _Archive:
             with self.workspace.open_file(path, is_handed_out=True) as file:
                 yield from self._pack(_head(name, found), file)
         except (OSError, PathRefused) as error:  # gone, or something else by now
-            self.left_out.append(f"{shown(path)!r}: {type(error).__name__}")
+            self.left_out.append(f"{show_path(path)!r}: {type(error).__name__}")
 
     def _pack(self, head: zipfile.ZipInfo, file: BinaryIO) -> Iterator[None]:
         left = head.file_size  # what it has grown by since is not packed
@@ -120,5 +120,5 @@ def _name(path: str) -> str:
     """Return a path for the archive: what unpacks it elsewhere takes no part for a way out."""
     return "".join(
         char if char.isprintable() and char not in "\\:" else "_"
-        for char in shown(path).replace("\\", "_")
+        for char in show_path(path).replace("\\", "_")
     )

@@ -93,7 +93,7 @@ def files_of(task_id: UUID, *, under: str = "") -> TaskFiles:
         listing = Listing()
     began = load(task_id) or Baseline.of_nothing()
     return TaskFiles(
-        files=sorted(_compared(listing, began, workspace, folder), key=_by_path),
+        files=sorted(_compare(listing, began, workspace, folder), key=_by_path),
         is_complete=listing.is_complete,
         since=_time(began.taken_ns),
         workspace=workspace,
@@ -109,7 +109,7 @@ def _time(nanoseconds: int) -> datetime | None:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds else None
 
 
-def _compared(
+def _compare(
     listing: Listing, baseline: Baseline, workspace: Workspace, folder: str
 ) -> list[TaskFile]:
     files = [

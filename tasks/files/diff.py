@@ -28,14 +28,14 @@ def diff_of(files: TaskFiles, *, path: str = "") -> Iterator[bytes]:
             left = len(different) - number
             yield f"# {left:,} more files differ and are not shown: ask for each.\n".encode()
             return
-        piece = b"".join(_of_file(files, file))
+        piece = b"".join(_write_file_diff(files, file))
         written += len(piece)
         yield piece
     if not files.is_complete:
         yield b"# There are more files than are looked at.\n"
 
 
-def _of_file(files: TaskFiles, file: TaskFile) -> Iterator[bytes]:
+def _write_file_diff(files: TaskFiles, file: TaskFile) -> Iterator[bytes]:
     before, after = f"a/{file.path}", f"b/{file.path}"
     yield f"diff --git {_name(before)} {_name(after)}\n".encode()
     if file.began is None:
@@ -114,7 +114,7 @@ def _is_binary(content: bytes) -> bool:
 
 def _hunks(old: bytes, new: bytes) -> bytes:
     if old and new:
-        return _compared(old, new)
+        return _compare(old, new)
     if new:
         return _all_of(new, b"+", b"@@ -0,0 +1%b @@\n")
     return _all_of(old, b"-", b"@@ -1%b +0,0 @@\n") if old else b""
@@ -128,7 +128,7 @@ def _all_of(content: bytes, sign: bytes, head: bytes) -> bytes:
     return head % count + body + end
 
 
-def _compared(old: bytes, new: bytes) -> bytes:
+def _compare(old: bytes, new: bytes) -> bytes:
     """Compare two texts in a process that can be ended: some take for ever."""
     with tempfile.TemporaryDirectory(prefix="stagent-diff-") as folder:
         files = Path(folder, "old"), Path(folder, "new")

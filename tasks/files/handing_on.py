@@ -88,14 +88,14 @@ def _hand_on(sources: Sequence[FileSource], workspace: Workspace) -> list[Handed
         HandedOn(source.title, f"/{CONFLICTS}/{_folder_name(number, source.title)}")
         for number, source in enumerate(sources, start=1)
     ]
-    offered = [_offered(source) for source in sources]
+    offered = [_list_offered(source) for source in sources]
     copier = _Copier(offered, workspace)
     for pick in _picks(offered):
         copier.copy(pick, handed[pick.source])
     return [one for one in handed if one.files or one.left_out]
 
 
-def _offered(source: FileSource) -> TaskFiles:
+def _list_offered(source: FileSource) -> TaskFiles:
     if pruned_at(source.task_id):
         raise SourceGone(
             f"The files of the task “{source.title}”, which this one is to work on, were removed."
@@ -146,21 +146,21 @@ def _are_same(offered: Sequence[TaskFiles], one: _Pick, other: _Pick) -> bool:
 
 class _Copier:
     def __init__(self, offered: Sequence[TaskFiles], workspace: Workspace) -> None:
-        self._offered = offered
+        self._list_offered = offered
         self._workspace = workspace
         self._files = MAX_FILES
         self._bytes = MAX_BYTES
 
     def copy(self, pick: _Pick, handed: HandedOn) -> None:
         """Copy a file, or count that it is left out: what is there stays."""
-        found, door = pick.file.found, self._offered[pick.source].workspace
+        found, door = pick.file.found, self._list_offered[pick.source].workspace
         if found is None or door is None:
             return
         path = (
             f"{handed.folder}/{pick.file.path}" if pick.is_conflict else pick.file.path
         )
         is_left_out = not found.is_file or found.size > self._bytes or not self._files
-        if is_left_out or not self._copied(door, pick.file.path, path, found):
+        if is_left_out or not self._copy(door, pick.file.path, path, found):
             handed.left_out += 1
             return
         self._files -= 1
@@ -169,7 +169,7 @@ class _Copier:
         handed.bytes += found.size
         handed.conflicts += pick.is_conflict
 
-    def _copied(self, door: Workspace, path: str, target: str, found: Found) -> bool:
+    def _copy(self, door: Workspace, path: str, target: str, found: Found) -> bool:
         try:
             with door.open_file(path, is_handed_out=True) as file:
                 self._workspace.add_file(

@@ -58,7 +58,7 @@ class Listing:
     is_complete: bool = True
 
 
-def shown(path: str) -> str:
+def show_path(path: str) -> str:
     r"""Return a path as text that can be written anywhere: a byte that is no UTF-8 as \xff."""
     return os.fsencode(path).decode(errors="backslashreplace")
 

@@ -55,7 +55,7 @@ def path_action(
     suffix = BENEATH if beneath else ""
     try:
         _require_usable(raw_path)
-        target = _resolved(os.path.join(workspace.root, raw_path), raw_path)
+        target = _resolve(os.path.join(workspace.root, raw_path), raw_path)
         _require_text(target, raw_path)
     except PathRefused:
         return f"{kind}:{OUTSIDE}{raw_path.encode('unicode_escape').decode()}{suffix}"
@@ -75,14 +75,14 @@ class Workspace:
 
     def locate(self, path: str) -> str:
         """Say where `path` leads once links are followed, as "/reports/q4.md"."""
-        return self._beneath(_resolved(self._joined(path), path), path)
+        return self._beneath(_resolve(self._join(path), path), path)
 
     def locate_for_writing(self, path: str) -> str:
         """Likewise for a file to write, which may be missing but must not be a link."""
-        folder, name = os.path.split(self._joined(path))
+        folder, name = os.path.split(self._join(path))
         if name in {"", ".", ".."}:
             raise PathRefused(f"{path!r} is a folder, not a file.")
-        target = os.path.join(_resolved(folder, path), name)
+        target = os.path.join(_resolve(folder, path), name)
         located = self._beneath(target, path)
         if os.path.islink(target):
             raise PathRefused(
@@ -171,7 +171,7 @@ class Workspace:
         """Tell whether a resolved path of the machine lies in the workspace."""
         return target == self.root or target.startswith(f"{self.root}/")
 
-    def _joined(self, path: str) -> str:
+    def _join(self, path: str) -> str:
         """Take `path` as rooted at the workspace, also where it names the root itself."""
         _require_usable(path)
         if path == self.root or path.startswith(f"{self.root}/"):
@@ -191,7 +191,7 @@ def is_agents_own(links: int, owner: int) -> bool:
     return links <= 1 or agent_user.is_agents(owner)
 
 
-def _resolved(joined: str, path: str) -> str:
+def _resolve(joined: str, path: str) -> str:
     try:
         return os.path.realpath(joined)
     except OSError as error:  # a link that went away meanwhile

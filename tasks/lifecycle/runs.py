@@ -170,7 +170,7 @@ def expire(run: Run) -> bool:
             _succeed(
                 run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
             )
-        elif reason := _blamed(run):
+        elif reason := _reason_to_give_up(run):
             finish(run, Outcome(Status.FAILED, reason, error=reason))
         else:
             _succeed(run, Run.Status.LOST, _about_losses(run.losses + 1))
@@ -188,7 +188,7 @@ def _about_losses(losses: int) -> str:
     )
 
 
-def _blamed(run: Run) -> str:
+def _reason_to_give_up(run: Run) -> str:
     """Say why a run that is lost is not taken up again; mostly nothing."""
     if run.losses + 1 >= MAX_LOSSES_IN_ALL:
         return _BLAME.format(MAX_LOSSES_IN_ALL, "in a row")

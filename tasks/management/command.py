@@ -21,7 +21,7 @@ from django.db.utils import OperationalError, ProgrammingError
 
 from ledger.budgets import BudgetExceeded
 from stagent.database.json_lines import on_one_line
-from tasks.api.representation import tasks as representation
+from tasks.api.representation.tasks import represent_task
 from tasks.exceptions import AlreadyAnswered, Refused
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
@@ -51,7 +51,7 @@ def actor() -> str:
 
 
 @contextmanager
-def explained(given: str) -> Iterator[None]:
+def explain_refusals(given: str) -> Iterator[None]:
     """Turn what the verbs may refuse into what a person is told."""
     try:
         yield
@@ -74,7 +74,7 @@ class Attempt:
     def as_json(self) -> dict[str, Any] | None:
         if self.task is None:
             return {"id": self.given, "error": str(self.error)}
-        return representation.of(self.task.pk)
+        return represent_task(self.task.pk)
 
 
 class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
@@ -163,7 +163,7 @@ class AdministratorCommand(BaseCommand):
     ) -> Attempt:
         try:
             task = find_task(given)
-            with explained(given):
+            with explain_refusals(given):
                 act(task)
         except Error as error:
             return Attempt(given, error=self.tell(error, among=among))

@@ -208,7 +208,9 @@ class PermissionRequest(models.Model):
         if answer.edited_input:
             return answer.edited_input
         if self.is_question and answer.is_allowed:
-            by_message = questions.answered_by_message(self.tool_input, answer.message)
+            by_message = questions.read_message_as_answer(
+                self.tool_input, answer.message
+            )
             if by_message:
                 return by_message
         asked: JSON = self.tool_input
@@ -245,7 +247,7 @@ class PermissionRequest(models.Model):
         }
         if self.is_question:
             verb, edited = "Answered" if answer.is_allowed else "Not answered", ""
-            answers = questions.told(self.decided_input or {})
+            answers = questions.describe_answers(self.decided_input or {})
             note = f": {answers}" if answers else note
         message = f"{verb} by {answer.by}{edited}{note} ({self.message})"
         entry = NewEntry(EventType.PERMISSION_RESPONSE, message, data)

@@ -43,7 +43,7 @@ def make_extra(action: str, **ids: object) -> dict[str, str]:
     }
 
 
-def carried(function: Callable[P, T]) -> Callable[P, T]:
+def carry_context(function: Callable[P, T]) -> Callable[P, T]:
     """Return `function` such that, called in a thread, it logs in the context of here."""
     values = _context.get()
 

@@ -81,8 +81,8 @@ def denies_address(rule: str, address: str) -> bool:
     """
     if len(address) > MAX_CHARACTERS:
         return True
-    text = _folded(address)
-    wanted, given = parsed(_folded(rule)), parsed(text)
+    text = _fold(address)
+    wanted, given = parsed(_fold(rule)), parsed(text)
     if wanted is None:
         return True
     if given is None or _AMBIGUOUS.search(given.path):
@@ -93,7 +93,7 @@ def denies_address(rule: str, address: str) -> bool:
 
 @lru_cache(maxsize=1_000)
 def parsed(text: str) -> Address | None:
-    found = _ADDRESS.fullmatch(_lowered(text)) if len(text) <= MAX_CHARACTERS else None
+    found = _ADDRESS.fullmatch(_lower(text)) if len(text) <= MAX_CHARACTERS else None
     if found is None:
         return None
     port = int(found["port"] or _PORTS[found["scheme"]])
@@ -124,7 +124,7 @@ def _is_plain_name(name: str) -> bool:
     return bool(name) and ".." not in name and name == name.strip(" ").rstrip(".")
 
 
-def _lowered(text: str) -> str:
+def _lower(text: str) -> str:
     """Write the scheme and host small, in which case does not count; the path as it is."""
     start = re.match(r"[A-Za-z]+://[^/?#]*", text)
     return text if start is None else start[0].lower() + text[start.end() :]
@@ -136,6 +136,6 @@ def _is_host(wanted: str, host: str) -> bool:
     return host == wanted
 
 
-def _folded(address: str) -> str:
+def _fold(address: str) -> str:
     text = normalize("NFKC", unquote(unquote(address))).casefold()
     return re.sub(r"\.(?=[/:?#]|$)", "", text)

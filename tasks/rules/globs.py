@@ -38,7 +38,7 @@ class Glob:
         literals: dict[str, int] = {}
         kinds = dict.fromkeys(Wildcard, 0)
         place = 1
-        for part in _joined(parts):
+        for part in _join(parts):
             if isinstance(part, Wildcard):
                 kinds[part] |= place
             else:
@@ -81,7 +81,7 @@ class Glob:
         return states | (states & self.repeated) << 1
 
 
-def _joined(parts: Iterable[Part]) -> list[Part]:
+def _join(parts: Iterable[Part]) -> list[Part]:
     """Cut text into characters, and make one asterisk of several in a row."""
     joined: list[Part] = []
     repeated = (Wildcard.MANY, Wildcard.ALL)

@@ -118,7 +118,7 @@ def denies(pattern: str, action: str) -> bool:
         return commands.denies_command(wanted, rest)
     if kind == "fetch":
         return addresses.denies_address(wanted, rest)
-    return len(rest) > MAX_NAME or _denies_name(_folded(wanted), _folded(rest))
+    return len(rest) > MAX_NAME or _denies_name(_fold(wanted), _fold(rest))
 
 
 def pattern_for(action: str) -> str | None:
@@ -156,7 +156,7 @@ def _denies_name(wanted: str, name: str) -> bool:
     return start.startswith(folder) or folder.startswith(start)
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     """Write names alike that some file systems take to be the same."""
     return normalize("NFC", name).casefold()
 

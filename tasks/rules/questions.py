@@ -62,7 +62,7 @@ def _is_answer(one: object) -> bool:
     return isinstance(one, str) and len(one.strip()) > 0 and len(one) <= MAX_ANSWER
 
 
-def with_answers(tool_input: JSON, answers: object) -> JSON:
+def add_answers(tool_input: JSON, answers: object) -> JSON:
     """Return the input as it is decided on: nothing of the questions can be changed."""
     asked = {key: value for key, value in tool_input.items() if key != "answers"}
     return {**asked, "answers": answers} if answers else asked
@@ -79,15 +79,15 @@ def answers_in(decided: JSON) -> dict[str, list[str]]:
     }
 
 
-def answered_by_message(tool_input: JSON, message: str) -> JSON | None:
+def read_message_as_answer(tool_input: JSON, message: str) -> JSON | None:
     """Take the message to an only question for its answer, where no other was given."""
     asked = asked_in(tool_input)
     if len(asked) != 1 or not message.strip():
         return None
-    return with_answers(tool_input, {text_of(asked[0]): message})
+    return add_answers(tool_input, {text_of(asked[0]): message})
 
 
-def told(decided: JSON) -> str:
+def describe_answers(decided: JSON) -> str:
     """Put the answers into words, for a log or an agent."""
     answers = answers_in(decided)
     if len(asked_in(decided)) == 1 and answers:

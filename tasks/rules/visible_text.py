@@ -45,7 +45,7 @@ def name_of(character: str) -> str:
 
 def readable(text: str) -> str:
     """Show on one line: what is invisible escaped, padding counted, both ends kept."""
-    shown = text if is_plain(text) else "".join(map(_escaped, text))
+    shown = text if is_plain(text) else "".join(map(_escape, text))
     shown = re.sub(" {8,}", lambda run: f"[{len(run[0]):,} spaces]", shown)
     if len(shown) <= MAX_CHARACTERS:
         return shown
@@ -54,7 +54,7 @@ def readable(text: str) -> str:
     return f"{shown[:half]}{note}{shown[-half:]}"
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if is_plain(character):
         return character
     return character.encode("unicode_escape").decode()

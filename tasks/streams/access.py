@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.access.authentication import TokenAuthentication
-from tasks.streams.log_watcher import in_reader
+from tasks.streams.log_watcher import run_in_reader
 from tasks.streams.loops import say_failed
 
 AGAIN_SECONDS = 2.0
@@ -59,7 +59,7 @@ class AccessWatcher:
 
     async def _is_let_in(self, request: HttpRequest) -> bool:
         try:
-            return await in_reader(is_let_in, request)
+            return await run_in_reader(is_let_in, request)
         except Exception as error:  # noqa: BLE001  it is tried again, and goes on for the others
             say_failed("look at the login of a stream", error)
             return True

@@ -23,7 +23,7 @@ from tasks.models import LogEntry, Task
 from tasks.models.log import entry_json, partial_json
 from tasks.models.task import FINAL
 from tasks.pubsub import log_channel
-from tasks.streams.log_watcher import in_reader, watcher
+from tasks.streams.log_watcher import run_in_reader, watcher
 from tasks.streams.loops import say_failed
 
 HEARTBEAT_SECONDS = 15
@@ -73,22 +73,22 @@ async def follow_log(
 
     `with_partial` also what is unfinished, which is in no log.
     """
-    with _listening(task_id) as inbox:
+    with _listen(task_id) as inbox:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
         follower = Follower(after, with_partial=with_partial)
         while not follower.has_ended:
-            async for page in _reading(task_id, follower.after):
+            async for page in _read_pages(task_id, follower.after):
                 for event in follower.read(page):
                     yield event
             if follower.must_wait:
-                async for event in follower.pushed(inbox):
+                async for event in follower.follow_pushed(inbox):
                     yield event
 
 
-async def _reading(task_id: UUID, after: int) -> AsyncIterator[Page | None]:
+async def _read_pages(task_id: UUID, after: int) -> AsyncIterator[Page | None]:
     """Yield the next page; before it None now and then, as long as it cannot be had."""
     while True:
-        reading = asyncio.ensure_future(in_reader(read_log, task_id, after))
+        reading = asyncio.ensure_future(run_in_reader(read_log, task_id, after))
         try:
             while not (await asyncio.wait([reading], timeout=HEARTBEAT_SECONDS))[0]:
                 yield None
@@ -136,7 +136,7 @@ class Follower:
         self.after = sequence
         return f"id: {sequence}\ndata: {text}\n\n".encode()
 
-    async def pushed(self, inbox: "Inbox") -> AsyncIterator[bytes]:
+    async def follow_pushed(self, inbox: "Inbox") -> AsyncIterator[bytes]:
         """Yield what is pushed as long as it follows; end where the table must be read."""
         must_read = False
         while not must_read:
@@ -192,7 +192,7 @@ class Inbox:
 
 
 @contextmanager
-def _listening(task_id: UUID) -> Iterator[Inbox]:
+def _listen(task_id: UUID) -> Iterator[Inbox]:
     manager = get_listener_manager()
     inbox = Inbox(log_channel(task_id))
     watcher.start()

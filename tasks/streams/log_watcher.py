@@ -32,7 +32,7 @@ RECONNECT_SECONDS = 2
 _threads = database_threads(4, "log-reader")
 
 
-async def in_reader(function: Callable[..., T], *arguments: Any) -> T:
+async def run_in_reader(function: Callable[..., T], *arguments: Any) -> T:
     """Call `function` in one of the threads that read logs."""
     return await _threads.run(persistent_connections.call, function, *arguments)
 
@@ -84,7 +84,7 @@ class Watcher:
                 name for name in manager.listeners_by_channel if name[:4] == "log:"
             ]
         watched = [UUID(name[4:]) for name in channels]
-        current = await in_reader(_positions, watched) if watched else {}
+        current = await run_in_reader(_positions, watched) if watched else {}
         for task_id in watched:
             # At the first look too: it may have moved since the reader's own.
             if task_id not in self._seen or current.get(task_id) != self._seen[task_id]:
@@ -99,7 +99,7 @@ def _pass_on(content: bytes) -> None:
     """Give a ring to who follows that log; what is no ring of ours is said and dropped."""
     try:
         ring = orjson.loads(content)
-        channel, data = str(ring["channel"]), _checked(ring["data"])
+        channel, data = str(ring["channel"]), _check(ring["data"])
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         log.warning(
             "Dropped a malformed message from Redis (%r): %.200r", error, content
@@ -108,7 +108,7 @@ def _pass_on(content: bytes) -> None:
     get_listener_manager().add_to_queues(channel, Event(channel, "message", data))
 
 
-def _checked(data: dict[str, Any]) -> dict[str, Any]:
+def _check(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a reader takes of a ring: its partial text, or its entries."""
     if isinstance(text := data.get("partial"), str):
         return {"partial": text}

@@ -19,11 +19,11 @@ async def repeat(
     """Do `chore` again and again until cancelled, `seconds` after it ended or failed."""
     # redis-py may swallow a cancel: so whether one came is asked for, too.
     while not is_cancelled():
-        await forgiving(what, chore)
+        await do_chore(what, chore)
         await asyncio.sleep(seconds)
 
 
-async def forgiving(what: str, chore: Callable[[], Awaitable[None]]) -> None:
+async def do_chore(what: str, chore: Callable[[], Awaitable[None]]) -> None:
     """Do a chore that will be done again: that it failed is logged, no more."""
     try:
         await chore()

@@ -83,7 +83,7 @@ class _Advance:
         if self.run.status == WorkflowRun.Status.STOPPED:
             to_cancel = self._live_tasks()
         else:
-            to_cancel = self._denied_tasks()
+            to_cancel = self._find_denied_tasks()
             self._reopen(now)
             if self.run.is_live:
                 self._decide(now)
@@ -99,7 +99,7 @@ class _Advance:
         tasks = (step.task for step in self.steps.values())
         return [task for task in tasks if task and task.status not in FINAL]
 
-    def _denied_tasks(self) -> list[Task]:
+    def _find_denied_tasks(self) -> list[Task]:
         """Return the tasks that stay planned for ever: their approval was denied."""
         return [
             step.task
@@ -128,7 +128,7 @@ class _Advance:
             now=timezone.now(),
             started_at=self.run.created_at,
             is_paused=self.run.status == WorkflowRun.Status.PAUSED,
-            approved=self._approved_before(),
+            approved=self._find_approved_before(),
         )
         for key in decision.complete:
             self._complete(key)
@@ -153,7 +153,7 @@ class _Advance:
         result = states.result_of(self.steps[last])
         return {**now, last: StepState(StepStatus.COMPLETED, result=result)}
 
-    def _approved_before(self) -> set[Key]:
+    def _find_approved_before(self) -> set[Key]:
         if not any(step.requires_approval for step in self.definition.steps):
             return set()
         earlier = StepRun.objects.filter(

@@ -22,7 +22,7 @@ class UnknownStep(Exception):
 def pause(workflow: Workflow, *, by: str) -> None:
     """Start no further step; those that run go on to their end. Raises Conflict."""
     with transaction.atomic():
-        run = _hold(workflow)
+        run = _lock_last_run(workflow)
         if run is None or run.status != WorkflowRun.Status.ACTIVE:
             raise _not_possible(workflow, "Only an active workflow can be paused")
         pause_run(run, f"Paused by {by}.", stop_reason=_human_pause(run))
@@ -37,7 +37,7 @@ def _human_pause(run: WorkflowRun) -> str:
 def resume(workflow: Workflow, *, by: str) -> WorkflowRun:
     """Go on with a paused run. Raises Conflict."""
     with transaction.atomic():
-        run = _hold(workflow)
+        run = _lock_last_run(workflow)
         if run is None or run.status != WorkflowRun.Status.PAUSED:
             raise _not_possible(workflow, "Only a paused workflow can be resumed")
         reopen(run)
@@ -48,7 +48,7 @@ def resume(workflow: Workflow, *, by: str) -> WorkflowRun:
 def stop(workflow: Workflow, *, by: str) -> None:
     """End an active or paused run; what runs of it is cancelled. Raises Conflict."""
     with transaction.atomic():
-        run = _hold(workflow)
+        run = _lock_last_run(workflow)
         if run is None or not run.is_live:
             raise _not_possible(
                 workflow, "Only an active or paused workflow can be stopped"
@@ -71,7 +71,7 @@ def retry(workflow: Workflow, step_id: str, *, by: str) -> None:
     Raises UnknownStep, or Conflict if the step has not failed.
     """
     with transaction.atomic():
-        run = _hold(workflow)
+        run = _lock_last_run(workflow)
         if run is None or parse(run.definition).step(step_id) is None:
             raise UnknownStep(f"Step not found: {step_id[:100]}")
         if workflow.status == Workflow.Status.DRAFT:
@@ -99,7 +99,7 @@ def delete(workflow: Workflow, *, by: str) -> None:
     with transaction.atomic():
         # They are written, and a task's row is always taken before its run's.
         list(workflow.tasks.select_for_update().order_by("pk").values_list("pk"))
-        run = _hold(workflow)
+        run = _lock_last_run(workflow)
         if workflow.status == Workflow.Status.ACTIVE:
             raise _not_possible(workflow, "An active workflow cannot be deleted")
         if run and run.is_live:
@@ -107,7 +107,7 @@ def delete(workflow: Workflow, *, by: str) -> None:
         workflow.delete()
 
 
-def _hold(workflow: Workflow) -> WorkflowRun | None:
+def _lock_last_run(workflow: Workflow) -> WorkflowRun | None:
     """Lock the last run, and read the workflow anew."""
     runs = WorkflowRun.objects.filter(workflow_id=workflow.pk).order_by("-number")
     run = runs.select_for_update().first()

@@ -87,7 +87,7 @@ class Definition:
 
 def parse(given: object) -> Definition:
     """Read a definition, an object or its JSON text, or raise InvalidDefinition."""
-    data = _decoded(given)
+    data = _decode(given)
     problems: list[str] = []
     reader = JSONReader(data, problems)
     if "pattern" not in data or not data.get("steps"):
@@ -121,7 +121,7 @@ def _priority(reader: JSONReader) -> int:
     return DEFAULT_PRIORITY if given is None else int(given)
 
 
-def _decoded(given: object) -> dict[str, Any]:
+def _decode(given: object) -> dict[str, Any]:
     if isinstance(given, str):
         try:
             given = json.loads(given, parse_constant=_refuse_constant)

@@ -51,13 +51,13 @@ def _names(
         return (step_id,), ()
     graph = graph_of(definition)
     node = graph.get(step_id)
-    return (node.reads, tuple(_waited_for(graph, step_id))) if node else ((), ())
+    return (node.reads, tuple(_find_awaited(graph, step_id))) if node else ((), ())
 
 
-def _waited_for(graph: Graph, step_id: str) -> Iterator[str]:
+def _find_awaited(graph: Graph, step_id: str) -> Iterator[str]:
     """Yield the steps with agents that a step waits for: past those that only wait."""
     for name in graph[step_id].waits_for:
         if name in graph and graph[name].step.delay:
-            yield from _waited_for(graph, name)
+            yield from _find_awaited(graph, name)
         else:
             yield name

@@ -47,16 +47,14 @@ class _Statement(ABC):
     def _bound(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         sql, places = self._compiled or self._compile()
         parameters = [
-            _adapted(values[place.name]) if isinstance(place, _Slot) else place
+            _adapt(values[place.name]) if isinstance(place, _Slot) else place
             for place in places
         ]
         return sql, parameters
 
     def _compile(self) -> tuple[str, list[Any]]:
         sql, parameters = self._query(self._samples).sql_with_params()
-        slots = {
-            _adapted(sample): _Slot(name) for name, sample in self._samples.items()
-        }
+        slots = {_adapt(sample): _Slot(name) for name, sample in self._samples.items()}
         places = [slots.get(value, value) for value in parameters]
         unused = self._samples.keys() - {
             place.name for place in places if isinstance(place, _Slot)
@@ -158,7 +156,7 @@ class CompiledUpdate(_Statement):
             else:  # SQLite before 3.35
                 cursor.execute(update, parameters)
                 if cursor.rowcount:
-                    cursor.execute(self._select(name, connection), [_adapted(key)])
+                    cursor.execute(self._select(name, connection), [_adapt(key)])
             row = cursor.fetchone()
         return row and row[0]
 
@@ -192,7 +190,7 @@ def _sample(kind: type, number: int) -> Any:
     return next(_SAMPLES[base] for base in kind.__mro__ if base in _SAMPLES)(number)
 
 
-def _adapted(value: Any) -> Any:
+def _adapt(value: Any) -> Any:
     connection = connections[DEFAULT_DB_ALIAS]
     match value:
         case UUID() if not connection.features.has_native_uuid_field:

@@ -120,13 +120,13 @@ def _reachable_at(addresses: list[str], port: int) -> tuple[str, str]:
         loopback = "[::1]" if address.version == 6 else "127.0.0.1"
         names = [name for name in public if name[0] not in ".*"]
         return f"http://{names[0] if names else loopback}:{port}", (
-            "" if public else _refused_elsewhere("the name or address that they use")
+            "" if public else _warn_of_refusal("the name or address that they use")
         )
     is_served = validate_host(host, settings.ALLOWED_HOSTS)
-    return f"http://{host}:{port}", "" if is_served else _refused_elsewhere(host)
+    return f"http://{host}:{port}", "" if is_served else _warn_of_refusal(host)
 
 
-def _refused_elsewhere(name: str) -> str:
+def _warn_of_refusal(name: str) -> str:
     return (
         "Requests from other machines are refused until STAGENT_ALLOWED_HOSTS is set to"
         f" {name}."

@@ -59,7 +59,7 @@ def allowing_rules(asked: PermissionRequest) -> list[str]:
 
 
 def _plain(text: str) -> SafeString:
-    return format_html('<pre class="st-pre st-action">{}</pre>', display.visible(text))
+    return format_html('<pre class="st-pre st-action">{}</pre>', display.reveal(text))
 
 
 def _command(line: str, rules: Collection[str]) -> SafeString:
@@ -70,7 +70,7 @@ def _command(line: str, rules: Collection[str]) -> SafeString:
             if part.is_command
             and not any(patterns.covers(rule, f"run:{part.text}") for rule in rules)
             else "",
-            display.visible(part.text),
+            display.reveal(part.text),
         )
         for part in parts_of_line(line)
     ]
@@ -113,9 +113,9 @@ def _address(address: str) -> SafeString:
     before, found, after = address.partition(host) if host else (address, "", "")
     return format_html(
         '<pre class="st-pre st-action">{}<strong>{}</strong>{}</pre>',
-        display.visible(before),
-        display.visible(found),
-        display.visible(after),
+        display.reveal(before),
+        display.reveal(found),
+        display.reveal(after),
     )
 
 
@@ -155,7 +155,7 @@ def diff(path: str, old: str, new: str) -> SafeString:
         )
     )
     more = len(lines) - MAX_DIFF
-    rows = [(_class_of(line), display.visible(line)) for line in lines[:MAX_DIFF]]
+    rows = [(_class_of(line), display.reveal(line)) for line in lines[:MAX_DIFF]]
     drawn = format_html_join("", '<span class="{}">{}\n</span>', rows)
     note = f"… and {more:,} more lines: see the input below." if more > 0 else ""
     return format_html('<pre class="st-pre st-action st-diff">{}{}</pre>', drawn, note)

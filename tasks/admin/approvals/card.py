@@ -41,7 +41,7 @@ class Card:
 
 def make_card(asked: PermissionRequest) -> Card:
     shown = action.show(asked, action.allowing_rules(asked))
-    words, lines = _before(asked)
+    words, lines = _find_context(asked)
     return Card(
         request=asked,
         task=display.link(asked.task),
@@ -64,7 +64,7 @@ def make_card(asked: PermissionRequest) -> Card:
     )
 
 
-def _before(
+def _find_context(
     asked: PermissionRequest,
 ) -> tuple[SafeString | str, list[tuple[str, SafeString]]]:
     """Return the agent's last words before it asked, and the last lines of the log."""
@@ -80,10 +80,10 @@ def _before(
     ]
     said = next((one for one in last if one.event_type == EventType.ASSISTANT), None)
     lines = [
-        (one.get_event_type_display(), display.shortened(one.message, 200))
+        (one.get_event_type_display(), display.shorten(one.message, 200))
         for one in reversed(last[:LINES])
     ]
-    return display.visible(said.message[-2_000:]) if said else "", lines
+    return display.reveal(said.message[-2_000:]) if said else "", lines
 
 
 def make_fields(asked: PermissionRequest) -> list[Field]:
@@ -102,7 +102,7 @@ def summary(asked: PermissionRequest) -> dict[str, Any]:
     """Return what the list shows of a request."""
     return {
         "id": asked.pk,
-        "action": display.shortened(asked.action, 120),
+        "action": display.shorten(asked.action, 120),
         "task": asked.task.title,
         "since": display.ago(asked.created_at),
     }

@@ -37,14 +37,14 @@ def read(request: HttpRequest, asked: PermissionRequest) -> Answer:
         is_allowed=decision != "deny",
         by=request.user.get_username(),
         message=form.get("message", "").strip().replace("\x00", "")[:2000],
-        edited_input=_edited(form, asked) if decision != "deny" else None,
+        edited_input=_read_edits(form, asked) if decision != "deny" else None,
         always_allow=pattern,
         rule_scope=scope,
         rule_expires_at=until,
     )
 
 
-def _edited(form: QueryDict, asked: PermissionRequest) -> dict[str, Any] | None:
+def _read_edits(form: QueryDict, asked: PermissionRequest) -> dict[str, Any] | None:
     """Return the input as it was edited; None if it was not, or may not be."""
     edits = {}
     for field in make_fields(asked):

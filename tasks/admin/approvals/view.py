@@ -35,13 +35,13 @@ def approvals(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Approvals",
         "is_decided": is_decided,
-        **(_decided() if is_decided else _waiting(request)),
-        "saved_rule": _saved_rule(request),
+        **(_list_decided() if is_decided else _list_waiting(request)),
+        "saved_rule": _find_saved_rule(request),
     }
     return render(request, "admin/approvals.html", context)
 
 
-def _waiting(request: HttpRequest) -> dict[str, Any]:
+def _list_waiting(request: HttpRequest) -> dict[str, Any]:
     pending = PermissionRequest.objects.pending().select_related("task", "run")
     oldest = list(pending.order_by("created_at", "pk")[:SHOWN])
     wanted = request.GET.get("request")
@@ -54,27 +54,27 @@ def _waiting(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _decided() -> dict[str, Any]:
+def _list_decided() -> dict[str, Any]:
     decided = PermissionRequest.objects.exclude(status="pending").select_related("task")
     newest = decided.order_by("-created_at", "-pk")[:SHOWN]
     return {
         "decided": [
             {
-                "link": display.link(one, display.shortened(one.action, 120)),
+                "link": display.link(one, display.shorten(one.action, 120)),
                 "task": display.link(one.task),
                 "state": display.state(one.status, one.get_status_display()),
                 "by": one.decided_by,
                 "when": display.ago(one.decided_at),
                 "is_edited": one.status == "allowed"
                 and one.decided_input not in (None, one.tool_input),
-                "message": display.shortened(one.decision_message, 120),
+                "message": display.shorten(one.decision_message, 120),
             }
             for one in newest
         ]
     }
 
 
-def _saved_rule(request: HttpRequest) -> PermissionRule | None:
+def _find_saved_rule(request: HttpRequest) -> PermissionRule | None:
     """Return the rule that the last decision saved, which can be taken back."""
     wanted = request.GET.get("saved", "")
     if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 15:

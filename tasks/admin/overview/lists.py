@@ -18,10 +18,10 @@ def waiting() -> list[dict[str, Any]]:
     return [
         {
             "request": asked,
-            "message": display.shortened(asked.message)
+            "message": display.shorten(asked.message)
             if asked.action not in asked.message
             else "",
-            "action": display.shortened(asked.action, SHORT_ACTION),
+            "action": display.shorten(asked.action, SHORT_ACTION),
             "is_whole": len(asked.action) <= SHORT_ACTION and "\n" not in asked.action,
             "task": display.link(asked.task),
             "since": display.ago(asked.created_at),
@@ -39,7 +39,7 @@ def failed() -> list[dict[str, Any]]:
         {
             "task": run.task,
             "link": display.link(run.task),
-            "reason": display.shortened(run.error, 200),
+            "reason": display.shorten(run.error, 200),
             "when": display.ago(run.finished_at),
         }
         for run in _last_of_each_task(still)[:SHOWN_FAILED]

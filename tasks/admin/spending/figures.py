@@ -30,7 +30,7 @@ class Figures:
 
 
 def figures(question: Question, totals: Totals, today: date) -> Figures:
-    completed = _completed(question)
+    completed = _count_completed(question)
     spent = totals.cost_microdollars or 0
     month = _this_month(question, today)
     return Figures(
@@ -45,7 +45,7 @@ def figures(question: Question, totals: Totals, today: date) -> Figures:
         else display.EMPTY,
         requests=f"{totals.requests:,} requests",
         unpriced=totals.unpriced_requests,
-        unpriced_models=_unpriced(question) if totals.unpriced_requests else [],
+        unpriced_models=_list_unpriced(question) if totals.unpriced_requests else [],
         forecast=display.amount(_forecast(question, month, today)),
         so_far=display.cents(month),
     )
@@ -62,7 +62,7 @@ def _against(question: Question, totals: Totals) -> str:
     return f"{change:+.0%} against {days} before ({display.cents(before)})"
 
 
-def _completed(question: Question) -> int | None:
+def _count_completed(question: Question) -> int | None:
     """Count the tasks completed in these days; None: what is filtered by tells nothing of it."""
     if "model" in question.filters:
         return None
@@ -92,7 +92,7 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=UTC)
 
 
-def _unpriced(question: Question) -> list[str]:
+def _list_unpriced(question: Question) -> list[str]:
     groups = question.usage.grouped("model", limit=1_000)
     return [one.key["model"] for one in groups if one.totals.unpriced_requests]
 

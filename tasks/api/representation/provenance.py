@@ -14,7 +14,7 @@ JSON = dict[str, Any]
 MOST_TOLD = 500  # of the runs and of the permission requests: the last ones
 
 
-def of(task: Task) -> JSON:
+def represent_provenance(task: Task) -> JSON:
     """Return the graph. `sourceType` is manual, assist, workflow or schedule; `parentId` names it."""
     source, parent = _source(task)
     totals = LedgerEntry.objects.for_task(task.pk).totals()
@@ -130,7 +130,7 @@ def _permission(request: PermissionRequest) -> JSON:
     }
 
 
-def siblings(task: Task) -> list[JSON]:
+def list_siblings(task: Task) -> list[JSON]:
     """Return the other tasks of the same workflow run, in the order of their creation."""
     if task.workflow_run is None:
         return []

@@ -16,7 +16,7 @@ MOST_FIRINGS = 50
 NEXT_TIMES = 5
 
 
-def of(schedule: Schedule) -> JSON:
+def represent_schedule(schedule: Schedule) -> JSON:
     """Return the row. Prefetch `documents` of several."""
     is_heartbeat = schedule.type == Schedule.Type.HEARTBEAT
     return {
@@ -55,14 +55,14 @@ def of(schedule: Schedule) -> JSON:
     }
 
 
-def with_history(schedule: Schedule) -> JSON:
+def represent_with_history(schedule: Schedule) -> JSON:
     # Selected with them: of a deleted task, that is None.
     firings = list(schedule.firings.select_related("task")[:MOST_FIRINGS])
     return {
-        **of(schedule),
+        **represent_schedule(schedule),
         "nextFireTimes": [iso_text(moment) for moment in next_times(schedule)],
-        "firings": [of_firing(firing) for firing in firings],
-        "firingHistory": [_fired_task(one.task) for one in firings if one.task],
+        "firings": [represent_firing(firing) for firing in firings],
+        "firingHistory": [_represent_task(one.task) for one in firings if one.task],
     }
 
 
@@ -78,7 +78,7 @@ def next_times(schedule: Schedule, count: int = NEXT_TIMES) -> list[datetime]:
     return times if schedule.recurs else times[:1]
 
 
-def of_firing(firing: Firing) -> JSON:
+def represent_firing(firing: Firing) -> JSON:
     return {
         "id": str(firing.pk),
         "number": firing.number,
@@ -122,7 +122,7 @@ def _heartbeat_event(firing: Firing) -> JSON:
     }
 
 
-def _fired_task(task: Task) -> JSON:
+def _represent_task(task: Task) -> JSON:
     return {
         "id": str(task.pk),
         "title": task.title,

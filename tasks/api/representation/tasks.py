@@ -53,7 +53,7 @@ _RUNS = Run.objects.filter(task_id=OuterRef("pk")).order_by()
 _WAITING = PermissionRequest.objects.pending().filter(task_id=OuterRef("pk"))
 
 
-def _of_all(rows: QuerySet[Any], aggregate: Any) -> Subquery:
+def _aggregate(rows: QuerySet[Any], aggregate: Any) -> Subquery:
     return Subquery(
         rows.order_by().values("task_id").annotate(of_all=aggregate).values("of_all")
     )
@@ -64,16 +64,18 @@ _PROMPT += F("cache_write_tokens") + F("cache_write_1h_tokens")
 # A correction takes a request back.
 _SIGN = Case(When(corrects=None, then=Value(1)), default=Value(-1))
 _USAGE_COLUMNS = {
-    "inputTokens": _of_all(_ENTRIES, Sum(_PROMPT)),
-    "outputTokens": _of_all(_ENTRIES, Sum("output_tokens")),
-    "costMicros": _of_all(_ENTRIES, Sum("cost_microdollars")),
+    "inputTokens": _aggregate(_ENTRIES, Sum(_PROMPT)),
+    "outputTokens": _aggregate(_ENTRIES, Sum("output_tokens")),
+    "costMicros": _aggregate(_ENTRIES, Sum("cost_microdollars")),
     "modelId": Subquery(
         _ENTRIES.filter(corrects=None).order_by("-pk").values("model")[:1]
     ),
-    "startedAt": _of_all(_RUNS, IsoText(Min("started_at"))),
-    "finishedAt": _of_all(_RUNS, IsoText(Max("finished_at"))),
-    "estimatedRequests": _of_all(_ENTRIES, Sum(_SIGN, filter=Q(is_estimated=True))),
-    "unpricedRequests": _of_all(_ENTRIES, Sum(_SIGN, filter=Q(cost_microdollars=None))),
+    "startedAt": _aggregate(_RUNS, IsoText(Min("started_at"))),
+    "finishedAt": _aggregate(_RUNS, IsoText(Max("finished_at"))),
+    "estimatedRequests": _aggregate(_ENTRIES, Sum(_SIGN, filter=Q(is_estimated=True))),
+    "unpricedRequests": _aggregate(
+        _ENTRIES, Sum(_SIGN, filter=Q(cost_microdollars=None))
+    ),
 }
 # What really ran, last.
 _LAST_RUN_COLUMNS = {
@@ -185,7 +187,7 @@ def whole_list(**filters: Any) -> WholeList:
     return WholeList(first, keys, rows)
 
 
-def of_new(task: Task) -> JSON:
+def represent_new_task(task: Task) -> JSON:
     """Return a task that has just been created, as a list shows it, without a query."""
     return {
         "id": str(task.pk),
@@ -201,20 +203,20 @@ def of_new(task: Task) -> JSON:
     }
 
 
-def _of_one(*columns: Any) -> CompiledQuery:
+def _compile_for_one(*columns: Any) -> CompiledQuery:
     def build(task_id: UUID) -> QuerySet[Any, Any]:
         return Task.objects.filter(pk=task_id).order_by().values_list(*columns)
 
     return CompiledQuery(build, task_id=UUID)
 
 
-_detail_query = _of_one(JsonText(**_LISTED, **_DETAILS))
-_waiting_query = _of_one(*_WAITING_COLUMNS.values())
-_usage_query = _of_one(*_USAGE_COLUMNS.values(), *_LAST_RUN_COLUMNS.values())
-_last_run_query = _of_one(*_LAST_RUN_COLUMNS.values())
+_detail_query = _compile_for_one(JsonText(**_LISTED, **_DETAILS))
+_waiting_query = _compile_for_one(*_WAITING_COLUMNS.values())
+_usage_query = _compile_for_one(*_USAGE_COLUMNS.values(), *_LAST_RUN_COLUMNS.values())
+_last_run_query = _compile_for_one(*_LAST_RUN_COLUMNS.values())
 
 
-def of(task_id: UUID) -> JSON | None:
+def represent_task(task_id: UUID) -> JSON | None:
     """Return a task with all its fields, or None if it is not there.
 
     One query for a task that never ran, three for one that does.
@@ -231,32 +233,32 @@ def of(task_id: UUID) -> JSON | None:
     may_wait = (
         {Status.RUNNING, Status.PLANNED} if task.pop("isStep") else {Status.RUNNING}
     )
-    task["waitingFor"] = _waiting_for(task_id) if task["status"] in may_wait else None
-    usage, last_run = _after_runs(task_id) if task.pop("hasRun") else ({}, ())
-    task |= _shown_run(task["status"], last_run)
+    task["waitingFor"] = _find_waiting(task_id) if task["status"] in may_wait else None
+    usage, last_run = _sum_runs(task_id) if task.pop("hasRun") else ({}, ())
+    task |= _represent_run(task["status"], last_run)
     if usage.get("modelId"):
-        task["usage"] = _shown_usage(usage)
+        task["usage"] = _represent_usage(usage)
     return task
 
 
-def last_run_of(task: Task) -> JSON:
+def represent_last_run(task: Task) -> JSON:
     """Return what ran, last, and why it failed if it did; nulls if nothing did."""
-    return _shown_run(task.status, _last_run_query.first(task_id=task.pk) or ())
+    return _represent_run(task.status, _last_run_query.first(task_id=task.pk) or ())
 
 
-def _waiting_for(task_id: UUID) -> JSON | None:
+def _find_waiting(task_id: UUID) -> JSON | None:
     row = _waiting_query.first(task_id=task_id)
     return dict(zip(_WAITING_COLUMNS, row, strict=True)) if row and row[0] else None
 
 
-def _after_runs(task_id: UUID) -> tuple[JSON, Row]:
-    """Return what a task used, and its last run as `_shown_run()` takes it."""
+def _sum_runs(task_id: UUID) -> tuple[JSON, Row]:
+    """Return what a task used, and its last run as `_represent_run()` takes it."""
     row = _usage_query.first(task_id=task_id) or ()
     count = len(_USAGE_COLUMNS)
     return dict(zip(_USAGE_COLUMNS, row, strict=False)), row[count:]
 
 
-def _shown_run(status: str, row: Row) -> JSON:
+def _represent_run(status: str, row: Row) -> JSON:
     error, runtime, profile = row or (None, None, None)
     return {
         "error": (error or None) if status == Status.FAILED else None,
@@ -265,7 +267,7 @@ def _shown_run(status: str, row: Row) -> JSON:
     }
 
 
-def _shown_usage(usage: JSON) -> JSON:
+def _represent_usage(usage: JSON) -> JSON:
     unpriced = usage.pop("unpricedRequests")
     estimated = usage.pop("estimatedRequests")
     # PostgreSQL sums to a Decimal.

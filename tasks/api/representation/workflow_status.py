@@ -24,7 +24,7 @@ def status_of(workflow: Workflow, run: WorkflowRun | None) -> JSON:
     """Return the status as of `run`, with the definition that it began with; without one, a draft's."""
     text = run.definition if run else workflow.definition
     given = _object(text)
-    definition = _parsed(text)
+    definition = _parse(text)
     steps = steps_with_results(run) if run else []
     return {
         "id": str(workflow.pk),
@@ -74,10 +74,10 @@ def history_of(workflow: Workflow) -> list[JSON]:
         failed=Count("pk", filter=Q(status=Status.FAILED)),
     )
     counts: dict[UUID | None, Any] = {row["workflow_run"]: row for row in counted}
-    return [_past_run(run, counts.get(run.pk, {})) for run in runs]
+    return [_represent_past_run(run, counts.get(run.pk, {})) for run in runs]
 
 
-def _past_run(run: WorkflowRun, counts: JSON) -> JSON:
+def _represent_past_run(run: WorkflowRun, counts: JSON) -> JSON:
     return {
         "runNumber": run.number,
         "runId": str(run.pk),
@@ -114,7 +114,7 @@ def step_states(steps: Iterable[StepRun]) -> dict[Key, StepState]:
     return {states.key_of(step): StepState(states.see(step).status) for step in steps}
 
 
-def shown_status(
+def status_of_step(
     graph: Graph, step_id: str, step: StepRun | None, now: dict[Key, StepState]
 ) -> str:
     """Return the status of a step in the API's words."""
@@ -161,7 +161,7 @@ def _step(
     names = ", ".join(graph[step_id].step.name for step_id in blocking)
     state = {
         "stepId": own["id"],
-        "status": shown_status(graph, own["id"], step, now),
+        "status": status_of_step(graph, own["id"], step, now),
         **_outcome(step),
     }
     if names:
@@ -269,7 +269,7 @@ def _object(text: str) -> JSON:
     return given if isinstance(given, dict) else {}
 
 
-def _parsed(text: str) -> Definition | None:
+def _parse(text: str) -> Definition | None:
     """Return the definition, None for a workflow of old that has none."""
     try:
         return parse(text)

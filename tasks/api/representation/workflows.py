@@ -12,7 +12,7 @@ from tasks.models import StepRun, Task, Workflow, WorkflowRun
 from tasks.workflows.definition import parse
 
 
-def with_counts(rows: QuerySet[Workflow]) -> QuerySet[Any]:
+def add_counts(rows: QuerySet[Workflow]) -> QuerySet[Any]:
     """Add the number of its tasks, over all its runs, to each workflow."""
     of_workflow = Task.objects.filter(workflow=OuterRef("pk")).order_by()
     count = of_workflow.values("workflow").annotate(count=Count("pk")).values("count")
@@ -21,7 +21,7 @@ def with_counts(rows: QuerySet[Workflow]) -> QuerySet[Any]:
     )
 
 
-def shown(workflow: Any) -> dict[str, Any]:
+def represent_workflow(workflow: Any) -> dict[str, Any]:
     return {
         "id": str(workflow.pk),
         "name": workflow.name,

@@ -13,7 +13,7 @@ _PERMISSIONS = (EventType.PERMISSION_REQUEST, EventType.PERMISSION_RESPONSE)
 _TOOLS = (EventType.TOOL_USE, EventType.TOOL_RESULT, *_PERMISSIONS)
 
 
-def _of(*types: EventType, text: str = "") -> dict[str, Any]:
+def _only_of(*types: EventType, text: str = "") -> dict[str, Any]:
     """Describe a field that only events of these types have."""
     return {"required": False, "help_text": f"Of {', '.join(types)}. {text}".strip()}
 
@@ -27,55 +27,58 @@ class LogEntry(Answer):
     sequence = drf.IntegerField(min_value=1, help_text="From 1, without a gap.")
     status = drf.ChoiceField(
         choices=Status.values,
-        **_of(EventType.STATUS, EventType.RESULT, EventType.ERROR),
+        **_only_of(EventType.STATUS, EventType.RESULT, EventType.ERROR),
     )
-    toolName = drf.CharField(**_of(*_TOOLS))
-    toolInput = drf.DictField(**_of(EventType.TOOL_USE, EventType.PERMISSION_REQUEST))
-    callId = drf.CharField(**_of(EventType.TOOL_USE, EventType.TOOL_RESULT))
+    toolName = drf.CharField(**_only_of(*_TOOLS))
+    toolInput = drf.DictField(
+        **_only_of(EventType.TOOL_USE, EventType.PERMISSION_REQUEST)
+    )
+    callId = drf.CharField(**_only_of(EventType.TOOL_USE, EventType.TOOL_RESULT))
     isRun = drf.BooleanField(
-        **_of(EventType.TOOL_USE, text="False: the call was not carried out.")
+        **_only_of(EventType.TOOL_USE, text="False: the call was not carried out.")
     )
-    isError = drf.BooleanField(**_of(EventType.TOOL_RESULT))
-    notificationId = drf.CharField(**_of(*_PERMISSIONS))
+    isError = drf.BooleanField(**_only_of(EventType.TOOL_RESULT))
+    notificationId = drf.CharField(**_only_of(*_PERMISSIONS))
     action = drf.CharField(
-        **_of(
+        **_only_of(
             EventType.PERMISSION_REQUEST,
             text="In the words that rules are matched with.",
         )
     )
     type = drf.ChoiceField(
         choices=[QUESTION],
-        **_of(
+        **_only_of(
             EventType.PERMISSION_REQUEST,
             text="The agent asks for an answer, not for leave.",
         ),
     )
     behavior = drf.ChoiceField(
-        choices=PermissionRule.Effect.values, **_of(EventType.PERMISSION_RESPONSE)
+        choices=PermissionRule.Effect.values, **_only_of(EventType.PERMISSION_RESPONSE)
     )
-    messageId = drf.UUIDField(**_of(EventType.MESSAGE))
-    by = drf.CharField(**_of(EventType.MESSAGE, text="Who sent it."))
+    messageId = drf.UUIDField(**_only_of(EventType.MESSAGE))
+    by = drf.CharField(**_only_of(EventType.MESSAGE, text="Who sent it."))
     isDelivered = drf.BooleanField(
-        **_of(
+        **_only_of(
             EventType.MESSAGE,
             text="False: somebody sent it, and `message` is its text. True: the agent has it.",
         )
     )
-    documentIds = drf.ListField(child=drf.CharField(), **_of(EventType.MESSAGE))
-    modelId = drf.CharField(**_of(EventType.USAGE))
-    inputTokens = drf.IntegerField(**_of(EventType.USAGE))
-    outputTokens = drf.IntegerField(**_of(EventType.USAGE))
+    documentIds = drf.ListField(child=drf.CharField(), **_only_of(EventType.MESSAGE))
+    modelId = drf.CharField(**_only_of(EventType.USAGE))
+    inputTokens = drf.IntegerField(**_only_of(EventType.USAGE))
+    outputTokens = drf.IntegerField(**_only_of(EventType.USAGE))
     costMicros = drf.IntegerField(
-        allow_null=True, **_of(EventType.USAGE, text="Microdollars; null: unknown.")
+        allow_null=True,
+        **_only_of(EventType.USAGE, text="Microdollars; null: unknown."),
     )
     isEstimated = drf.BooleanField(
-        **_of(
+        **_only_of(
             EventType.USAGE,
             text="True: the provider did not tell. The input is estimated, the output not"
             " counted.",
         )
     )
-    delaySeconds = drf.FloatField(allow_null=True, **_of(EventType.RETRY))
+    delaySeconds = drf.FloatField(allow_null=True, **_only_of(EventType.RETRY))
 
 
 class PartialText(Answer):

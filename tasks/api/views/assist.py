@@ -90,12 +90,12 @@ class AssistView(ApiView):
 
 
 def _settle(response: HttpResponse, task_id: UUID, seconds: float) -> None:
-    status, body = _told(task_id, seconds)
+    status, body = _read_answer(task_id, seconds)
     response.status_code = status
     response.content = orjson.dumps(body)
 
 
-def _told(task_id: UUID, seconds: float) -> tuple[int, JSON]:
+def _read_answer(task_id: UUID, seconds: float) -> tuple[int, JSON]:
     task = fetch(task_id)
     try:
         if task is None:

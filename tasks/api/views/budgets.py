@@ -39,7 +39,7 @@ class BudgetViewSet(ApiViewSet):
         """List budgets by scope, with what is spent, reserved and left of each."""
         query = validate_list(request.query_params.dict())
         budgets = Budget.objects.with_spent().with_reserved()
-        return paging.answer(request, query, budgets, paging.BY_SCOPE, _shown)
+        return paging.answer(request, query, budgets, paging.BY_SCOPE, _represent)
 
     @extend_schema(request=CreateBudget, responses={201: responses.Budget})
     def create(self, request: Request) -> Response:
@@ -59,12 +59,12 @@ class BudgetViewSet(ApiViewSet):
             raise Invalid.form(
                 "There is such a budget already: change its limit"
             ) from None
-        return Response(_one(budget.pk), status=201)
+        return Response(_find_budget(budget.pk), status=201)
 
     @extend_schema(responses={200: responses.Budget})
     def retrieve(self, request: Request, budget_id: str) -> Response:
         """Get a budget with what is spent, reserved and left of it."""
-        return Response(_one(parse_key(budget_id, "Budget")))
+        return Response(_find_budget(parse_key(budget_id, "Budget")))
 
     @extend_schema(request=UpdateBudget, responses={200: responses.Budget})
     def partial_update(self, request: Request, budget_id: str) -> Response:
@@ -73,7 +73,7 @@ class BudgetViewSet(ApiViewSet):
         changes = _changes(validate_update(json_body(request)))
         if changes:
             Budget.objects.filter(pk=pk).update(**changes)
-        return Response(_one(pk))
+        return Response(_find_budget(pk))
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, budget_id: str) -> Response:
@@ -101,12 +101,12 @@ def _changes(data: JSON) -> JSON:
     return changes
 
 
-def _one(pk: int) -> JSON:
+def _find_budget(pk: int) -> JSON:
     budgets = Budget.objects.with_spent().with_reserved()
-    return _shown(get_or_404(budgets, pk, "Budget"))
+    return _represent(get_or_404(budgets, pk, "Budget"))
 
 
-def _shown(budget: Budget) -> JSON:
+def _represent(budget: Budget) -> JSON:
     return {
         "id": str(budget.pk),
         "scope": budget.scope,

@@ -57,7 +57,9 @@ class DocumentViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         """List documents, the newest first."""
         query = validate_list(request.query_params.dict())
-        return paging.answer(request, query, _filtered(query), paging.NEWEST, shown)
+        return paging.answer(
+            request, query, _filter(query), paging.NEWEST, represent_document
+        )
 
     @extend_schema(
         request={
@@ -86,7 +88,7 @@ class DocumentViewSet(ApiViewSet):
         `output`.
         """
         if (request.content_type or "").startswith(JSONParser.media_type):
-            return Response(shown(_kept(request)), status=201)
+            return Response(represent_document(_keep_file(request)), status=201)
         file = request.FILES.get("file")
         if file is None:
             raise Invalid.field("file", "Required")
@@ -101,12 +103,12 @@ class DocumentViewSet(ApiViewSet):
         except IntegrityError:
             message = f"A document with this id exists: {fields.get('pk')}"
             raise Invalid.field("id", message) from None
-        return Response(shown(document), status=201)
+        return Response(represent_document(document), status=201)
 
     @extend_schema(responses={200: responses.DocumentWithText})
     def retrieve(self, request: Request, document_id: str) -> Response:
         """Get what is known of a document, and the text that was read out of it."""
-        return Response(_with_text(get_document(document_id)))
+        return Response(_represent_with_text(get_document(document_id)))
 
     @extend_schema(request=UpdateDocument, responses={200: responses.DocumentWithText})
     def partial_update(self, request: Request, document_id: str) -> Response:
@@ -124,14 +126,14 @@ class DocumentViewSet(ApiViewSet):
         if changes:
             rows = Document.objects.filter(pk=document_id)
             rows.update(updated_at=timezone.now(), **changes)
-        return Response(_with_text(get_document(document_id)))
+        return Response(_represent_with_text(get_document(document_id)))
 
     @extend_schema(responses={200: responses.Document(many=True)})
     def versions(self, request: Request, document_id: str) -> Response:
         """List what tasks have made under the document's name, the newest version first."""
         document = get_document(document_id)
         versions = Document.objects.versions_of(document)[:MAX_VERSIONS]
-        return Response([shown(one) for one in versions])
+        return Response([represent_document(one) for one in versions])
 
     @extend_schema(
         parameters=[
@@ -206,7 +208,7 @@ def _media_type(file: "UploadedFile[Any]", name: str) -> str:
     return (told if told and told != fallback else guessed or fallback)[:255]
 
 
-def shown(document: Document) -> dict[str, Any]:
+def represent_document(document: Document) -> dict[str, Any]:
     return {
         "id": document.pk,
         "name": document.name,
@@ -228,14 +230,14 @@ def shown(document: Document) -> dict[str, Any]:
     }
 
 
-def _with_text(document: Document) -> dict[str, Any]:
+def _represent_with_text(document: Document) -> dict[str, Any]:
     text = (
         DocumentText.objects.filter(pk=document.pk).first() if document.kind else None
     )
-    return shown(document) | {"extractedText": text.text if text else None}
+    return represent_document(document) | {"extractedText": text.text if text else None}
 
 
-def _filtered(query: dict[str, Any]) -> QuerySet[Document]:
+def _filter(query: dict[str, Any]) -> QuerySet[Document]:
     documents: QuerySet[Document] = Document.objects.all()
     for name, column in FILTERS.items():
         if name in query:
@@ -257,7 +259,7 @@ def _of_task(documents: QuerySet[Document], task_id: UUID | None) -> QuerySet[Do
     return documents.filter(Q(pk__in=links.values("document_id")) | Q(made_by=task_id))
 
 
-def _kept(request: Request) -> Document:
+def _keep_file(request: Request) -> Document:
     body = json_body(request)
     if isinstance(body, dict) and "file_path" in body:
         raise Invalid.field("file_path", NO_PATH)

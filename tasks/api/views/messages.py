@@ -41,7 +41,9 @@ class MessageViewSet(ApiViewSet):
         """List what was said to the task's agent, in its order."""
         query = validate_list(request.query_params.dict())
         said = Row.objects.filter(task=get_task(task_id))
-        return paging.answer(request, query, said, paging.BY_SEQUENCE, shown)
+        return paging.answer(
+            request, query, said, paging.BY_SEQUENCE, represent_message
+        )
 
     @extend_schema(
         request=SendMessage,
@@ -65,13 +67,13 @@ class MessageViewSet(ApiViewSet):
         message, run = messages.send(
             task, data["text"], by=actor(request), document_ids=document_ids or ()
         )
-        response = {**shown(message), "followUp": run is not None}
+        response = {**represent_message(message), "followUp": run is not None}
         if run and (absence := Worker.objects.absence()):
             response["warning"] = absence
         return Response(response, status=201)
 
 
-def shown(message: Row) -> JSON:
+def represent_message(message: Row) -> JSON:
     delivered_at = message.delivered_at
     return {
         "id": str(message.pk),

@@ -51,20 +51,20 @@ class RespondView(ApiView):
                 is_allowed=data["behavior"] == "allow",
                 by=actor(request),
                 message=data.get("message", ""),
-                edited_input=_edited(asked, data),
+                edited_input=_read_edits(asked, data),
                 always_allow=_rule(asked, data),
             )
         )
         return Response({"success": True})
 
 
-def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
+def _read_edits(asked: PermissionRequest, data: JSON) -> JSON | None:
     """Return the original input with the edits, whose keys and types must be the original's."""
     edits = data.get("updatedInput")
     if edits is None:
         return None
     if asked.is_question:
-        return _answered(asked, edits)
+        return _read_answers(asked, edits)
     if asked.session is None:
         message = "A step of a workflow starts as it is: allow it, or deny it"
         raise Invalid.field("updatedInput", message)
@@ -80,13 +80,13 @@ def _edited(asked: PermissionRequest, data: JSON) -> JSON | None:
     return {**asked.tool_input, **edits}
 
 
-def _answered(asked: PermissionRequest, edits: JSON) -> JSON:
+def _read_answers(asked: PermissionRequest, edits: JSON) -> JSON:
     """Return the questions with their answers, which is all that may be added."""
     if others := sorted(edits.keys() - {"answers"}):
         raise Invalid.field("updatedInput", f"Disallowed input key: {others[0]}")
     if problem := questions.problem_with(asked.tool_input, edits.get("answers")):
         raise Invalid.field("updatedInput", problem)
-    return questions.with_answers(asked.tool_input, edits["answers"])
+    return questions.add_answers(asked.tool_input, edits["answers"])
 
 
 def _rule(asked: PermissionRequest, data: JSON) -> str | None:
@@ -132,17 +132,19 @@ class NotificationsView(ApiView):
             asked = asked.filter(status=query["status"])
         if "type" in query:
             asked = asked.of_type(query["type"])
-        return paging.answer(request, query, asked, paging.NEWEST, notification)
+        return paging.answer(
+            request, query, asked, paging.NEWEST, represent_notification
+        )
 
 
 class NotificationView(ApiView):
     @extend_schema(responses={200: responses.Notification})
     def get(self, request: Request, notification_id: str) -> Response:
         """Get one permission request."""
-        return Response(notification(get_notification(notification_id)))
+        return Response(represent_notification(get_notification(notification_id)))
 
 
-def notification(asked: PermissionRequest) -> JSON:
+def represent_notification(asked: PermissionRequest) -> JSON:
     return {
         "id": asked.pk,
         "notificationId": asked.pk,
@@ -157,11 +159,11 @@ def notification(asked: PermissionRequest) -> JSON:
         "decidedAt": iso_text(asked.decided_at) if asked.decided_at else None,
         "decidedBy": asked.decided_by or None,
         "decisionMessage": asked.decision_message or None,
-        **_shown_answers(asked),
+        **_represent_answers(asked),
     }
 
 
-def _shown_answers(asked: PermissionRequest) -> JSON:
+def _represent_answers(asked: PermissionRequest) -> JSON:
     if not asked.is_question:
         return {}
     return {"answers": questions.answers_in(asked.decided_input or {})}

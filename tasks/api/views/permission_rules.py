@@ -40,12 +40,12 @@ class RuleViewSet(ApiViewSet):
         query = validate_list(request.query_params.dict())
         limit = paging.limit_of(query)
         if limit is None:
-            return paging.whole(_filtered(query), _shown)
-        rules = list(_filtered(query)[: limit + 1])
+            return paging.whole(_filter(query), _represent)
+        rules = list(_filter(query)[: limit + 1])
         page = rules[:limit]
         is_last = len(rules) == len(page)
         headers = None if is_last else {"Link": paging.link(request, str(page[-1].pk))}
-        return Response([_shown(rule) for rule in page], headers=headers)
+        return Response([_represent(rule) for rule in page], headers=headers)
 
     @extend_schema(request=CreateRule, responses={201: responses.Rule})
     def create(self, request: Request) -> Response:
@@ -67,12 +67,12 @@ class RuleViewSet(ApiViewSet):
                 data
             )  # what it is for was there when it was checked: say which is gone
             raise
-        return Response(_shown(rule), status=201)
+        return Response(_represent(rule), status=201)
 
     @extend_schema(responses={200: responses.Rule})
     def retrieve(self, request: Request, rule_id: str) -> Response:
         """Get a rule, and how often it was used."""
-        return Response(_shown(get_rule(rule_id)))
+        return Response(_represent(get_rule(rule_id)))
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, rule_id: str) -> Response:
@@ -82,7 +82,7 @@ class RuleViewSet(ApiViewSet):
         return Response({"success": True})
 
 
-def _filtered(query: JSON) -> Any:
+def _filter(query: JSON) -> Any:
     rules = PermissionRule.objects.order_by("-pk")
     if "taskId" in query:
         rules = rules.filter(task=_task_id(query["taskId"]))
@@ -91,11 +91,11 @@ def _filtered(query: JSON) -> Any:
     if "scope" in query:
         rules = rules.of_scope(query["scope"])
     if "cursor" in query:
-        rules = rules.filter(pk__lt=_after(query["cursor"]))
+        rules = rules.filter(pk__lt=_read_cursor(query["cursor"]))
     return rules
 
 
-def _after(cursor: str) -> int:
+def _read_cursor(cursor: str) -> int:
     try:
         return parse_key(cursor, "Rule")
     except Http404:
@@ -144,7 +144,7 @@ def _check(rule: PermissionRule) -> None:
         raise Invalid.field(names[field], messages[0]) from None
 
 
-def _shown(rule: PermissionRule) -> JSON:
+def _represent(rule: PermissionRule) -> JSON:
     return {
         "id": str(rule.pk),
         "pattern": rule.pattern,

@@ -13,7 +13,7 @@ from tasks.api.json import Response
 from tasks.api.requests.fields import ListQuery
 from tasks.api.requests.projects import CreateProject, ProjectDocuments, UpdateProject
 from tasks.api.views.base import ApiView, ApiViewSet
-from tasks.api.views.documents import shown
+from tasks.api.views.documents import represent_document
 from tasks.api.views.lookups import get_project
 from tasks.api.views.task_bodies import documents_of
 from tasks.api.whole_lists import Answer
@@ -37,7 +37,7 @@ class ProjectViewSet(ApiViewSet):
         """List projects by name."""
         query = validate_list(request.query_params.dict())
         projects = Project.objects.all()
-        return paging.answer(request, query, projects, paging.BY_NAME, _shown)
+        return paging.answer(request, query, projects, paging.BY_NAME, _represent)
 
     @extend_schema(request=CreateProject, responses={201: responses.Project})
     def create(self, request: Request) -> Response:
@@ -50,12 +50,12 @@ class ProjectViewSet(ApiViewSet):
             raise Invalid.field(
                 "id", f"A project with this id exists: {data['id']}"
             ) from None
-        return Response(_shown(project), status=201)
+        return Response(_represent(project), status=201)
 
     @extend_schema(responses={200: responses.Project})
     def retrieve(self, request: Request, project_id: str) -> Response:
         """Get a project."""
-        return Response(_shown(get_project(project_id)))
+        return Response(_represent(get_project(project_id)))
 
     @extend_schema(request=UpdateProject, responses={200: responses.Project})
     def partial_update(self, request: Request, project_id: str) -> Response:
@@ -70,7 +70,7 @@ class ProjectViewSet(ApiViewSet):
                 rows.update(updated_at=timezone.now(), **data)
             if documents is not None:
                 project.default_documents.set(documents)
-        return Response(_shown(get_project(project_id)))
+        return Response(_represent(get_project(project_id)))
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, project_id: str) -> Response:
@@ -89,7 +89,7 @@ class ProjectDocumentsView(ApiView):
         project = get_project(project_id)
         rights.require(request, rights.VIEW_DOCUMENTS)
         found = project.default_documents.order_by("created_at", "id")
-        return Response([shown(document) for document in found])
+        return Response([represent_document(document) for document in found])
 
     @extend_schema(
         request=ProjectDocuments, responses={200: responses.DefaultDocuments}
@@ -112,7 +112,7 @@ def _columns(data: dict[str, Any]) -> dict[str, Any]:
     return {name: "" if value is None else value for name, value in data.items()}
 
 
-def _shown(project: Project) -> dict[str, Any]:
+def _represent(project: Project) -> dict[str, Any]:
     return {
         "id": project.pk,
         "name": project.name,

@@ -13,7 +13,11 @@ from tasks.access.authentication import actor
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.representation import schedules as schedule_representation
+from tasks.api.representation.schedules import (
+    heartbeat_history,
+    represent_schedule,
+    represent_with_history,
+)
 from tasks.api.requests.schedules import (
     CreateSchedule,
     ParseInterval,
@@ -60,9 +64,7 @@ class ScheduleViewSet(ApiViewSet):
         if "status" in query:
             schedules = schedules.filter(status=query["status"])
         order = paging.NEWEST_UUID
-        return paging.answer(
-            request, query, schedules, order, schedule_representation.of
-        )
+        return paging.answer(request, query, schedules, order, represent_schedule)
 
     @extend_schema(request=CreateSchedule, responses={201: shapes.Schedule})
     def create(self, request: Request) -> Response:
@@ -84,13 +86,13 @@ class ScheduleViewSet(ApiViewSet):
             check_schedule(data, schedule)
             documents_of(data.get("documentIds", []))
             raise
-        return Response(schedule_representation.of(schedule), status=201)
+        return Response(represent_schedule(schedule), status=201)
 
     @extend_schema(responses={200: shapes.ScheduleWithHistory})
     def retrieve(self, request: Request, schedule_id: str) -> Response:
         """Get a schedule with its next times and its last firings."""
         schedule = get_schedule(schedule_id)
-        return Response(schedule_representation.with_history(schedule))
+        return Response(represent_with_history(schedule))
 
     @extend_schema(
         request=UpdateSchedule,
@@ -123,7 +125,7 @@ class ScheduleViewSet(ApiViewSet):
             check_schedule(data, schedule)  # as above
             documents_of(ids or [])
             raise
-        return Response(schedule_representation.of(changed))
+        return Response(represent_schedule(changed))
 
     @extend_schema(responses={200: shapes.Deleted})
     def destroy(self, request: Request, schedule_id: str) -> Response:
@@ -190,7 +192,7 @@ class ScheduleViewSet(ApiViewSet):
         schedule = get_schedule(schedule_id)
         if schedule.type != Schedule.Type.HEARTBEAT:
             return Response({"error": "Schedule is not a heartbeat"}, status=400)
-        return Response(schedule_representation.heartbeat_history(schedule))
+        return Response(heartbeat_history(schedule))
 
 
 def _check_rights(request: Request, data: JSON) -> None:

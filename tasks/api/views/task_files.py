@@ -24,7 +24,7 @@ from tasks.files.archive import zip_of
 from tasks.files.changes import State, TaskFile, TaskFiles, files_of, pruned_at
 from tasks.files.diff import diff_of, not_served
 from tasks.files.folders import FilesGone, open_workspace
-from tasks.files.listing import is_text, media_type_of, shown
+from tasks.files.listing import is_text, media_type_of, show_path
 from tasks.files.workspace import PathRefused
 from tasks.models import Task
 
@@ -55,7 +55,7 @@ class TaskFilesView(ApiView):
         under = query.get("under", "")
         _check_folder(task, under)
         # Where files are looked through, it is not in a thread that answers all others.
-        content = _listed(task.pk, under, _states(query))
+        content = _list(task.pk, under, _states(query))
         return StreamingHttpResponse(content, content_type="application/json")
 
 
@@ -108,7 +108,7 @@ class TaskArchiveView(ApiView):
         query = validate_archive(request.query_params.dict())
         task = get_task_with_files(task_id)
         return StreamingHttpResponse(
-            _packed(task.pk, _states(query)),
+            _pack(task.pk, _states(query)),
             content_type="application/zip",
             headers=headers_of(f"{task.title[:100]}.zip"),
         )
@@ -147,7 +147,7 @@ def diff_of_task(task_id: UUID, *, path: str = "") -> Iterator[bytes]:
     yield from diff_of(files_of(task_id), path=path)
 
 
-def represent(files: TaskFiles, chosen: list[TaskFile], task_id: UUID) -> JSON:
+def represent_files(files: TaskFiles, chosen: list[TaskFile], task_id: UUID) -> JSON:
     """Return files as the API lists them."""
     return {
         "since": iso_text(files.since) if files.since else None,
@@ -168,22 +168,22 @@ def _represent_one(file: TaskFile, task_id: UUID) -> JSON:
     found, modified = file.found, file.modified_at
     reason = not_served(found) if found else "It is deleted."
     return {
-        "path": shown(file.path),
+        "path": show_path(file.path),
         "state": file.state,
         "size": found.size if found else None,
         "modified": iso_text(modified) if modified else None,
-        "mediaType": media_type_of(shown(file.path)),
+        "mediaType": media_type_of(show_path(file.path)),
         "url": url_of(file, task_id),
         "reason": reason or (None if is_text(file.path) else NO_TEXT),
     }
 
 
-def _listed(task_id: UUID, under: str, states: frozenset[State]) -> Iterator[bytes]:
+def _list(task_id: UUID, under: str, states: frozenset[State]) -> Iterator[bytes]:
     files = files_of(task_id, under=under)
-    yield orjson.dumps(represent(files, files.of_states(states), task_id))
+    yield orjson.dumps(represent_files(files, files.of_states(states), task_id))
 
 
-def _packed(task_id: UUID, states: frozenset[State]) -> Iterator[bytes]:
+def _pack(task_id: UUID, states: frozenset[State]) -> Iterator[bytes]:
     files = files_of(task_id)
     yield from zip_of(files, files.of_states(states))
 

@@ -12,7 +12,7 @@ from tasks.access.authentication import actor
 from tasks.api import responses
 from tasks.api.content_type import content_type_of
 from tasks.api.json import Response
-from tasks.api.representation import tasks as representation
+from tasks.api.representation.tasks import represent_last_run
 from tasks.api.responses.log import LOG_EVENT
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_task
@@ -33,13 +33,13 @@ class TaskRunViewSet(ApiViewSet):
     def execute(self, request: Request, task_id: str) -> Response:
         """Start an agent on a queued task; it runs in the background."""
         lifecycle.start_run(get_task(task_id), by=actor(request))
-        return _started("Execution started")
+        return _accept("Execution started")
 
     @extend_schema(request=None, responses=STARTS)
     def resume(self, request: Request, task_id: str) -> Response:
         """Go on with a failed or cancelled task from its last checkpoint."""
         lifecycle.resume(get_task(task_id), by=actor(request))
-        return _started("Resume started")
+        return _accept("Resume started")
 
     @extend_schema(
         request=None, responses={200: responses.Success, 400: responses.BAD_REQUEST}
@@ -64,7 +64,7 @@ class TaskRunViewSet(ApiViewSet):
                 "result": task.result,
                 "contentType": content_type_of(task.result),
                 **_data_of(task),
-                **representation.last_run_of(task),
+                **represent_last_run(task),
             }
         )
 
@@ -128,7 +128,7 @@ def _data_of(task: Task) -> JSON:
     return {"data": data, **({} if data is None else {"contentType": "json"})}
 
 
-def _started(message: str) -> Response:
+def _accept(message: str) -> Response:
     absence = Worker.objects.absence()
     warning = {"warning": absence} if absence else {}
     return Response({"message": message, **warning}, status=202)

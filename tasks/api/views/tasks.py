@@ -17,7 +17,12 @@ from tasks.api import etags, paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.representation import provenance
-from tasks.api.representation import tasks as representation
+from tasks.api.representation.tasks import (
+    page_rows,
+    represent_new_task,
+    represent_task,
+    whole_list,
+)
 from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
 from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet
@@ -69,9 +74,9 @@ class TaskViewSet(ApiViewSet):
         query = validate_list(request.query_params.dict())
         filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
-            return representation.whole_list(**filters).answer()
+            return whole_list(**filters).answer()
         after = _place(query)
-        rows = representation.page_rows(limit + 1, after=after, **filters)
+        rows = page_rows(limit + 1, after=after, **filters)
         return paging.page(request, paging.MOST_URGENT, rows, limit, itemgetter(0))
 
     @extend_schema(request=CreateTask, responses={201: responses.Task})
@@ -92,7 +97,7 @@ class TaskViewSet(ApiViewSet):
             documents_of(data.get("documentIds", []))
             sources_of(data.get("filesFrom", []))
             raise
-        return Response(representation.of_new(task), status=201)
+        return Response(represent_new_task(task), status=201)
 
     @extend_schema(
         parameters=[IF_NONE_MATCH],
@@ -100,7 +105,7 @@ class TaskViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request, task_id: str) -> Response:
         """Get a task with the names of what it belongs to and its usage."""
-        return etags.answer(request, _shown(parse_uuid(task_id)))
+        return etags.answer(request, _represent(parse_uuid(task_id)))
 
     @extend_schema(
         parameters=[IF_MATCH],
@@ -116,7 +121,7 @@ class TaskViewSet(ApiViewSet):
         with transaction.atomic():
             # Nobody changes the task between this look and the change.
             Task.objects.select_for_update().filter(pk=pk).values_list("pk").first()
-            etags.check_unchanged(request, _shown(pk))
+            etags.check_unchanged(request, _represent(pk))
             return self._update(request, pk, data)
 
     def _update(self, request: Request, pk: UUID, data: JSON) -> Response:
@@ -131,7 +136,7 @@ class TaskViewSet(ApiViewSet):
             self._update_checked(get_task(str(pk)), data, by=actor(request))
         elif changes := changes_of(data):
             change(pk, **changes)
-        return etags.with_etag(_shown(pk))
+        return etags.with_etag(_represent(pk))
 
     def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
         check_references(data)
@@ -161,12 +166,12 @@ class TaskViewSet(ApiViewSet):
     @extend_schema(responses={200: Provenance})
     def provenance(self, request: Request, task_id: str) -> Response:
         """Tell where a task came from, what ran, who allowed it and what it cost."""
-        return Response(provenance.of(get_task(task_id)))
+        return Response(provenance.represent_provenance(get_task(task_id)))
 
     @extend_schema(responses={200: responses.Sibling(many=True)})
     def siblings(self, request: Request, task_id: str) -> Response:
         """List the other tasks of the same workflow run."""
-        return Response(provenance.siblings(get_task(task_id)))
+        return Response(provenance.list_siblings(get_task(task_id)))
 
 
 def _check_rights(request: Request, data: JSON) -> None:
@@ -195,7 +200,7 @@ def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
 
 
 def _filters(query: JSON) -> JSON:
-    """Return what `representation.whole_list()` and `page_rows()` take of a query."""
+    """Return what `whole_list()` and `page_rows()` take of a query."""
     names = {"projectId": "project_id", "status": "status"}
     filters = {column: query[name] for name, column in names.items() if name in query}
     if "scheduleId" in query:
@@ -229,8 +234,8 @@ def _create(documents: list[Document], sources: list[UUID], **columns: Any) -> T
         return task
 
 
-def _shown(task_id: UUID) -> JSON:
-    task = representation.of(task_id)
+def _represent(task_id: UUID) -> JSON:
+    task = represent_task(task_id)
     if task is None:
         raise Http404("Task not found")
     return task

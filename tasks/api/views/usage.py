@@ -73,7 +73,7 @@ class UsageView(ApiView):
         usage = Usage(_days(query, is_grouped=bool(by)), _filters(query))
         if not by:
             return Response(_totals(usage.totals()))
-        return Response(_grouped(usage, by))
+        return Response(_represent_groups(usage, by))
 
 
 def _group_by(text: str) -> list[str]:
@@ -121,7 +121,7 @@ def _task_id(text: str) -> Any:
         raise Invalid.field("taskId", "Task not found") from None
 
 
-def _grouped(usage: Usage, by: list[str]) -> JSON:
+def _represent_groups(usage: Usage, by: list[str]) -> JSON:
     try:
         groups = usage.grouped(*(GROUPS[name] for name in by))
     except TooManyGroups:
@@ -133,11 +133,11 @@ def _grouped(usage: Usage, by: list[str]) -> JSON:
         "to": usage.days.last.isoformat(),
         "groupBy": by,
         "totals": _totals(usage.totals()),
-        "groups": [_group(one, by) for one in groups],
+        "groups": [_represent_group(one, by) for one in groups],
     }
 
 
-def _group(group: Group, by: list[str]) -> JSON:
+def _represent_group(group: Group, by: list[str]) -> JSON:
     key = {
         name: str(value) if (value := group.key[GROUPS[name]]) else None for name in by
     }

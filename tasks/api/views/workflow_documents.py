@@ -33,7 +33,7 @@ class WorkflowDocumentsView(ApiView):
         workflow = get_workflow(workflow_id)
         rights.require(request, rights.VIEW_DOCUMENTS)
         bindings = workflow.documents.select_related("document")
-        return Response([_shown(binding) for binding in bindings])
+        return Response([_represent(binding) for binding in bindings])
 
     @extend_schema(request=AttachDocuments, responses={201: answers.Attached})
     def post(self, request: Request, workflow_id: str) -> Response:
@@ -98,7 +98,7 @@ def _attach(workflow: Workflow, step_id: str, ids: list[str]) -> int:
     return len(new)
 
 
-def _shown(binding: WorkflowDocument) -> JSON:
+def _represent(binding: WorkflowDocument) -> JSON:
     return {
         "bindingId": binding.pk,
         "documentId": binding.document_id,

@@ -13,9 +13,9 @@ from tasks.access.authentication import actor
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.representation import workflow_status as status
+from tasks.api.representation.workflow_status import run_to_show, status_of
 from tasks.api.representation.workflow_target import target_of
-from tasks.api.representation.workflows import shown, with_counts
+from tasks.api.representation.workflows import add_counts, represent_workflow
 from tasks.api.requests.workflows import (
     CreateWorkflow,
     UpdateWorkflow,
@@ -55,10 +55,10 @@ class WorkflowViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         """List workflows, the newest first."""
         query = validate_list(request.query_params.dict())
-        rows = with_counts(Workflow.objects.all())
+        rows = add_counts(Workflow.objects.all())
         if "projectId" in query:
             rows = rows.filter(project_id=query["projectId"])
-        return paging.answer(request, query, rows, paging.NEWEST, shown)
+        return paging.answer(request, query, rows, paging.NEWEST, represent_workflow)
 
     @extend_schema(request=CreateWorkflow, responses={201: answers.Workflow})
     def create(self, request: Request) -> Response:
@@ -72,7 +72,7 @@ class WorkflowViewSet(ApiViewSet):
             definition=data["definition"],
             created_by=actor(request),
         )
-        return Response(shown(workflow), status=201)
+        return Response(represent_workflow(workflow), status=201)
 
     @extend_schema(responses={200: answers.Workflow})
     def retrieve(self, request: Request, workflow_id: str) -> Response:
@@ -117,21 +117,21 @@ class WorkflowViewSet(ApiViewSet):
                 run = start(workflow, by=actor(request))
             except InvalidDefinition as error:
                 raise _invalid(error.problems) from error
-        return _accepted(workflow, "started", runNumber=run.number)
+        return _accept(workflow, "started", runNumber=run.number)
 
     @extend_schema(request=None, responses=ACCEPTED)
     def resume(self, request: Request, workflow_id: str) -> Response:
         """Go on with a paused workflow from where it is."""
         workflow = get_workflow(workflow_id)
         control.resume(workflow, by=actor(request))
-        return _accepted(workflow, "resuming")
+        return _accept(workflow, "resuming")
 
     @extend_schema(request=None, responses=ACCEPTED)
     def stop(self, request: Request, workflow_id: str) -> Response:
         """End an active or paused run; what runs of it is cancelled."""
         workflow = get_workflow(workflow_id)
         control.stop(workflow, by=actor(request))
-        return _accepted(workflow, "stopping")
+        return _accept(workflow, "stopping")
 
     @extend_schema(request=None, responses=ACCEPTED)
     def retry(self, request: Request, workflow_id: str, step_id: str) -> Response:
@@ -141,7 +141,7 @@ class WorkflowViewSet(ApiViewSet):
             control.retry(workflow, step_id, by=actor(request))
         except control.UnknownStep as error:
             raise Http404(str(error)) from error
-        return _accepted(workflow, "retry_started", stepId=step_id)
+        return _accept(workflow, "retry_started", stepId=step_id)
 
     @extend_schema(
         parameters=[WorkflowStatusQuery], responses={200: answers.WorkflowStatus}
@@ -153,10 +153,10 @@ class WorkflowViewSet(ApiViewSet):
         """
         workflow = get_workflow(workflow_id)
         number = validate_status(request.query_params.dict()).get("runNumber")
-        run = status.run_to_show(workflow, number)
+        run = run_to_show(workflow, number)
         if number is not None and run is None:
             raise Http404("Run not found")
-        return Response(status.status_of(workflow, run))
+        return Response(status_of(workflow, run))
 
     @extend_schema(responses={200: answers.WorkflowTarget})
     def target(self, request: Request, workflow_id: str) -> Response:
@@ -215,10 +215,10 @@ def _edit(workflow: Workflow, data: JSON) -> None:
 
 
 def _fresh(workflow: Workflow) -> JSON:
-    return shown(with_counts(Workflow.objects.filter(pk=workflow.pk)).get())
+    return represent_workflow(add_counts(Workflow.objects.filter(pk=workflow.pk)).get())
 
 
-def _accepted(workflow: Workflow, what: str, **more: object) -> Response:
+def _accept(workflow: Workflow, what: str, **more: object) -> Response:
     absence = Worker.objects.absence()
     warning = {"warning": absence} if absence else {}
     body = {"status": what, "workflowId": str(workflow.pk), **more, **warning}

@@ -10,7 +10,7 @@ from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.representation.workflows import shown, with_counts
+from tasks.api.representation.workflows import add_counts, represent_workflow
 from tasks.api.requests.workflows import WorkflowFromAssist
 from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiView
@@ -41,7 +41,7 @@ class WorkflowFromAssistView(ApiView):
         if parent := data.get("parentTask"):
             data.setdefault("assistId", parent)
         check_references(data)
-        definition = _with_defaults(data)
+        definition = _add_defaults(data)
         check_definition(request, definition)
         workflow = Workflow.objects.create(
             name=data["name"],
@@ -52,8 +52,8 @@ class WorkflowFromAssistView(ApiView):
         )
         task_ids = _start(workflow, by=actor(request)) if is_started else []
         body = {
-            "workflow": shown(
-                with_counts(Workflow.objects.filter(pk=workflow.pk)).get()
+            "workflow": represent_workflow(
+                add_counts(Workflow.objects.filter(pk=workflow.pk)).get()
             ),
             "taskIds": task_ids,
             "parentTaskId": str(workflow.assist_id) if workflow.assist_id else None,
@@ -62,7 +62,7 @@ class WorkflowFromAssistView(ApiView):
         return Response(body, status=201)
 
 
-def _with_defaults(data: JSON) -> str:
+def _add_defaults(data: JSON) -> str:
     """Write what holds for all steps into the definition, where a step says nothing else."""
     definition: JSON = json.loads(data["definition"])
     definition.setdefault("priority", data["priority"])

@@ -76,7 +76,7 @@ class Command(AdministratorCommand):
         if json:
             self.write_json([attempt.as_json() for attempt in attempts])
         else:
-            self.stdout.writelines(map(_said, cancelled))
+            self.stdout.writelines(map(_describe, cancelled))
         errors = [attempt.error for attempt in attempts if attempt.error]
         self.settle(errors, among=len(ids))
 
@@ -114,7 +114,7 @@ def _let_confirm(tasks: Iterable[Task]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _said(task: Task) -> str:
+def _describe(task: Task) -> str:
     status = Task.objects.filter(pk=task.pk).values_list("status", flat=True).first()
     match status:
         case Status.CANCELLED:

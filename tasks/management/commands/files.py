@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks.api.views.task_files import represent
+from tasks.api.views.task_files import represent_files
 from tasks.files.archive import zip_of
 from tasks.files.changes import State, TaskFiles, files_of, pruned_at
 from tasks.files.diff import diff_of
@@ -73,7 +73,7 @@ class Command(AdministratorCommand):
         elif diff:
             self._show_diff(diff_of(files))
         elif json:
-            self.write_json(represent(files, files.files, task.pk))
+            self.write_json(represent_files(files, files.files, task.pk))
         else:
             self._list(task, files)
 

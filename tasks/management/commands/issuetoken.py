@@ -59,7 +59,7 @@ class Command(AdministratorCommand):
         if expires_in_days is not None:
             expires_at = timezone.now() + timedelta(days=expires_in_days)
         with transaction.atomic():
-            owner = _named(user) if user is not None else _own(name, role)
+            owner = _find_user(user) if user is not None else _own(name, role)
             _, text = ApiToken.objects.issue(
                 name=name, user=owner, expires_at=expires_at
             )
@@ -70,7 +70,7 @@ class Command(AdministratorCommand):
             else "never expires"
         )
         self.hint(
-            f"Token “{name}” of {_described(owner)}, {until}. It is shown only now; send it as"
+            f"Token “{name}” of {_describe(owner)}, {until}. It is shown only now; send it as"
             " “Authorization: Bearer TOKEN”. Every request now needs a token or a login."
         )
 
@@ -104,14 +104,14 @@ def _group(role: str) -> Group:
     return group
 
 
-def _described(owner: User) -> str:
+def _describe(owner: User) -> str:
     if owner.is_superuser:
         return f"{owner.username}, who may do everything"
     groups = ", ".join(owner.groups.order_by("name").values_list("name", flat=True))
     return f"{owner.username} ({groups or 'in no group'})"
 
 
-def _named(username: str) -> User:
+def _find_user(username: str) -> User:
     owner = User.objects.filter(username=username).first()
     if owner is None:
         raise Error(f"There is no user “{username}”.", ExitCode.USAGE)

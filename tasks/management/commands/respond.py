@@ -3,8 +3,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
-from tasks.api.views.notifications import notification
-from tasks.management.command import AdministratorCommand, actor, explained
+from tasks.api.views.notifications import represent_notification
+from tasks.management.command import AdministratorCommand, actor, explain_refusals
 from tasks.management.finding import find_request
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import PermissionRequest
@@ -71,7 +71,7 @@ class Command(AdministratorCommand):
             raise Error("No rule answers a question.", ExitCode.USAGE)
         if answers and not is_allowed:
             raise Error("--answer goes with allow only.", ExitCode.USAGE)
-        with explained(id):
+        with explain_refusals(id):
             asked.answer(
                 Answer(
                     is_allowed,
@@ -82,7 +82,7 @@ class Command(AdministratorCommand):
                 )
             )
         if json:
-            self.write_json(notification(asked))
+            self.write_json(represent_notification(asked))
         else:
             self.stdout.write(
                 f"{asked.get_status_display()}: {one_line(asked.message)}"
@@ -105,7 +105,7 @@ def _read_answers(asked: PermissionRequest, texts: list[str]) -> dict[str, Any]:
     }
     if problem := questions.problem_with(asked.tool_input, answers):
         raise Error(f"--answer: {problem}", ExitCode.USAGE)
-    return questions.with_answers(asked.tool_input, answers)
+    return questions.add_answers(asked.tool_input, answers)
 
 
 def _choices(text: str) -> list[str]:

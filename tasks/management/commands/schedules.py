@@ -6,9 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks.api.representation import schedules as schedule_representation
+from tasks.api.representation.schedules import (
+    next_times,
+    represent_schedule,
+    represent_with_history,
+)
 from tasks.exceptions import Conflict
-from tasks.management.command import AdministratorCommand, actor, explained
+from tasks.management.command import AdministratorCommand, actor, explain_refusals
 from tasks.management.finding import find_schedule
 from tasks.management.output import Error, ExitCode, fit, one_line, width_of
 from tasks.models import Firing, Schedule
@@ -71,7 +75,7 @@ class Command(AdministratorCommand):
         self._show(Schedule.objects.get(pk=schedule.pk), json=json)
 
     def _perform(self, verb: "Verb", schedule: Schedule, given: str) -> None:
-        with explained(given):
+        with explain_refusals(given):
             try:
                 verb(schedule, by=actor())
             except (Conflict, NeverFires) as error:
@@ -82,7 +86,7 @@ class Command(AdministratorCommand):
         if status:
             schedules = schedules.filter(status=status)
         if json:
-            self.write_json([schedule_representation.of(one) for one in schedules])
+            self.write_json([represent_schedule(one) for one in schedules])
         elif rows := [_row(schedule) for schedule in schedules]:
             self._write_table(rows)
         else:
@@ -98,12 +102,12 @@ class Command(AdministratorCommand):
 
     def _show(self, schedule: Schedule, *, json: bool) -> None:
         if json:
-            self.write_json(schedule_representation.with_history(schedule))
+            self.write_json(represent_with_history(schedule))
             return
         self._write_table([_row(schedule)])
         if schedule.pause_reason:
             self.stdout.write(f"\n{one_line(schedule.pause_reason)}")
-        times = schedule_representation.next_times(schedule)
+        times = next_times(schedule)
         if times:
             said = ", ".join(map(_time, times))
             self.stdout.write(f"\nNext: {said} UTC")

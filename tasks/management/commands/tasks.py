@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from tasks.api.representation import tasks as representation
+from tasks.api.representation.tasks import list_rows, represent_task, whole_list
 from tasks.api.whole_lists import array
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_project
@@ -94,16 +94,16 @@ class Command(AdministratorCommand):
 
     def _write_list(self, limit: int | None, filters: dict[str, str]) -> None:
         if limit is None:
-            pieces = representation.whole_list(**filters).pieces()
+            pieces = whole_list(**filters).pieces()
         else:
-            rows = representation.list_rows(limit, **filters)
+            rows = list_rows(limit, **filters)
             pieces = iter([array(text for text, *_ in rows)])
         for piece in pieces:
             self.stdout.write(piece.decode(), ending="")
         self.stdout.write()
 
     def _write_in_full(self, tasks: TaskQuerySet) -> None:
-        shown = [representation.of(pk) for pk in tasks.values_list("pk", flat=True)]
+        shown = [represent_task(pk) for pk in tasks.values_list("pk", flat=True)]
         self.write_json([task for task in shown if task])
 
     def _write_table(self, tasks: TaskQuerySet, limit: int) -> None:
@@ -172,13 +172,13 @@ def _lines(rows: list[Row], width: int | None) -> list[str]:
     """Return the table's lines, none wider than `width`."""
     widths = _widths(rows)
     if width is not None and _total(widths) > width:
-        rows = _with_short_ids(rows)
-        widths = _narrowed(rows, width)
-    lines = [_joined(row, widths) for row in (HEADINGS, *rows)]
+        rows = _shorten_ids(rows)
+        widths = _narrow(rows, width)
+    lines = [_join(row, widths) for row in (HEADINGS, *rows)]
     return lines if width is None else [fit(line, width).rstrip() for line in lines]
 
 
-def _narrowed(rows: list[Row], width: int) -> list[int]:
+def _narrow(rows: list[Row], width: int) -> list[int]:
     """Leave out the columns with nothing in them, then let the others give way."""
     is_used = [any(cells) for cells in zip(*rows, strict=True)]
     widths = [n if used else 0 for n, used in zip(_widths(rows), is_used, strict=True)]
@@ -188,7 +188,7 @@ def _narrowed(rows: list[Row], width: int) -> list[int]:
     return widths
 
 
-def _joined(row: Row, widths: list[int]) -> str:
+def _join(row: Row, widths: list[int]) -> str:
     columns = zip(row, widths, strict=True)
     return GAP.join(fit(cell, width) for cell, width in columns if width).rstrip()
 
@@ -202,7 +202,7 @@ def _total(widths: list[int]) -> int:
     return sum(width + len(GAP) for width in widths if width) - len(GAP)
 
 
-def _with_short_ids(rows: list[Row]) -> list[Row]:
+def _shorten_ids(rows: list[Row]) -> list[Row]:
     """Cut the ids to as little as tells them apart here: every command takes that."""
     ids = {row[0] for row in rows}
     lengths = range(MIN_ID, len(rows[0][0]))

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks.api.views.messages import shown
+from tasks.api.views.messages import represent_message
 from tasks.lifecycle import messages
-from tasks.management.command import AdministratorCommand, actor, explained
+from tasks.management.command import AdministratorCommand, actor, explain_refusals
 from tasks.management.finding import find_task
 from tasks.management.following import Follower
 from tasks.management.output import Error, ExitCode, one_line
@@ -63,14 +63,14 @@ class Command(AdministratorCommand):
         task = find_task(id)
         _check(text, documents)
         follower = Follower(task.pk, task.log_sequence)
-        with explained(id):
+        with explain_refusals(id):
             message, run = messages.send(task, text, by=actor(), document_ids=documents)
         if follow:
             self.settle(self.follow([follower], as_json=json), among=1)
         elif json:
-            self.write_json({**shown(message), "followUp": run is not None})
+            self.write_json({**represent_message(message), "followUp": run is not None})
         else:
-            self.stdout.write(_said(message, run, task))
+            self.stdout.write(_describe(message, run, task))
 
 
 def _check(text: str, documents: list[str]) -> None:
@@ -84,7 +84,7 @@ def _check(text: str, documents: list[str]) -> None:
         raise Error(f"Document not found: {', '.join(missing)}", ExitCode.USAGE)
 
 
-def _said(message: Message, run: Run | None, task: Task) -> str:
+def _describe(message: Message, run: Run | None, task: Task) -> str:
     title = f"{message.task_id} “{one_line(task.title)}”"
     if run:
         return f"Sent to {title}, which goes on with it: attempt {run.attempt} on {run.runtime}."

@@ -2,7 +2,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks.api.representation.workflows import progress_of, shown, with_counts
+from tasks.api.representation.workflows import (
+    add_counts,
+    progress_of,
+    represent_workflow,
+)
 from tasks.exceptions import Conflict
 from tasks.management.command import AdministratorCommand, actor
 from tasks.management.output import Error, ExitCode, one_line
@@ -56,9 +60,9 @@ class Command(AdministratorCommand):
         rows = (
             Workflow.objects.filter(status=status) if status else Workflow.objects.all()
         )
-        found = list(with_counts(rows)[: max(limit, 0)])
+        found = list(add_counts(rows)[: max(limit, 0)])
         if json:
-            self.write_json([shown(workflow) for workflow in found])
+            self.write_json([represent_workflow(workflow) for workflow in found])
         else:
             self._write_table(found)
 
@@ -74,7 +78,7 @@ class Command(AdministratorCommand):
             except (Conflict, InvalidDefinition) as error:
                 raise Error(f"{workflow.pk}: {error}", ExitCode.REFUSED) from error
         if as_json:
-            self.write_json(shown(workflow))
+            self.write_json(represent_workflow(workflow))
         else:
             self.stdout.write(str(workflow.pk))
 

@@ -14,7 +14,7 @@ from agents.protocol.events import Finished, Notice, ToolResult, UsageReported
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers import embedded
 from ledger.pricing import price_of
-from tasks.assist.answer import readable
+from tasks.assist.answer import clean_answer
 from tasks.assist.definition import definition_of
 from tasks.assist.question import PROFILE, answer_schema
 from tests.agents.runtimes.direct.performing import (
@@ -214,5 +214,5 @@ async def test_its_grammar_makes_an_answer_to_an_assist_of_the_right_form(
     assert not performance.failure
     assert isinstance(seen[-1], Finished)
     text = StructuredOutput(answer_schema()).extract_result(seen[-1].text)
-    definition_of(readable(json.loads(text)))  # whatever it is, it is read
+    definition_of(clean_answer(json.loads(text)))  # whatever it is, it is read
     assert len([e for e in seen if isinstance(e, UsageReported)]) == 1

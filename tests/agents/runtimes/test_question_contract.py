@@ -27,7 +27,7 @@ class Answering:
             return Decision(False, call.tool_input, self._refuses, by_person=True)
         asked = questions.asked_in(call.tool_input)
         answers = {questions.text_of(one): self._answer for one in asked}
-        decided = questions.with_answers(call.tool_input, answers)
+        decided = questions.add_answers(call.tool_input, answers)
         assert call.remake(decided).action == call.action
         return Decision(True, decided, action=call.action, by_person=True)
 

@@ -47,20 +47,20 @@ def test_a_long_result_says_where_all_of_it_is(admin_client):
     assert "x" * 200_001 not in shown
     assert "The first 200,000 of 200,001 characters are shown" in shown
     assert reverse("task-output", args=[task.pk]) in shown
-    whole = results.rendered("x" * 200_000, "/")
+    whole = results.render("x" * 200_000, "/")
     assert "characters are shown" not in whole
 
 
 def test_markdown_of_common_length_is_rendered():
     section = "## Title\n\nSome **strong** [words](https://a.example).\n\n|a|b|\n|-|-|\n|1|2|\n\n"
     text = (section * 400)[:39_000]
-    assert "<strong>strong</strong>" in results.rendered(text, "/")
-    assert "<td>2</td>" in results.rendered(text, "/")
+    assert "<strong>strong</strong>" in results.render(text, "/")
+    assert "<td>2</td>" in results.render(text, "/")
 
 
 def test_markdown_that_is_too_long_or_grows_is_shown_as_it_is_written():
     for text in (MARKDOWN + "a " * 20_000, HOSTILE["a table of empty cells"]):
-        assert results.rendered(text, "/").startswith("<pre")
+        assert results.render(text, "/").startswith("<pre")
 
 
 def test_a_long_entry_of_the_log_is_cut(admin_client):
@@ -76,7 +76,7 @@ def test_a_long_entry_of_the_log_is_cut(admin_client):
 
 
 def test_characters_are_shown_as_before():
-    shown = display.visible("a<b\n\tc\u202ed\0é")
+    shown = display.reveal("a<b\n\tc\u202ed\0é")
     assert shown == (
         "a&lt;b\n\tc"
         '<mark class="st-hidden" title="RIGHT-TO-LEFT OVERRIDE">U+202E</mark>'

@@ -176,7 +176,7 @@ class TestAtOnce:
             raise RuntimeError("out of order")
 
         with monkeypatch.context() as patched:
-            patched.setattr("tasks.api.representation.tasks.of_new", fail)
+            patched.setattr("tasks.api.views.tasks.represent_new_task", fail)
             assert api.post("/api/tasks", {"title": "Buy"}, **KEY).status_code == 500
         assert (Task.objects.count(), IdempotencyKey.objects.count()) == (0, 0)
         assert api.post("/api/tasks", {"title": "Buy"}, **KEY).status_code == 201

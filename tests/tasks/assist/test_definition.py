@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from tasks.assist.answer import readable
+from tasks.assist.answer import clean_answer
 from tasks.assist.definition import definition_of
 from tasks.assist.question import COMPLEXITIES, PATTERNS, answer_schema
 from tasks.catalog.json_schemas import mismatches
@@ -15,7 +15,7 @@ from tests.tasks.assist.answers import ANSWER, answer
 
 
 def definition(*steps, **fields):
-    return definition_of(readable(answer(*steps, **fields)))
+    return definition_of(clean_answer(answer(*steps, **fields)))
 
 
 def ids(found):
@@ -112,7 +112,7 @@ _answers = some.fixed_dictionaries(
 @given(_answers)
 def test_whatever_the_schema_allows_becomes_a_workflow_that_can_run(said):
     assert mismatches(answer_schema(), said) == []
-    found = definition_of(readable(said))
+    found = definition_of(clean_answer(said))
     if found is not None:
         parsed = parse(found)
         graph_of(parsed)

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.models import Period, Scope
-from tasks.api.representation import tasks as representation
+from tasks.api.representation.tasks import represent_task
 from tasks.models import (
     Run,
     Status,
@@ -92,7 +92,7 @@ def test_of_several_exit_codes_the_greatest_is_returned():
 def test_what_was_executed_as_json():
     task, refused = TaskFactory(), TaskFactory(status=Status.COMPLETED)
     shown = manage("execute", "--json", task.pk, refused.pk).json
-    assert shown[0] == representation.of(task.pk)
+    assert shown[0] == represent_task(task.pk)
     assert shown[1]["id"] == str(refused.pk)
     assert "must be queued" in shown[1]["error"]
 

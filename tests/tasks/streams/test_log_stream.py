@@ -235,8 +235,10 @@ async def test_a_read_that_fails_is_tried_again_and_the_reader_hears_of_it(
 async def test_a_read_that_hangs_does_not_silence_the_stream(task, monkeypatch):
     monkeypatch.setattr(log_stream, "HEARTBEAT_SECONDS", 0.05)
     go_on = threading.Event()
-    hanging = asyncio.ensure_future(log_watcher.in_reader(go_on.wait, 60))
-    others = [asyncio.ensure_future(log_watcher.in_reader(go_on.wait)) for _ in "123"]
+    hanging = asyncio.ensure_future(log_watcher.run_in_reader(go_on.wait, 60))
+    others = [
+        asyncio.ensure_future(log_watcher.run_in_reader(go_on.wait)) for _ in "123"
+    ]
     try:
         stream = log_stream.follow_log(task.pk, 0)
         await anext(stream)
