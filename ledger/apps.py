@@ -5,6 +5,8 @@ from ledger.checks import check_price_lists
 
 
 class LedgerConfig(AppConfig):
+    """The book: what was used and what it cost."""
+
     name = "ledger"
     default_auto_field = "django.db.models.BigAutoField"
 

@@ -63,6 +63,8 @@ class Days:
 
 @dataclass(frozen=True)
 class Group:
+    """One group of the usage, with its sums."""
+
     key: Mapping[str, Any]  # by the names that were grouped by
     totals: Totals
 

@@ -25,10 +25,14 @@ class _ForPeople(APIView):
 
 
 class SwaggerView(_ForPeople, SpectacularSwaggerSplitView):
+    """The description as Swagger UI."""
+
     title = "Stagent API"
 
 
 class RedocView(_ForPeople, SpectacularRedocView):
+    """The description as ReDoc."""
+
     template_name = "api_docs/redoc.html"
     title = "Stagent API"
 

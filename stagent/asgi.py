@@ -62,6 +62,8 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 class SyncHandler(BaseHandler):
+    """Django's handler, all of it in one thread for each request."""
+
     request_class = ASGIRequest
 
     def __init__(self) -> None:
@@ -96,6 +98,8 @@ class SyncHandler(BaseHandler):
 
 
 class Application:
+    """The ASGI application."""
+
     def __init__(self) -> None:
         self.handler = SyncHandler()
         self.heads = HeadHandler()

@@ -20,22 +20,32 @@ from ledger.models import (
 
 
 class EntryFilter(IndexedValuesFilter):
+    """Entries by a column of few values."""
+
     table = "ledger_ledgerentry"
 
 
 class RuntimeFilter(EntryFilter):
+    """Entries by runtime."""
+
     title = column = parameter_name = "runtime"
 
 
 class ProviderFilter(EntryFilter):
+    """Entries by provider."""
+
     title = column = parameter_name = "provider"
 
 
 class ModelFilter(EntryFilter):
+    """Entries by model."""
+
     title = column = parameter_name = "model"
 
 
 class CostFilter(admin.SimpleListFilter):
+    """Entries whose cost is known, or is not."""
+
     title = "cost"
     parameter_name = "cost"
 
@@ -50,6 +60,8 @@ class CostFilter(admin.SimpleListFilter):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
+    """Ledger entries, read-only."""
+
     id_fields = ("task_id", "run_id")
     empty_text = (
         "Every request to a model is booked here, with its tokens and its cost."

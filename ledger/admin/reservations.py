@@ -13,6 +13,8 @@ from ledger.models import (
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
+    """Reservations of live runs, read-only."""
+
     id_fields = ("task_id", "run_id")
     empty_text = "While a task runs, what it may still spend is set aside here."
     list_display = (

@@ -26,6 +26,8 @@ def _total(rows: models.QuerySet[Any], column: str) -> Coalesce:
 
 
 class BudgetQuerySet(models.QuerySet["Budget"]):
+    """Budgets with what of each is spent and reserved."""
+
     def applying_to(self, *, runtime: str, project_id: str | None) -> BudgetQuerySet:
         scopes = scopes_of(runtime=runtime, project_id=project_id)
         applies = reduce(
@@ -148,6 +150,8 @@ class Budget(models.Model):
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
+    """Reserves for a run, and lets go of what it spends."""
+
     def put(self, reservation: Reservation) -> None:
         """Write a task's reservation down in place of the one it had, in one statement."""
         _put(reservation)

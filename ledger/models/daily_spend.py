@@ -15,6 +15,8 @@ from ledger.models.totals import Totals
 
 
 class Scope(models.TextChoices):
+    """What a budget is for."""
+
     OVERALL = "overall", "everything"
     RUNTIME = "runtime", "one runtime"
     PROJECT = "project", "one project"
@@ -56,6 +58,8 @@ class Origin:
 
 
 class Period(models.TextChoices):
+    """How long a budget's window is."""
+
     DAILY = "daily", "daily"
     MONTHLY = "monthly", "monthly"
 
@@ -125,6 +129,8 @@ _ADD_TO_TASK = _upsert("ledger_dailytaskspend", ("day", *_ORIGIN))
 
 
 class DailySpendQuerySet(models.QuerySet["DailySpend"]):
+    """Adds to the sums of a day and reads them."""
+
     def add(self, sums: Mapping[str, int], *, at: datetime, origin: Origin) -> None:
         """Add `sums`, by the names in `SUMS`, to the day that `at` is in.
 

@@ -31,6 +31,8 @@ MAX_KEY = 255  # characters
 
 
 class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
+    """Writes entries once, and sums them up."""
+
     def record(
         self,
         *,

@@ -16,6 +16,8 @@ _ADD = (
 
 
 class ModelTotalQuerySet(models.QuerySet["ModelTotal"]):
+    """Adds to the totals of a model."""
+
     def add(self, sums: Mapping[str, int], *, provider: str, model: str) -> None:
         """Add `sums`, by the names in `SUMS`. After the day's, whose first row all take first."""
         values: list[Any] = [provider, model, *(sums.get(name, 0) for name in SUMS)]

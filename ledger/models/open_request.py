@@ -23,6 +23,8 @@ COUNTS = (
 
 
 class OpenRequestQuerySet(models.QuerySet["OpenRequest"]):
+    """Keeps what requests have used so far that are not answered whole."""
+
     def begin(self, request: OpenRequest) -> None:
         """Write a request down, unless it is there already."""
         _insert.unless_there(request)

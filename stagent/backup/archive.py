@@ -26,6 +26,8 @@ class NoBackup(Exception):
 
 @dataclass(frozen=True)
 class Made:
+    """How large a backup is, and what it lacks."""
+
     size: int
     documents: int
     missing: list[str]  # documents whose rows are there and whose files are not

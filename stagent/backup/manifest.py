@@ -16,6 +16,8 @@ Migrations = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Manifest:
+    """What is in a backup, and of which version."""
+
     format: int
     made_at: str
     database: str  # sqlite or postgresql

@@ -12,6 +12,8 @@ from django.utils.deprecation import MiddlewareMixin
 
 
 class ForBrowsers(MiddlewareMixin):
+    """Middleware that requests to the API without a cookie pass by."""
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.META.get("HTTP_COOKIE") and request.path_info.startswith(
             "/api/"
@@ -21,12 +23,12 @@ class ForBrowsers(MiddlewareMixin):
 
 
 class SessionMiddleware(ForBrowsers, sessions.SessionMiddleware):
-    pass
+    """Sessions, for browsers."""
 
 
 class AuthenticationMiddleware(ForBrowsers, auth.AuthenticationMiddleware):
-    pass
+    """Logins, for browsers."""
 
 
 class MessageMiddleware(ForBrowsers, messages.MessageMiddleware):
-    pass
+    """Messages on pages, for browsers."""

@@ -27,6 +27,8 @@ DATA = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox"
 
 
 class ContentSecurityMiddleware:
+    """Says which scripts and styles a page may load."""
+
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 

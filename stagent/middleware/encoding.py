@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponseBase
 
 
 class Utf8Middleware:
+    """Reads what comes as UTF-8, whatever charset it names."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 

@@ -12,6 +12,8 @@ _files: dict[str, Any] = {}
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """Serves static files, which it collects at its start."""
+
     def __init__(self, get_response: Any) -> None:
         if not settings.WHITENOISE_AUTOREFRESH:
             static_files.collect()

@@ -36,6 +36,8 @@ class ForSuperusers(Admin):
 
 @admin.register(User)
 class UserAdmin(StockUserAdmin, ForSuperusers):  # type: ignore[misc, type-arg]
+    """People who may log in, for superusers."""
+
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -43,11 +45,13 @@ class UserAdmin(StockUserAdmin, ForSuperusers):  # type: ignore[misc, type-arg]
 
 @admin.register(Group)
 class GroupAdmin(StockGroupAdmin, ForSuperusers):  # type: ignore[misc]
-    pass
+    """The roles, for superusers."""
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(Admin):
+    """The API's tokens: shown by their names, never themselves."""
+
     adds_when_empty = True
     empty_text = (
         "A token lets a program use the REST API. As long as there is none, a server"

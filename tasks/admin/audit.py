@@ -41,6 +41,8 @@ _RIGHTS = {
 
 @dataclass(frozen=True)
 class Deed:
+    """Who did what, when, to what."""
+
     at: datetime
     by: str
     kind: str

@@ -23,6 +23,8 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 class RuntimeFilter(ChoiceFilter):
+    """A filter by the runtimes of the API."""
+
     title = "runtime"
     parameter_name = "runtime"
 
@@ -43,6 +45,8 @@ class ProjectFilter(ChoiceFilter):
 
 
 class ProfileFilter(ChoiceFilter):
+    """A filter by profiles, built-in and a site's own."""
+
     title = "profile"
     parameter_name = "profile"
 

@@ -42,6 +42,8 @@ def _choices(budget: Budget) -> list[Choice]:
 
 
 class BudgetForm(ledger_admin.BudgetForm):
+    """A budget, for everything, a runtime or a project."""
+
     applies_to = forms.ChoiceField(
         label="For", widget=UnfoldAdminSelectWidget, help_text="What the limit is for."
     )
@@ -76,6 +78,8 @@ class BudgetList(ChangeList):
 
 @admin.register(Budget)
 class BudgetAdmin(ledger_admin.BudgetAdmin):
+    """Budgets, with what they apply to by name."""
+
     form = BudgetForm
     list_display = ("applies_to", *ledger_admin.BudgetAdmin.list_display)
     limit_fields = ("applies_to", *ledger_admin.BudgetAdmin.limit_fields)

@@ -21,6 +21,8 @@ _SUMS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Cost:
+    """What something cost, in microdollars, and whether part of it is unknown."""
+
     requests: int = 0
     unpriced: int = 0  # of these, those whose price is unknown
     microdollars: int | None = None  # of the others

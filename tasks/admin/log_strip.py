@@ -26,6 +26,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Strip:
+    """Where time and money of several turns went, as the log's page draws it."""
+
     bars: list[Bar]
     cost_line: str  # points, 100 wide and 20 high
     cost: str

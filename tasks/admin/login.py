@@ -18,6 +18,8 @@ THROTTLED = "throttled"
 
 
 class LoginForm(AuthenticationForm):
+    """The login, which takes no more attempts than the limits allow."""
+
     def clean(self) -> dict[str, Any]:
         """Check the password, unless too many were wrong before: then not even the right one helps.
 

@@ -78,6 +78,8 @@ class HasTasksAdmin(Admin):
 
 @admin.register(Project)
 class ProjectAdmin(HasTasksAdmin):
+    """Projects, with links to what belongs to each."""
+
     task_column = "project"
     adds_when_empty = True
     empty_text = "A project keeps tasks, documents and permission rules together."
@@ -111,6 +113,8 @@ NAME_TOO_LONG = "The file's name is longer than 255 bytes."
 
 
 class DocumentForm(BaseForm):
+    """A document: its file is given once, and not changed."""
+
     class Meta:
         model = Document
         fields = ("file", "project", "category")
@@ -126,6 +130,8 @@ class DocumentForm(BaseForm):
 
 @admin.register(Document)
 class DocumentAdmin(Admin):
+    """Documents that tasks are given, or have made."""
+
     form = DocumentForm
     adds_when_empty = True
     empty_text = (

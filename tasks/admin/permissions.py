@@ -53,6 +53,8 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(PermissionRequest)
 class PermissionRequestAdmin(ReadOnlyAdmin):
+    """Permission requests and questions: what waits is answered here."""
+
     empty_text = (
         "When an agent wants to do something that no rule allows, it asks here and waits"
         " for your answer."

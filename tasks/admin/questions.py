@@ -14,6 +14,8 @@ from tasks.rules import questions
 
 @dataclass(frozen=True)
 class Choice:
+    """One of the answers that a question offers."""
+
     label: SafeString
     value: str
     description: SafeString

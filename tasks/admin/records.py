@@ -28,6 +28,8 @@ class OfTaskAdmin(ReadOnlyAdmin):
 
 @admin.register(Run)
 class RunAdmin(OfTaskAdmin):
+    """Runs, read-only."""
+
     empty_text = "A run is one attempt at a task. Execute a task to start one."
     list_display = (
         "attempt",
@@ -118,6 +120,8 @@ class RunAdmin(OfTaskAdmin):
 
 
 class CheckpointFilter(admin.SimpleListFilter):
+    """Sessions by whether they can be resumed."""
+
     title = "checkpoint"
     parameter_name = "checkpoint"
 
@@ -133,6 +137,8 @@ class CheckpointFilter(admin.SimpleListFilter):
 
 @admin.register(Session)
 class SessionAdmin(OfTaskAdmin):
+    """Sessions, read-only."""
+
     empty_text = "A session is a conversation with a provider, kept so that a run can be resumed."
     list_display = ("id", "task_link", "runtime_title", "checkpoint", "updated")
     list_filter = (RuntimeFilter, CheckpointFilter)
@@ -169,6 +175,8 @@ class SessionAdmin(OfTaskAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(OfTaskAdmin):
+    """Log entries of all tasks, read-only."""
+
     empty_text = "What happens to tasks is written down here, entry by entry."
     list_display = ("recorded_at", "task_link", "sequence", "kind", "short_message")
     list_filter = ("event_type", "recorded_at")

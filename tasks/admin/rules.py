@@ -24,12 +24,16 @@ Scope = PermissionRule.Scope
 
 
 class RuleForm(BaseForm):
+    """A new rule; the model checks it."""
+
     class Meta:
         model = PermissionRule
         fields = ("pattern", "effect", "project", "task", "expires_at")
 
 
 class ValidityFilter(admin.SimpleListFilter):
+    """Rules that hold, or have expired."""
+
     title = "validity"
     parameter_name = "valid"
 
@@ -46,6 +50,8 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 class ScopeFilter(admin.SimpleListFilter):
+    """Rules by what they hold for."""
+
     title = "scope"
     parameter_name = "scope"
 
@@ -77,6 +83,8 @@ EXAMPLES = (
 
 @admin.register(PermissionRule)
 class PermissionRuleAdmin(LongListAdmin):
+    """Standing rules: added and deleted, never changed."""
+
     form = RuleForm
     empty_text = (
         "A rule answers an agent's question before it is asked: allow or deny what matches"

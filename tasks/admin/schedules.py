@@ -32,6 +32,8 @@ SHOWN_FIRINGS = 50
 
 @dataclass(frozen=True)
 class FiringRow:
+    """One firing, as the page of its schedule lists it."""
+
     number: str
     due: str
     status: SafeString
@@ -56,6 +58,8 @@ class FiringRow:
 
 @admin.register(Schedule)
 class ScheduleAdmin(HasTasksAdmin):
+    """Schedules, with their firings and the next times."""
+
     form = ScheduleForm
     task_column = "schedule"
     adds_when_empty = True

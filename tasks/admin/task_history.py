@@ -16,6 +16,8 @@ SHOWN = 200  # of each source
 
 @dataclass(frozen=True)
 class Deed:
+    """Something that somebody did to the task, and when."""
+
     at: datetime
     by: str
     what: SafeString

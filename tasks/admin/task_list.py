@@ -88,6 +88,8 @@ def ids_like(text: str) -> tuple[UUID, UUID] | None:
 
 
 class WaitingFilter(admin.SimpleListFilter):
+    """Tasks whose agent waits for a person."""
+
     title = "waiting for a decision"
     parameter_name = "waiting"
 
@@ -101,6 +103,8 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 class PriorityFilter(admin.SimpleListFilter):
+    """Tasks by priority."""
+
     title = "priority"
     parameter_name = "priority"
 
@@ -113,8 +117,12 @@ class PriorityFilter(admin.SimpleListFilter):
 
 
 class AgentFilter(RuntimeFilter):
+    """Tasks by the runtime that they name."""
+
     parameter_name = "assigned_agent"
 
 
 class AgentProfileFilter(ProfileFilter):
+    """Tasks by the profile that they name."""
+
     parameter_name = "agent_profile"

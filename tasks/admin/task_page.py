@@ -60,6 +60,8 @@ class RequestCard:
 
 @dataclass(frozen=True)
 class RunRow:
+    """One run, as the page of its task lists it."""
+
     run: Run
     status: SafeString
     runtime: str

@@ -39,6 +39,8 @@ from tasks.models import Status, Task, Worker
 
 @admin.register(Task)
 class TaskAdmin(TellingAdmin):
+    """Tasks: the list, the form to add one, and its pages."""
+
     form = TaskForm
     sortable_by: ClassVar[Any] = ("rank", "updated")  # which have an index
     indexed_filters = frozenset(

@@ -12,6 +12,8 @@ from tasks.models.task import FINAL
 
 @dataclass(frozen=True)
 class Verb:
+    """A button: what it does, where it is offered, what it asks first."""
+
     name: str
     title: str
     done: str

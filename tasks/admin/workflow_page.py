@@ -45,6 +45,8 @@ class StepRow:
 
 @dataclass(frozen=True)
 class RunRow:
+    """One run of the workflow, as its page lists it."""
+
     run: WorkflowRun
     status: SafeString
     began: str

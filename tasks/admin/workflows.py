@@ -91,6 +91,8 @@ def problems_of(text: str) -> list[str]:
 
 @admin.register(Workflow)
 class WorkflowAdmin(HasTasksAdmin):
+    """Workflows: the form, the graph and the verbs."""
+
     form = WorkflowForm
     task_column = "workflow"
     adds_when_empty = True

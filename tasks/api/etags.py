@@ -11,6 +11,8 @@ from tasks.api.json import Response
 
 
 class Changed(APIException):
+    """412: the task is no longer as If-Match says."""
+
     status_code = 412
     default_detail = (
         "It is no longer as If-Match says: read it again, then send the change again."

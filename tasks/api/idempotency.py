@@ -32,6 +32,8 @@ Handler = Callable[..., HttpResponseBase]
 
 
 class AnotherRequest(APIException):
+    """422: the key was used for a request with another body."""
+
     status_code = 422
     default_detail = f"This {HEADER} was used for another request: send a new key with a new request."
 

@@ -38,6 +38,8 @@ class Response(HttpResponse):
 
 
 class JSONRenderer(BaseRenderer):
+    """What REST framework itself answers, such as errors."""
+
     media_type = "application/json"
     format = "json"
     charset = None

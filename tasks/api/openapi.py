@@ -117,6 +117,8 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 class Schema(AutoSchema):
+    """Describes an operation with the errors that every route may answer."""
+
     def get_operation_id(self) -> str:
         return OPERATIONS[f"{self.method} {self.path}"]
 

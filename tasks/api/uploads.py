@@ -23,7 +23,7 @@ _HEAD_BYTES = 64 * 1024
 
 
 class NameRefused(MultiPartParserError):
-    pass
+    """The file's name cannot be kept."""
 
 
 class UploadParser(BaseParser):

@@ -44,6 +44,8 @@ class Began(NamedTuple):
 
 @dataclass(frozen=True)
 class Baseline:
+    """How a task's folder was when its run began."""
+
     taken_ns: int
     is_complete: bool
     files: dict[str, Began]

@@ -18,6 +18,8 @@ from tasks.files.workspace import PathRefused, Workspace
 
 
 class State(StrEnum):
+    """What became of a file since the run began."""
+
     NEW = "new"
     CHANGED = "changed"
     DELETED = "deleted"

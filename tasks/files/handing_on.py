@@ -34,6 +34,8 @@ _GIVEN = (f"{DOCUMENTS}/", f"{RESULTS}/")
 
 @dataclass(frozen=True)
 class FileSource:
+    """A task whose files another one begins with."""
+
     task_id: UUID
     title: str
 

@@ -67,6 +67,8 @@ def path_action(
 
 
 class Workspace:
+    """The one door to a task's folder: nothing gets out of it, by whatever path or link."""
+
     def __init__(self, root: Path, *, network: bool = False) -> None:
         self.network = network  # whether commands in it reach the network
         self.root = os.path.realpath(root)

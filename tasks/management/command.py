@@ -82,6 +82,8 @@ class HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
 
 
 class AdministratorCommand(BaseCommand):
+    """A command for administrators: exit codes, JSON and refusals alike for all."""
+
     # Quick and quiet: what is wrong with the setup is said by `check` and the servers.
     requires_system_checks = ()
     example = ""

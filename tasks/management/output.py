@@ -14,6 +14,8 @@ JSON = dict[str, Any]
 
 
 class ExitCode(IntEnum):
+    """What a script learns of a command."""
+
     DONE = 0
     REFUSED = 1
     USAGE = 2

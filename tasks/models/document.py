@@ -47,6 +47,8 @@ def kind_of(name: str, media_type: str) -> str:
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):
+    """Documents by what they belong to."""
+
     def unread(self) -> Self:
         """Those whose text is still to be had, or is being read."""
         return self.filter(status__in=["uploaded", "processing"])
@@ -75,10 +77,14 @@ class Document(models.Model):
     """A file that tasks are given, or that one has made. Its content never changes."""
 
     class Direction(models.TextChoices):
+        """Whether people gave a document, or a task made it."""
+
         INPUT = "input"
         OUTPUT = "output"
 
     class Status(models.TextChoices):
+        """How far the reading of its text is."""
+
         UPLOADED = "uploaded"
         PROCESSING = "processing"
         READY = "ready"

@@ -8,6 +8,8 @@ WINDOW = timedelta(minutes=5)
 
 
 class FailedLoginsQuerySet(models.QuerySet["FailedLogins"]):
+    """Counts failed logins."""
+
     def count_one(self, key: str) -> int:
         """Count an attempt, and return how many there were in this window, with this one."""
         self.filter(since__lte=timezone.now() - WINDOW).delete()

@@ -8,6 +8,8 @@ DELETED_AT_ONCE = 100
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    """Claims keys, and lets the old ones go."""
+
     def claim(
         self, *, owner: str, key: str, fingerprint: str
     ) -> tuple["IdempotencyKey", bool]:

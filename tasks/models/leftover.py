@@ -9,6 +9,8 @@ RETRY = timedelta(hours=1)
 
 
 class LeftoverQuerySet(models.QuerySet["Leftover"]):
+    """Takes what is due to be removed."""
+
     def take_due(self, limit: int) -> list[UUID]:
         """Return up to `limit` tasks whose folders may go, and keep others off them.
 

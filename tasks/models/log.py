@@ -38,6 +38,8 @@ class EventType(models.TextChoices):
 
 @dataclass(frozen=True)
 class NewEntry:
+    """An entry that is to be written: its number and time come with the writing."""
+
     event_type: EventType
     message: str
     data: JSON = field(default_factory=dict)
@@ -74,6 +76,8 @@ def _advance(task_id: UUID, count: int, lease: UUID | None) -> int | None:
 
 
 class LogEntryQuerySet(models.QuerySet["LogEntry"]):
+    """Appends entries and reads them by their number."""
+
     def after(self, sequence: int) -> Self:
         return self.filter(sequence__gt=sequence).order_by("sequence")
 

@@ -10,6 +10,8 @@ from tasks.models.ids import new_id
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages by whether an agent has them."""
+
     def insert(self, *rows: "Message") -> None:
         """Insert new rows by one statement that is compiled once, as `save()` would."""
         _insert(*rows)

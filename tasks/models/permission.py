@@ -52,6 +52,8 @@ LONGEST_CALL_ID = 190  # so that both fit
 
 
 class PermissionRequestQuerySet(models.QuerySet["PermissionRequest"]):
+    """Permission requests by what became of them."""
+
     def pending(self) -> Self:
         return self.filter(status=PermissionRequest.Status.PENDING)
 
@@ -85,6 +87,8 @@ class PermissionRequest(models.Model):
     """An agent asks a person: may I use this tool? It waits as long as it takes."""
 
     class Status(models.TextChoices):
+        """What became of a permission request."""
+
         PENDING = "pending"
         ALLOWED = "allowed"
         DENIED = "denied"

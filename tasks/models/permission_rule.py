@@ -15,6 +15,8 @@ ONE_SCOPE = "A rule holds for a project or for a task, not both"
 
 
 class PermissionRuleQuerySet(models.QuerySet["PermissionRule"]):
+    """Rules by what they hold for."""
+
     def valid(self) -> Self:
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
 
@@ -40,10 +42,14 @@ class PermissionRule(models.Model):
     """A standing answer: what matches is allowed, or denied, without asking."""
 
     class Effect(models.TextChoices):
+        """What a rule does with what matches."""
+
         ALLOW = "allow"
         DENY = "deny"
 
     class Scope(models.TextChoices):
+        """Where a rule holds."""
+
         TASK = "task"
         PROJECT = "project"
         EVERYWHERE = "everywhere"

@@ -31,6 +31,8 @@ def _lease_end(seconds: int) -> "ExpressionWrapper[Any]":
 
 
 class RunQuerySet(models.QuerySet["Run"]):
+    """The queue: runs that are due, claimed, expired."""
+
     def insert(self, *rows: "Run") -> None:
         """Insert new rows by one statement that is compiled once, as `save()` would."""
         _insert(*rows)
@@ -100,6 +102,8 @@ class Run(models.Model):
     """
 
     class Status(models.TextChoices):
+        """How far a run is, or how it ended."""
+
         QUEUED = "queued"
         RUNNING = "running"
         COMPLETED = "completed"

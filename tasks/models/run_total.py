@@ -18,6 +18,8 @@ _ADD = (
 
 
 class RunTotalQuerySet(models.QuerySet["RunTotal"]):
+    """Adds runs that ended to the totals."""
+
     def add_on_commit(self, runtime: str, outcome: str, *, seconds: float = 0) -> None:
         """Count an end once it is certain.
 

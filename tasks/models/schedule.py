@@ -14,6 +14,8 @@ MAX_FAILURES = 3  # in a row; then a schedule is paused
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    """Schedules by their status."""
+
     def active(self) -> Self:
         return self.filter(status=Schedule.Status.ACTIVE)
 
@@ -22,19 +24,27 @@ class Schedule(models.Model):
     """A plan by which a task, or a workflow, is started at certain times."""
 
     class Status(models.TextChoices):
+        """Whether it fires."""
+
         ACTIVE = "active"
         PAUSED = "paused"
         EXHAUSTED = "exhausted"  # as often as it was to fire, or past its end
 
     class Type(models.TextChoices):
+        """Whether each firing does the same, or goes through a checklist."""
+
         SCHEDULED = "scheduled"
         HEARTBEAT = "heartbeat"  # goes through a checklist and tells whether to act
 
     class Overlap(models.TextChoices):
+        """What a firing does while the one before still runs."""
+
         SKIP = "skip"
         QUEUE = "queue"
 
     class CatchUp(models.TextChoices):
+        """What is done about times that were missed."""
+
         ONE = "one"
         NONE = "none"
 
@@ -149,6 +159,8 @@ class Schedule(models.Model):
 
 
 class FiringQuerySet(models.QuerySet["Firing"]):
+    """Firings by whether they go on."""
+
     def going_on(self) -> Self:
         """Those whose end has not been written down yet."""
         return self.filter(status=Firing.Status.STARTED, ended_at__isnull=True)
@@ -177,6 +189,8 @@ class Firing(models.Model):
     """One time that a schedule came due, or was run by hand, and what came of it."""
 
     class Status(models.TextChoices):
+        """What became of a firing."""
+
         STARTED = "started"
         WAITING = "waiting"  # for the end of the firing before
         SKIPPED = "skipped"

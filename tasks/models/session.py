@@ -13,6 +13,8 @@ JSON = dict[str, Any]
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
+    """Sessions."""
+
     def insert(self, *rows: "Session") -> None:
         """Insert new rows by one statement that is compiled once, as `save()` would."""
         _insert(*rows)

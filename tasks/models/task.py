@@ -17,6 +17,8 @@ WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS = 5_000_000
 
 
 class Status(models.TextChoices):
+    """How far a task is: the words of the API."""
+
     PLANNED = "planned"
     QUEUED = "queued"
     RUNNING = "running"
@@ -29,6 +31,8 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
+    """Tasks by what they wait for."""
+
     def insert(self, *rows: "Task") -> None:
         """Insert new rows by one statement that is compiled once, as `save()` would."""
         _insert(*rows)

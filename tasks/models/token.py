@@ -13,6 +13,8 @@ def _digest(token: str) -> str:
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Finds tokens that may be used."""
+
     def usable(self) -> Self:
         never = models.Q(expires_at=None)
         return self.filter(

@@ -11,6 +11,8 @@ NO_WORKER = (
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
+    """Workers by whether they have been heard of lately."""
+
     def announce(self, name: str, *, for_seconds: float, concurrency: int) -> None:
         """Say that the worker `name` is at work, and will be for this long if it is not killed."""
         now = timezone.now()

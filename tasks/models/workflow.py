@@ -20,6 +20,8 @@ class Workflow(models.Model):
     """Several tasks that are steps towards one thing."""
 
     class Status(models.TextChoices):
+        """What the last run makes of the workflow."""
+
         DRAFT = "draft"
         ACTIVE = "active"
         PAUSED = "paused"
@@ -99,6 +101,8 @@ class WorkflowDocument(models.Model):
 
 
 class WorkflowRunQuerySet(models.QuerySet["WorkflowRun"]):
+    """Runs of workflows by whether they are live."""
+
     def live(self) -> Self:
         return self.filter(
             status__in=[WorkflowRun.Status.ACTIVE, WorkflowRun.Status.PAUSED]
@@ -117,6 +121,8 @@ class WorkflowRun(models.Model):
     """One execution of a workflow. Its steps' tasks have its id as their `workflow_run`."""
 
     class Status(models.TextChoices):
+        """How far a run is, or how it ended."""
+
         ACTIVE = "active"
         PAUSED = "paused"
         COMPLETED = "completed"
@@ -124,6 +130,8 @@ class WorkflowRun(models.Model):
         STOPPED = "stopped"
 
     class StopReason(models.TextChoices):
+        """Why a loop ended."""
+
         MAX_ITERATIONS = "max_iterations"
         TIME_BUDGET = "time_budget"
         AGENT_SIGNALED = "agent_signaled"
@@ -189,6 +197,8 @@ class StepRun(models.Model):
     """
 
     class Status(models.TextChoices):
+        """How far a step is, or how it ended."""
+
         WAITING_APPROVAL = "waiting_approval", "waiting for approval"
         DELAYED = "delayed"
         RUNNING = "running"

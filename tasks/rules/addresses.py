@@ -38,6 +38,8 @@ _AMBIGUOUS = re.compile(r"//|[\\;%\x00\ufffd]|\.\.|/\.(?:/|$)")
 
 @dataclass(frozen=True)
 class Address:
+    """An address in its parts."""
+
     scheme: str
     host: str
     port: int

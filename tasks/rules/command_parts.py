@@ -9,6 +9,8 @@ from tasks.rules.shell import MAX_CHARACTERS, parse_tree
 
 @dataclass(frozen=True)
 class Part:
+    """A part of a command line: one command, or what stands between two."""
+
     text: str
     is_command: bool  # else what stands between: "&&", "|", blanks, line ends
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 
 
 class Wildcard(Enum):
+    """The wildcards of a pattern, by how far each goes."""
+
     ONE = "?"
     MANY = "*"
     ALL = "**"  # of a path: across its slashes

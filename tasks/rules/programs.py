@@ -60,6 +60,8 @@ class Program:
 
 @dataclass(frozen=True)
 class Known:
+    """What is known of all programs, from the table beside this file."""
+
     programs: dict[str, Program]
     groups: frozenset[str]  # programs that are listed by their subcommands
     never: frozenset[str]

@@ -5,6 +5,8 @@ from tasks.models import Firing
 
 
 class StillRunning(Conflict):
+    """What the schedule started last still runs."""
+
     def __init__(self, before: Firing) -> None:
         super().__init__(
             f"Firing {before} of this schedule is still running. Wait for its end, or use"

@@ -19,6 +19,8 @@ MAX_LENGTH = 200
 
 @dataclass(frozen=True)
 class Interval:
+    """How often a schedule fires: as cron fields, in words, and how sure that is."""
+
     cron: str
     description: str
     confidence: float  # 0 to 1: how sure it is that this was meant

@@ -39,6 +39,8 @@ RETRY_SECONDS = 1.0  # after a read that failed
 
 @dataclass(frozen=True)
 class Page:
+    """The next entries of a log, and whether more can come."""
+
     entries: list[tuple[int, str]]  # (sequence, JSON)
     is_last: bool  # nothing was there beyond these
     has_ended: bool  # the task is finished, or gone

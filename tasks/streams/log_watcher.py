@@ -38,6 +38,8 @@ async def run_in_reader(function: Callable[..., T], *arguments: Any) -> T:
 
 
 class Watcher:
+    """Looks for new entries of all logs that are followed, once for all their readers."""
+
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None

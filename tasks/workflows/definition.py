@@ -24,6 +24,8 @@ DEFAULT_PRIORITY = 1
 
 
 class Pattern(StrEnum):
+    """In which order the steps go."""
+
     SEQUENCE = "sequence"
     PLANNER_EXECUTOR = "planner-executor"
     CHECKPOINT = "checkpoint"
@@ -42,6 +44,8 @@ class InvalidDefinition(Exception):
 
 @dataclass(frozen=True)
 class Step:
+    """One step, as it is defined."""
+
     id: str
     name: str
     prompt: str  # empty for a step that only waits
@@ -56,6 +60,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Loop:
+    """How often a loop's step is repeated, and with what."""
+
     max_iterations: int
     time_budget: timedelta | None = None
     signals: tuple[str, ...] = (DEFAULT_SIGNAL,)
@@ -74,6 +80,8 @@ class Loop:
 
 @dataclass(frozen=True)
 class Definition:
+    """A workflow as it is written, checked."""
+
     pattern: Pattern
     steps: tuple[Step, ...]
     loop: Loop | None = None

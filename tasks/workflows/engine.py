@@ -17,6 +17,8 @@ Key = tuple[str, int]  # a step's id and its iteration, from 0
 
 
 class StepStatus(StrEnum):
+    """How far a step is, to the engine."""
+
     WAITING_APPROVAL = "waiting_approval"
     APPROVED = "approved"  # and not started yet
     DELAYED = "delayed"
@@ -26,11 +28,15 @@ class StepStatus(StrEnum):
 
 
 class EndStatus(StrEnum):
+    """How a run of a workflow ends."""
+
     COMPLETED = "completed"
     FAILED = "failed"
 
 
 class StopReason(StrEnum):
+    """Why a loop ended."""
+
     MAX_ITERATIONS = "max_iterations"
     TIME_BUDGET = "time_budget"
     AGENT_SIGNALED = "agent_signaled"
@@ -41,6 +47,8 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True)
 class StepState:
+    """What has become of a step."""
+
     status: StepStatus
     delayed_until: datetime | None = None
     result: str = ""  # only a loop's is looked at
@@ -48,6 +56,8 @@ class StepState:
 
 @dataclass(frozen=True)
 class End:
+    """How a run ends, and why."""
+
     status: EndStatus
     reason: str = ""
     stop_reason: StopReason | None = None

@@ -8,6 +8,8 @@ from tasks.workflows.definition import Definition, InvalidDefinition, Pattern, S
 
 @dataclass(frozen=True)
 class Node:
+    """A step, and the steps that it waits for."""
+
     step: Step
     waits_for: tuple[str, ...]  # ids of steps that must be completed before
     reads: tuple[str, ...]  # ids of those whose results go into its prompt

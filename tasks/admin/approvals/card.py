@@ -17,12 +17,16 @@ LOOKED_AT = 40  # entries, among which the agent's last words are
 
 @dataclass(frozen=True)
 class Field:
+    """One value of a tool's input, as a text to edit."""
+
     name: str
     text: str
 
 
 @dataclass(frozen=True)
 class Card:
+    """A permission request as the approvals page shows it."""
+
     request: PermissionRequest
     task: str
     runtime: str

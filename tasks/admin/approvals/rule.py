@@ -53,6 +53,8 @@ def _wider(action: str) -> str | None:
 
 @dataclass(frozen=True)
 class Coverage:
+    """How many of the last requests a rule would have covered."""
+
     covered: int
     looked_at: int
 

@@ -47,6 +47,8 @@ def cost_by_day(by: str, budgets: list[Budget], now: datetime) -> dict[str, Any]
 
 @dataclass(frozen=True)
 class Bar:
+    """The cost of one thing beside that of the dearest."""
+
     name: str
     link: str
     cost: str
@@ -81,6 +83,8 @@ def _bars(usage: Usage, by: str) -> list[Bar]:
 
 @dataclass(frozen=True)
 class Hour:
+    """What happened in one hour."""
+
     begins: str
     completed: int
     failed: int

@@ -15,6 +15,8 @@ WARNING, RED = "yes", "red"
 
 @dataclass(frozen=True)
 class Tile:
+    """One number of the overview, and where it leads."""
+
     title: str
     number: str
     more: str

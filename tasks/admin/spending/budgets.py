@@ -15,6 +15,8 @@ NEAR = 90  # percent, from which a bar is red
 
 @dataclass(frozen=True)
 class Bar:
+    """How much of a budget is spent and reserved, for drawing."""
+
     name: str
     link: str
     spent: int  # percent of the limit

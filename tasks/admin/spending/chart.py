@@ -17,6 +17,8 @@ OTHERS = "All others"
 
 @dataclass(frozen=True)
 class Series:
+    """One line of the chart."""
+
     name: str
     value: str | None  # as in the address; None: nothing to filter by
     costs: list[int]  # microdollars, a day each

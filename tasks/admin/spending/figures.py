@@ -17,6 +17,8 @@ LOOKED_BACK = 7  # days, of which a forecast takes the mean
 
 @dataclass(frozen=True)
 class Figures:
+    """The sums above the chart."""
+
     total: str
     against: str
     per_task: str

@@ -42,6 +42,8 @@ NONE = "(none)"
 
 @dataclass(frozen=True)
 class Question:
+    """What the page is asked: days, filters, grouping."""
+
     period: str  # "" where the days are given themselves
     days: Days
     filters: Mapping[str, str]

@@ -20,6 +20,8 @@ WITH_COURSE = 25  # rows that show how their cost went over the days
 
 @dataclass(frozen=True)
 class Row:
+    """One row of the table."""
+
     name: str
     value: Any
     link: str  # to the page of what it is; or to this one, filtered by it

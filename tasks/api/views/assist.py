@@ -39,6 +39,8 @@ validate = Assist.validator()
 
 
 class AssistView(ApiView):
+    """Asks a model how a task should be done."""
+
     @extend_schema(
         request=Assist,
         responses={

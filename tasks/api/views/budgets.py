@@ -29,6 +29,8 @@ validate_list = ListQuery.validator()
 
 
 class BudgetViewSet(ApiViewSet):
+    """Budgets, with what is spent, reserved and left."""
+
     serializer_class = CreateBudget
 
     @extend_schema(

@@ -13,6 +13,8 @@ from tasks.api.views.base import ApiView
 
 
 class RuntimesView(ApiView):
+    """The runtimes, and whether each is ready."""
+
     @extend_schema(responses={200: responses.Runtime(many=True)})
     def get(self, request: Request) -> Response:
         """List the runtimes, whether each is ready and, if not, what mends it."""
@@ -42,6 +44,8 @@ def _runtime(
 
 
 class ProfilesView(ApiView):
+    """The profiles, without their instructions."""
+
     @extend_schema(responses={200: responses.Profile(many=True)})
     def get(self, request: Request) -> Response:
         """List the profiles, built-in and the site's own."""
@@ -49,6 +53,8 @@ class ProfilesView(ApiView):
 
 
 class ProfileView(ApiView):
+    """One profile, with its instructions."""
+
     @extend_schema(responses={200: responses.ProfileWithInstructions})
     def get(self, request: Request, profile_id: str) -> Response:
         """Get one profile with its instructions."""

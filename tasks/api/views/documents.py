@@ -48,6 +48,8 @@ NO_PATH = (
 
 
 class DocumentViewSet(ApiViewSet):
+    """Documents: uploaded, kept from tasks, downloaded."""
+
     parser_classes = [UploadParser, JSONParser]
 
     @extend_schema(

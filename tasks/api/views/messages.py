@@ -29,6 +29,8 @@ validate_list = ListQuery.validator()
 
 
 class MessageViewSet(ApiViewSet):
+    """What people say to a task's agent."""
+
     serializer_class = SendMessage
 
     @extend_schema(

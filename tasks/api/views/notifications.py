@@ -30,6 +30,8 @@ validate_list = NotificationListQuery.validator()
 
 
 class RespondView(ApiView):
+    """Decides a permission request, or answers a question."""
+
     @extend_schema(
         request=Respond, responses={200: responses.Success, 409: responses.CONFLICT}
     )
@@ -115,6 +117,8 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
 
 
 class NotificationsView(ApiView):
+    """Permission requests and questions."""
+
     @extend_schema(
         parameters=[NotificationListQuery, responses.LINK],
         responses={200: responses.Notification(many=True)},
@@ -138,6 +142,8 @@ class NotificationsView(ApiView):
 
 
 class NotificationView(ApiView):
+    """One permission request or question."""
+
     @extend_schema(responses={200: responses.Notification})
     def get(self, request: Request, notification_id: str) -> Response:
         """Get one permission request."""

@@ -29,6 +29,8 @@ validate_list = RuleListQuery.validator()
 
 
 class RuleViewSet(ApiViewSet):
+    """Standing permission rules: made and revoked, never changed."""
+
     serializer_class = CreateRule
 
     @extend_schema(

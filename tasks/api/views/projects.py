@@ -27,6 +27,8 @@ validate_list = ListQuery.validator()
 
 
 class ProjectViewSet(ApiViewSet):
+    """Projects."""
+
     serializer_class = CreateProject
 
     @extend_schema(
@@ -83,6 +85,8 @@ class ProjectViewSet(ApiViewSet):
 
 
 class ProjectDocumentsView(ApiView):
+    """The documents that every task of a project is given."""
+
     @extend_schema(responses={200: responses.Document(many=True)})
     def get(self, request: Request, project_id: str) -> Response:
         """List the documents that every task of the project is given when it runs."""

@@ -51,6 +51,8 @@ validate_list = ScheduleListQuery.validator()
 
 
 class ScheduleViewSet(ApiViewSet):
+    """Schedules, and what their heartbeats found."""
+
     serializer_class = CreateSchedule
 
     @extend_schema(

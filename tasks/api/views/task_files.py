@@ -44,6 +44,8 @@ NO_SUCH_PART = OpenApiResponse(description="The file has no such part.")
 
 
 class TaskFilesView(ApiView):
+    """What is in a task's folder, and what its run changed."""
+
     @extend_schema(
         parameters=[FileListQuery],
         responses={200: responses.TaskFiles, 410: responses.GONE},
@@ -60,6 +62,8 @@ class TaskFilesView(ApiView):
 
 
 class TaskFileView(ApiView):
+    """One file of a task."""
+
     @extend_schema(
         parameters=[RANGE],
         responses={
@@ -94,6 +98,8 @@ class TaskFileView(ApiView):
 
 
 class TaskArchiveView(ApiView):
+    """A task's files as a ZIP."""
+
     @extend_schema(
         parameters=[FilesQuery],
         # It is application/zip, for which generated clients have no type.
@@ -115,6 +121,8 @@ class TaskArchiveView(ApiView):
 
 
 class TaskDiffView(ApiView):
+    """What a run changed, as a diff."""
+
     @extend_schema(
         parameters=[DiffQuery],
         responses={(200, "text/plain"): OpenApiTypes.STR, 410: responses.GONE},

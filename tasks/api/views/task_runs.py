@@ -29,6 +29,8 @@ STARTS = {
 
 
 class TaskRunViewSet(ApiViewSet):
+    """A task's runs: started, stopped, followed, and their result."""
+
     @extend_schema(request=None, responses=STARTS)
     def execute(self, request: Request, task_id: str) -> Response:
         """Start an agent on a queued task; it runs in the background."""

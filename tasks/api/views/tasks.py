@@ -63,6 +63,8 @@ IF_MATCH = OpenApiParameter(
 
 
 class TaskViewSet(ApiViewSet):
+    """Tasks, and where each came from."""
+
     serializer_class = CreateTask
 
     @extend_schema(

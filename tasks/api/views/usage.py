@@ -52,6 +52,8 @@ _PARAMETERS = [
 
 
 class UsageView(ApiView):
+    """What was used and what it cost, by day or other groups."""
+
     @extend_schema(
         parameters=_PARAMETERS,
         responses={

@@ -27,6 +27,8 @@ validate_detach = DetachDocuments.validator()
 
 
 class WorkflowDocumentsView(ApiView):
+    """The documents that a workflow's steps are given."""
+
     @extend_schema(responses={200: answers.Binding(many=True)})
     def get(self, request: Request, workflow_id: str) -> Response:
         """List the documents of a workflow, each with the step that it is for."""

@@ -46,6 +46,8 @@ ACCEPTED = {202: answers.WorkflowAccepted, **CONFLICT}
 
 
 class WorkflowViewSet(ApiViewSet):
+    """Workflows: written, run, stopped, retried."""
+
     serializer_class = CreateWorkflow
 
     @extend_schema(

@@ -26,6 +26,8 @@ validate = WorkflowFromAssist.validator()
 
 
 class WorkflowFromAssistView(ApiView):
+    """Makes a workflow of what an assist has suggested."""
+
     @extend_schema(
         request=WorkflowFromAssist, responses={201: answers.WorkflowFromAssistResult}
     )

@@ -73,6 +73,8 @@ class String(ZodField, serializers.CharField):
 
 
 class Number(ZodField, serializers.FloatField):
+    """A number; JSON has no NaN."""
+
     def __init__(self, *, min_is_exclusive: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_is_exclusive = min_is_exclusive
@@ -111,12 +113,16 @@ class IntegerText(Integer):
 
 
 class Boolean(ZodField, serializers.BooleanField):
+    """true or false, and nothing that is like them."""
+
     def check(self, value: Any, issues: list[str]) -> Any:
         check_kind(value, "boolean", issues)
         return value
 
 
 class Enum(ZodField, serializers.ChoiceField):
+    """One of some texts."""
+
     def __init__(self, choices: Iterable[str], **kwargs: Any) -> None:
         names = [str(choice) for choice in choices]
         super().__init__(names, **kwargs)
