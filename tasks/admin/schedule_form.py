@@ -17,13 +17,21 @@ from ledger.pricing import dollars
 from tasks import catalog
 from tasks.admin.agent_choices import offer_agents
 from tasks.models import Schedule
-from tasks.schedules import heartbeat, interval, plan
-from tasks.schedules.clock import zone_names
+from tasks.schedules import interval, plan
+from tasks.schedules.checks import (
+    problem_with_zone,
+    problems_with_hours,
+    problems_with_start,
+)
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Schedule]
 else:
     BaseForm = forms.ModelForm  # which takes no parameter when it runs
+
+
+# What the form calls columns that it shows in another way.
+FIELDS = {"checklist": "points", "heartbeat_budget_microdollars": "budget_usd"}
 
 
 class ScheduleForm(BaseForm):
@@ -118,38 +126,19 @@ class ScheduleForm(BaseForm):
         agent, profile = data.get("assigned_agent"), data.get("agent_profile")
         if problem := catalog.incompatibility(agent, profile):
             self.add_error("agent_profile", problem)
-        hours = data.get("active_hours_start"), data.get("active_hours_end")
-        if (hours[0] is None) != (hours[1] is None):
-            self.add_error("active_hours_end", "Give both ends, or none.")
-        if data.get("workflow"):
-            self._check_workflow(data)
-        elif data.get("type") == Schedule.Type.HEARTBEAT:
-            self._check_checklist(data)
-        elif not data.get("prompt"):
-            self.add_error("prompt", "Say what each task is to do.")
-        return data
-
-    def _check_workflow(self, data: dict[str, Any]) -> None:
-        if data.get("type") == Schedule.Type.HEARTBEAT:
-            self.add_error("workflow", "A heartbeat starts no workflow.")
-        if data.get("prompt"):
-            message = "A workflow's steps have prompts of their own."
-            self.add_error("prompt", message)
-        if data.get("budget_usd") is not None:
-            message = "A workflow's steps have budgets of their own."
-            self.add_error("budget_usd", message)
-
-    def _check_checklist(self, data: dict[str, Any]) -> None:
-        if not self.instance.checklist:
-            self.add_error("points", "A heartbeat goes through a checklist.")
-        whole = Schedule(
-            prompt=data.get("prompt") or "", checklist=self.instance.checklist
+        schedule = Schedule(
+            type=data.get("type") or "",
+            prompt=data.get("prompt") or "",
+            workflow=data.get("workflow"),
+            checklist=self.instance.checklist,
+            heartbeat_budget_microdollars=self.instance.heartbeat_budget_microdollars,
+            active_hours_start=data.get("active_hours_start"),
+            active_hours_end=data.get("active_hours_end"),
         )
-        if len(heartbeat.prompt_of(whole)) > heartbeat.MAX_BRIEF:
-            message = (
-                f"With the prompt that is more than {heartbeat.MAX_BRIEF} characters."
-            )
-            self.add_error("points", message)
+        problems = (*problems_with_hours(schedule), *problems_with_start(schedule))
+        for column, message in problems:
+            self.add_error(FIELDS.get(column, column), f"{message}.")
+        return data
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # puts the values into the instance
@@ -173,8 +162,6 @@ class ScheduleForm(BaseForm):
 
 
 def _zone(name: str) -> str:
-    if name not in zone_names():
-        raise forms.ValidationError(
-            f"Unknown time zone: {name}. Use a name such as Europe/Berlin."
-        )
+    if problem := problem_with_zone(name):
+        raise forms.ValidationError(f"{problem}.")
     return name

@@ -1,5 +1,6 @@
 """What the bodies of `/api/schedules` say: columns to write, and what they refer to."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,13 @@ from tasks.api.views.lookups import parse_uuid
 from tasks.api.views.task_bodies import check_compatible, check_references
 from tasks.api.zod import Invalid
 from tasks.models import Schedule, Workflow
-from tasks.schedules import heartbeat, interval
-from tasks.schedules.clock import zone_names
+from tasks.schedules import interval
+from tasks.schedules.checks import (
+    Problem,
+    problem_with_zone,
+    problems_with_hours,
+    problems_with_start,
+)
 
 JSON = dict[str, Any]
 
@@ -34,6 +40,12 @@ COLUMNS = {
     "activeTimezone": "active_timezone",
 }
 
+# What the model calls it -> what the API does.
+NAMES = {column: name for name, column in COLUMNS.items()} | {
+    "workflow": "workflowId",
+    "checklist": "heartbeatChecklist",
+    "heartbeat_budget_microdollars": "heartbeatBudgetPerDay",
+}
 
 # What is to be started, and what goes with it.
 WHAT = frozenset(
@@ -83,11 +95,8 @@ def read_interval(text: str, field: str) -> interval.Interval:
 
 def check_zones(data: JSON) -> None:
     for field in ("timezone", "activeTimezone"):
-        if field in data and data[field] not in zone_names():
-            message = (
-                f"Unknown time zone: {data[field]}. Use a name such as Europe/Berlin"
-            )
-            raise Invalid.field(field, message)
+        if field in data and (problem := problem_with_zone(data[field])):
+            raise Invalid.field(field, problem)
 
 
 def check_schedule(data: JSON, schedule: Schedule) -> None:
@@ -100,45 +109,19 @@ def check_schedule(data: JSON, schedule: Schedule) -> None:
     if {"assignedAgent", "agentProfile"} & data.keys():
         agent, profile = schedule.assigned_agent, schedule.agent_profile
         check_compatible(agent or None, profile or None)
-    start, end = schedule.active_hours_start, schedule.active_hours_end
-    if (start is None) != (end is None):
-        field = "activeHoursStart" if start is None else "activeHoursEnd"
-        raise Invalid.field(field, "Required: active hours have a start and an end")
+    _refuse_first(problems_with_hours(schedule))
     if schedule._state.adding or WHAT & data.keys() or data.get("status") == "active":
         _check_what(schedule)
 
 
 def _check_what(schedule: Schedule) -> None:
     """Raise Invalid if there is nothing that it would start."""
-    if schedule.workflow_id:
-        _check_workflow(schedule.workflow_id, schedule)
-    elif schedule.type == Schedule.Type.HEARTBEAT:
-        _check_checklist(schedule)
-    elif not schedule.prompt:
-        raise Invalid.field("prompt", "Required: what each task is to do")
-
-
-def _check_workflow(workflow_id: UUID, schedule: Schedule) -> None:
-    if not Workflow.objects.filter(pk=workflow_id).exists():
+    pk = schedule.workflow_id
+    if pk and not Workflow.objects.filter(pk=pk).exists():
         raise Invalid.field("workflowId", "Workflow not found")
-    if schedule.type == Schedule.Type.HEARTBEAT:
-        raise Invalid.field("workflowId", "A heartbeat starts no workflow")
-    if schedule.prompt:
-        message = "A workflow's steps have prompts of their own"
-        raise Invalid.field("prompt", message)
-    if schedule.heartbeat_budget_microdollars is not None:
-        message = "A workflow's steps have budgets of their own"
-        raise Invalid.field("heartbeatBudgetPerDay", message)
+    _refuse_first(problems_with_start(schedule))
 
 
-def _check_checklist(schedule: Schedule) -> None:
-    if not schedule.checklist:
-        message = "Required: a heartbeat goes through a checklist"
-        raise Invalid.field("heartbeatChecklist", message)
-    length = len(heartbeat.prompt_of(schedule))
-    if length > heartbeat.MAX_BRIEF:
-        message = (
-            f"Prompt and checklist make a brief of {length} characters:"
-            f" {heartbeat.MAX_BRIEF} at most"
-        )
-        raise Invalid.field("heartbeatChecklist", message)
+def _refuse_first(problems: Iterator[Problem]) -> None:
+    for column, message in problems:
+        raise Invalid.field(NAMES[column], message)

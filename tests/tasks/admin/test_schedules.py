@@ -57,10 +57,10 @@ def test_a_heartbeats_checklist_is_a_line_a_point(admin_client):
     [
         ({"interval": "whenever"}, "Cannot parse interval"),
         ({"timezone": "Mars"}, "Unknown time zone: Mars"),
-        ({"prompt": ""}, "Say what each task is to do"),
+        ({"prompt": ""}, "what each task is to do"),
         ({"type": "heartbeat"}, "goes through a checklist"),
         ({"type": "heartbeat", "points": "x\n" + "y" * 2000}, "more than 2000"),
-        ({"active_hours_start": "9"}, "Give both ends"),
+        ({"active_hours_start": "9"}, "active hours have a start and an end"),
         ({"max_firings": "0"}, "At least 1"),
         (
             {"interval": "0 3 * * *", "active_hours_start": 9, "active_hours_end": 17},
