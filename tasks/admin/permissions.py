@@ -15,12 +15,11 @@ from django.views.decorators.http import require_POST
 from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.access import rights
 from tasks.admin import display
-from tasks.admin.questions import read_answer
+from tasks.admin.decision_form import read_decision
 from tasks.admin.task_page import RequestCard
 from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest
 from tasks.models.permission import Answer
-from tasks.rules import patterns
 
 # Characters of a request in the list. Who is to answer a longer one sees it whole first.
 SHOWN_IN_LIST = 300
@@ -240,7 +239,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         if asked is None:
             raise Http404("Permission request not found")
         try:
-            answer = _read(request, asked)
+            answer = read_decision(request, asked)
         except ValidationError as error:
             return self._ask_again(request, asked, error)
         if answer.always_allow and not request.user.has_perm(rights.MAKE_RULES):
@@ -286,23 +285,3 @@ def _short(text: str) -> SafeString:
 def _is_seen_whole(asked: PermissionRequest) -> bool:
     """Whether the list shows all of what is asked: who has not seen it does not allow it."""
     return _short(asked.action) == display.reveal(asked.action)
-
-
-def _read(request: HttpRequest, asked: PermissionRequest) -> Answer:
-    """Read the form of an answer, or raise ValidationError."""
-    if asked.is_question:
-        return read_answer(request.POST, asked, by=request.user.get_username())
-    decision = request.POST.get("decision")
-    if decision not in {"allow", "always", "deny"}:
-        raise ValidationError("Choose Allow, Allow always or Deny.")
-    pattern = request.POST.get("pattern", "").strip() if decision == "always" else None
-    if pattern is not None and (
-        problem := patterns.problem_with(pattern, asked.action)
-    ):
-        raise ValidationError(problem)
-    return Answer(
-        is_allowed=decision != "deny",
-        by=request.user.get_username(),
-        message=request.POST.get("message", "").strip().replace("\x00", ""),
-        always_allow=pattern,
-    )

@@ -1,6 +1,5 @@
 """What the list of tasks is filtered by, and looks up for its rows."""
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -72,19 +71,6 @@ def state_tabs(request: HttpRequest, url: str) -> list[dict[str, Any]]:
             }
         )
     return tabs
-
-
-_PREFIX = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{1,4}){0,6}-?", re.IGNORECASE)
-
-
-def ids_like(text: str) -> tuple[UUID, UUID] | None:
-    """Return the first and the last id that begin like `text`; None if it is no such beginning."""
-    if not _PREFIX.fullmatch(text.strip()):
-        return None
-    digits = text.strip().replace("-", "")
-    if len(digits) > 32:
-        return None
-    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 class WaitingFilter(admin.SimpleListFilter):

@@ -30,11 +30,11 @@ from tasks.admin.task_list import (
     PriorityFilter,
     TaskList,
     WaitingFilter,
-    ids_like,
     state_tabs,
 )
 from tasks.admin.telling import TellingAdmin
 from tasks.models import Status, Task, Worker
+from tasks.models.ids import range_of_prefix
 
 
 @admin.register(Task)
@@ -154,7 +154,7 @@ class TaskAdmin(TellingAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find tasks by the beginning of their id, too, as commands show it."""
-        if (ends := ids_like(search_term)) and not parse_uuid(search_term):
+        if (ends := range_of_prefix(search_term)) and not parse_uuid(search_term):
             return queryset.filter(pk__range=ends), False
         return super().get_search_results(request, queryset, search_term)
 

@@ -1,17 +1,15 @@
 """Finding what an administrator names: by its id, or by enough of the id's start."""
 
-import re
 from typing import TypeVar
-from uuid import UUID
 
 from django.db import models
 
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import PermissionRequest, Project, Schedule, Task
+from tasks.models.ids import MIN_PREFIX, range_of_prefix
 
 M = TypeVar("M", bound=models.Model)
 
-MIN_PREFIX = 8
 MAX_CANDIDATES = 10
 WHERE = {
     "task": "`manage.py tasks` lists them",
@@ -30,11 +28,10 @@ def find_schedule(given: str) -> Schedule:
 
 
 def _find_by_uuid(rows: models.QuerySet[M], what: str, given: str) -> M:
-    digits = given.replace("-", "").lower()
-    if not re.fullmatch(f"[0-9a-f]{{{MIN_PREFIX},32}}", digits):
+    ids = range_of_prefix(given)
+    if ids is None:
         raise _not_found(what, given)
-    first, last = (UUID(digits.ljust(32, filler)) for filler in "0f")
-    return _only(rows.filter(pk__range=(first, last)), what, given)
+    return _only(rows.filter(pk__range=ids), what, given)
 
 
 def find_request(given: str) -> PermissionRequest:
