@@ -66,9 +66,8 @@ class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
                 provider=usage.provider,
                 model=usage.model,
                 is_estimated=is_estimated,
-                cost_microdollars=price.cost(usage)
-                if price
-                else None,  # None is unknown, 0 is free
+                # None is unknown, 0 is free.
+                cost_microdollars=price.cost(usage) if price else None,
                 **{count: getattr(usage, count) for count in COUNTS},
                 **(_columns(price) if price else {}),
             )

@@ -65,9 +65,8 @@ class RuleViewSet(ApiViewSet):
         try:
             rule.save(force_insert=True)
         except IntegrityError:
-            _scope(
-                data
-            )  # what it is for was there when it was checked: say which is gone
+            # What it is for was there when it was checked: say which is gone.
+            _scope(data)
             raise
         return Response(_represent(rule), status=201)
 
