@@ -59,7 +59,7 @@ def test_a_heartbeats_checklist_is_a_line_a_point(admin_client):
         ({"timezone": "Mars"}, "Unknown time zone: Mars"),
         ({"prompt": ""}, "what each task is to do"),
         ({"type": "heartbeat"}, "goes through a checklist"),
-        ({"type": "heartbeat", "points": "x\n" + "y" * 2000}, "more than 2000"),
+        ({"type": "heartbeat", "points": "x\n" + "y" * 2000}, "2000 at most"),
         ({"active_hours_start": "9"}, "active hours have a start and an end"),
         ({"max_firings": "0"}, "At least 1"),
         (
