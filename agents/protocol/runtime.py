@@ -17,6 +17,15 @@ class RuntimeFailed(Exception):
     """The run cannot go on. The message is for people and says what to do."""
 
 
+class TurnLimitReached(RuntimeFailed):
+    """The run has made as many requests to the model as it may."""
+
+    def __init__(self, max_turns: int) -> None:
+        super().__init__(
+            f"The turn limit of {max_turns} is reached. Resume for as many more."
+        )
+
+
 class AgentKilled(RuntimeFailed):
     """The agent's process was ended by somebody else than us: the run is taken up again."""
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from agents.protocol import events
 from agents.protocol.events import JSON, Event
-from agents.protocol.runtime import Assignment, RuntimeFailed
+from agents.protocol.runtime import Assignment, TurnLimitReached
 from agents.providers import usage
 from agents.providers.anthropic import AnthropicEndpoint
 from ledger.pricing import Usage
@@ -179,9 +179,7 @@ class Meter:
         self._ended.clear()  # before looking: an end in between is not to be missed
         await self._is_booked()
         if self._answers >= self._max_turns:
-            raise RuntimeFailed(
-                f"The turn limit of {self._max_turns} is reached. Resume for as many more."
-            )
+            raise TurnLimitReached(self._max_turns)
         if self._answers + len(self._in_flight) >= self._max_turns:
             return False
         return await self._spending.has_room([one.most for one in self._in_flight])

@@ -5,7 +5,7 @@ import time
 from claude_agent_sdk import ResultMessage
 
 from agents.protocol.events import JSON
-from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
+from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed, TurnLimitReached
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.failures import Refusal, TurnFailed, make_refusal_failure
 from agents.providers.retries import RetryPolicy
@@ -23,9 +23,7 @@ def find_failure(
     """Return what the run failed of, None where it did not."""
     reason = result.terminal_reason or ""
     if reason == "max_turns" or result.subtype == "error_max_turns":
-        return RuntimeFailed(
-            f"The turn limit of {max_turns} is reached. Resume for as many more."
-        )
+        return TurnLimitReached(max_turns)
     if reason.startswith("aborted"):
         return AgentKilled("Claude Code was interrupted, and not by us.")
     if failure := _find_provider_failure(result, endpoint, error, opens_at):

@@ -17,7 +17,6 @@ from agents.protocol.events import JSON, Event
 from agents.protocol.runtime import (
     AskPermission,
     Assignment,
-    RuntimeFailed,
     make_process_failure,
 )
 from agents.protocol.structured_output import StructuredOutput
@@ -198,7 +197,7 @@ class Conversation:
             yield event
         await self._messages.steer(self._turn["id"])
         if due := self._approvals.take_due(self._thread.rollout):
-            self._check_turn_limit()
+            self._thread.rollout.check_limit(self._assignment.max_turns)
             self._approvals.ask(due, self._thread.rollout)
 
     async def _get_next_message(self) -> Message:
@@ -252,14 +251,7 @@ class Conversation:
                 delivered=tuple(updates.delivered),
             )
         if updates.calls_tools:
-            self._check_turn_limit()
-
-    def _check_turn_limit(self) -> None:
-        limit = self._assignment.max_turns
-        if self._thread.rollout.requests >= limit:
-            raise RuntimeFailed(
-                f"The turn limit of {limit} is reached. Resume for as many more."
-            )
+            self._thread.rollout.check_limit(self._assignment.max_turns)
 
     def _read_results(self) -> Iterator[Event]:
         answered, self._answered = self._answered, []

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from agents.protocol.events import JSON, UsageReported, UsageSoFar
 from agents.protocol.inbox import Message, list_ids
-from agents.protocol.runtime import Checkpoint
+from agents.protocol.runtime import Checkpoint, TurnLimitReached
 from agents.providers import usage
 from agents.runtimes.codex.rollout_lines import (
     CALLS,
@@ -138,6 +138,11 @@ class Rollout:
         """Whether the calls of the last answer have their outputs, and none is known to be sent."""
         calls = self._awaited
         return bool(calls) and all(call.output is not None for call in calls)
+
+    def check_limit(self, max_requests: int) -> None:
+        """Raise RuntimeFailed if no more requests may be made in this run."""
+        if self.requests >= max_requests:
+            raise TurnLimitReached(max_requests)
 
     def open_request(self, key: str, *, new_bytes: int = 0) -> UsageSoFar:
         """Take it that a request is being made, and return what it uses by estimate."""

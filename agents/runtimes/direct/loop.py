@@ -17,7 +17,12 @@ from itertools import count
 from agents.protocol import events
 from agents.protocol.events import PARTIAL_TEXT_SECONDS, Event
 from agents.protocol.inbox import list_ids, word_for_working_agent
-from agents.protocol.runtime import AskPermission, Assignment, RuntimeFailed
+from agents.protocol.runtime import (
+    AskPermission,
+    Assignment,
+    RuntimeFailed,
+    TurnLimitReached,
+)
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers import causes
 from agents.providers.failures import TurnFailed
@@ -119,9 +124,7 @@ class AgentLoop:
     async def _take_turn(self) -> AsyncGenerator[Event, None]:
         limit = self._assignment.max_turns
         if self._requests >= limit:
-            raise RuntimeFailed(
-                f"The turn limit of {limit} is reached. Resume for as many more."
-            )
+            raise TurnLimitReached(limit)
         self._requests += 1
         answer = self._ask_model()
         async with aclosing(answer):
