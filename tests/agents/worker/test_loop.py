@@ -16,6 +16,7 @@ from agents.worker.log_entries import make_storable
 from agents.worker.loop import Worker
 from agents.worker.permissions import Gate
 from agents.worker.recorder import Recorder
+from ledger.budgets import BudgetExceeded
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks import lifecycle, models, pubsub
 from tasks.catalog import Profile
@@ -295,7 +296,7 @@ async def test_parallel_runs_cannot_overspend_a_budget_together():
     )
     await execute("sleep: 600")
     await execute("sleep: 600")
-    with pytest.raises(lifecycle.budgets.BudgetExceeded):
+    with pytest.raises(BudgetExceeded):
         await execute("sleep: 600")
     reserved = [row.amount_microdollars async for row in Reservation.objects.all()]
     assert sum(reserved) == 4_000_000
