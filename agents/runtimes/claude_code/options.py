@@ -16,7 +16,8 @@ from agents.runtimes.claude_code.session import KeptSession
 from agents.workspaces import sandbox
 
 # A day: the CLI waits on, for a request may be held until others are answered. What is
-# silent for too long `agents.worker.silence` ends.
+# silent for too long `agents.worker.silence` ends. The CLI has clocks of its own besides, of
+# five minutes without a byte and ten without content, and would send the request once more.
 API_TIMEOUT_MS = 86_400_000
 SOCKET = "provider.sock"  # in the run's own folder
 NO_KEY = "kept-by-stagent"
@@ -33,6 +34,9 @@ SETTINGS = {
     # Tells how long a rate limit lasts, before it waits; without it, it gives up untold.
     "CLAUDE_CODE_RETRY_WATCHDOG": "1",
     "API_TIMEOUT_MS": str(API_TIMEOUT_MS),
+    "API_FORCE_IDLE_TIMEOUT": "0",
+    "CLAUDE_ENABLE_BYTE_WATCHDOG": "0",
+    "CLAUDE_ENABLE_STREAM_WATCHDOG": "0",
 }
 # What a site's network may need, given on as it is.
 NETWORK = (
