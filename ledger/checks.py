@@ -5,12 +5,12 @@ from typing import Any
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 
-from ledger.pricing import listed_prices
+from ledger.pricing import load_listed_prices
 
 
 def check_price_lists(**kwargs: Any) -> list[CheckMessage]:
     try:
-        listed_prices()
+        load_listed_prices()
     except ImproperlyConfigured as error:
         return [
             Error(

@@ -66,7 +66,7 @@ class Price:
 
 def price_of(usage: Usage) -> Price | None:
     """Return today's price, of a site's list, of ours or of genai-prices; None is unknown."""
-    return _listed_price(usage) or _bundled_price(usage)
+    return _find_listed_price(usage) or _find_bundled_price(usage)
 
 
 def dollars(microdollars: int) -> str:
@@ -104,7 +104,7 @@ class Listed:
 
 
 @cache
-def listed_prices() -> tuple[Listed, ...]:
+def load_listed_prices() -> tuple[Listed, ...]:
     """Read the lists once a process: a site's before ours, in each the newest price first.
 
     Of one day's, the one for the longest prompts goes first.
@@ -114,10 +114,10 @@ def listed_prices() -> tuple[Listed, ...]:
     return (*(_read_list(site) if site.exists() else ()), *_read_list(ours))
 
 
-def _listed_price(usage: Usage) -> Price | None:
+def _find_listed_price(usage: Usage) -> Price | None:
     today = timezone.now().date()
     for model in (usage.model, ANY_MODEL):
-        for line in listed_prices():
+        for line in load_listed_prices():
             if line.model == model and line.holds_for(usage, today):
                 return line.price
     return None
@@ -160,14 +160,14 @@ def _list_prices(
 # --- The list that comes with genai-prices -------------------------------------------
 
 
-def _bundled_price(usage: Usage) -> Price | None:
-    model = _bundled_model(usage.provider, usage.model)
+def _find_bundled_price(usage: Usage) -> Price | None:
+    model = _find_bundled_model(usage.provider, usage.model)
     if model is None:
         return None
     prices = model.get_prices(timezone.now())
 
     def per_million(kind: str) -> Decimal | None:
-        return _for_context(getattr(prices, f"{kind}_mtok"), usage.prompt_tokens)
+        return _choose_for_context(getattr(prices, f"{kind}_mtok"), usage.prompt_tokens)
 
     input, output = per_million("input"), per_million("output")
     if input is None or output is None:
@@ -183,7 +183,7 @@ def _bundled_price(usage: Usage) -> Price | None:
 
 
 @lru_cache(maxsize=1024)
-def _bundled_model(provider: str, model: str) -> ModelInfo | None:
+def _find_bundled_model(provider: str, model: str) -> ModelInfo | None:
     genai_prices = _genai_prices()
     try:
         found = genai_prices.calc_price(
@@ -204,7 +204,7 @@ def _genai_prices() -> Any:
     return importlib.import_module("genai_prices")
 
 
-def _for_context(
+def _choose_for_context(
     price: Decimal | TieredPrices | None, prompt_tokens: int
 ) -> Decimal | None:
     """Pick the tier: a prompt longer than its start pays its price for every token."""

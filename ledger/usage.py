@@ -80,7 +80,7 @@ class Usage:
         rows, _ = self._rows(())
         return make_totals(rows.aggregate(**SUMMED))
 
-    def grouped(
+    def group(
         self,
         *by: str,
         limit: int | None = None,

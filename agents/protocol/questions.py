@@ -14,7 +14,7 @@ NO_ANSWER = "The user did not answer."
 def make_question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
     """Make the call of questions; `tool_input` has them as `tasks.rules.questions` says."""
     asked = questions.add_answers(tool_input, None)
-    texts = " ".join(map(questions.text_of, questions.asked_in(asked)))
+    texts = " ".join(map(questions.text_of, questions.find_questions(asked)))
     return ToolCall(
         call_id,
         tool_name,

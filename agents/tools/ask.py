@@ -4,7 +4,7 @@ from agents.protocol.events import JSON
 from agents.protocol.questions import make_question, make_question_call
 from agents.protocol.runtime import ToolCall
 from agents.tools.base import ToolRefused, check_input, make_schema
-from tasks.rules.questions import asked_in
+from tasks.rules.questions import find_questions
 
 NAME = "ask"
 MAX_OPTIONS = 20
@@ -30,7 +30,7 @@ SCHEMA = make_schema(
 
 def prepare(call_id: str, tool_input: JSON) -> ToolCall:
     """Return the call, of what a model wrote or of what a person has answered."""
-    if asked_in(tool_input):
+    if find_questions(tool_input):
         return make_question_call(call_id, NAME, tool_input)
     given = check_input(SCHEMA, tool_input)
     if not given["question"].strip():

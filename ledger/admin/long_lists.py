@@ -92,12 +92,12 @@ class LongListAdmin(Admin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         if wanted := parse_uuid(search_term):
-            return self.with_id(queryset, wanted), False
+            return self.filter_by_id(queryset, wanted), False
         if self._looks_at_newest(request):
             queryset = self._newest(queryset)
         return super().get_search_results(request, queryset, search_term)
 
-    def with_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
+    def filter_by_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
         """Find the rows that `wanted` names, by one of `id_fields` at a time."""
         for name in self.id_fields:
             found = queryset.filter(**{name: wanted})

@@ -65,15 +65,15 @@ class Line:
         return f"{self.output_tokens:,}"
 
 
-def of_tasks(task_ids: Iterable[UUID]) -> dict[UUID, Cost]:
+def sum_of_tasks(task_ids: Iterable[UUID]) -> dict[UUID, Cost]:
     """Return what each task has cost; one that used nothing is left out."""
     entries = LedgerEntry.objects.filter(task_id__in=list(task_ids)).order_by()
     rows: Any = entries.values("task_id").annotate(**_SUMS)
     return {row["task_id"]: _cost(row) for row in rows}
 
 
-def of_task(task_id: UUID) -> Cost:
-    return of_tasks([task_id]).get(task_id, Cost())
+def sum_of_task(task_id: UUID) -> Cost:
+    return sum_of_tasks([task_id]).get(task_id, Cost())
 
 
 def lines(task_id: UUID) -> list[Line]:

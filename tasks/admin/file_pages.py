@@ -47,7 +47,7 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
     counts = files.counts()
     has_made = any(counts[state] for state in VIEWS["made"][1])
     view = view if view in VIEWS else ("made" if has_made else "all")
-    chosen = files.of_states(VIEWS[view][1])
+    chosen = files.filter_states(VIEWS[view][1])
     base = reverse("admin:tasks_task_files", args=[task.pk])
     opened = _find(files, path)
     return {

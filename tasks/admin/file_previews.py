@@ -30,22 +30,22 @@ TABLES = {".csv": ",;\t|", ".tsv": "\t"}
 def preview(files: TaskFiles, file: TaskFile, task_id: object) -> SafeString:
     """Show what is in a file, or say why that is not shown."""
     if file.found is None:
-        return _said("It was deleted.")
+        return _describe("It was deleted.")
     if reason := not_served(file.found):
-        return _said(reason)
+        return _describe(reason)
     url = url_of(file, task_id)
     if url and media_type_of(file.path) in IMAGES:
         if file.found.size > MAX_IMAGE_BYTES:
-            return _said("The image is too large to be shown.")
+            return _describe("The image is too large to be shown.")
         # As an image it runs nothing, whatever it is.
         return format_html('<img class="st-image" src="{}" alt="{}">', url, file.path)
     content = _content(files, file.path)
     if content is None:
-        return _said("It cannot be read any more.")
+        return _describe("It cannot be read any more.")
     return _text(content, file.path)
 
 
-def _said(text: str) -> SafeString:
+def _describe(text: str) -> SafeString:
     return format_html('<p class="st-quiet">{}</p>', text)
 
 
@@ -61,7 +61,7 @@ def _content(files: TaskFiles, path: str) -> bytes | None:
 
 def _text(content: bytes, path: str) -> SafeString:
     if b"\0" in content[:MAX_BYTES]:
-        return _said("It is no text. Download it to see it.")
+        return _describe("It is no text. Download it to see it.")
     text = content[:MAX_BYTES].decode(errors="replace")
     cut = len(content) > MAX_BYTES or len(text) > MAX_CHARACTERS
     text = text[:MAX_CHARACTERS]
@@ -71,7 +71,9 @@ def _text(content: bytes, path: str) -> SafeString:
         shown = results.markdown(text)
     elif suffix in TABLES:
         shown = _table(text, TABLES[suffix])
-    note = _said("Its beginning is shown; download it for all of it.") if cut else ""
+    note = (
+        _describe("Its beginning is shown; download it for all of it.") if cut else ""
+    )
     return format_html("{}{}", shown or display.block(text), note)
 
 
@@ -88,7 +90,7 @@ def _table(text: str, separators: str) -> SafeString | None:
         return None
     head, *body = rows
     note = (
-        _said(f"Its first {MAX_ROWS:,} rows are shown.")
+        _describe(f"Its first {MAX_ROWS:,} rows are shown.")
         if len(body) == MAX_ROWS
         else ""
     )

@@ -261,7 +261,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
             self.message_user(request, error.messages[0], messages.ERROR)
             return HttpResponseRedirect(display.page_of(asked))
         pattern = request.POST.get("pattern")
-        card = RequestCard.of(asked, pattern=pattern, error=error.messages[0])
+        card = RequestCard.make(asked, pattern=pattern, error=error.messages[0])
         request.method = "GET"  # what follows shows the page
         return self.change_view(
             request,
@@ -274,7 +274,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         asked = kwargs.get("obj")
         if asked and asked.status == PENDING:
-            context.setdefault("card", RequestCard.of(asked))
+            context.setdefault("card", RequestCard.make(asked))
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -35,7 +35,7 @@ class QuestionFields:
 def fields_of(request: PermissionRequest) -> list[QuestionFields]:
     if not request.is_question:
         return []
-    asked = questions.asked_in(request.tool_input)
+    asked = questions.find_questions(request.tool_input)
     return [_fields(number, question) for number, question in enumerate(asked)]
 
 
@@ -63,7 +63,7 @@ def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Answer
     if form.get("decision") == "deny":
         return Answer(is_allowed=False, by=by, message=message)
     answers: JSON = {}
-    for number, question in enumerate(questions.asked_in(asked.tool_input)):
+    for number, question in enumerate(questions.find_questions(asked.tool_input)):
         if given := _read_one(form, number, question):
             answers[questions.text_of(question)] = given
     if problem := questions.problem_with(asked.tool_input, answers):

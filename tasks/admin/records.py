@@ -207,11 +207,11 @@ class LogEntryAdmin(OfTaskAdmin):
         is_of_task = self.narrow_filters & set(request.GET)
         return ("-sequence",) if is_of_task else super().get_ordering(request)
 
-    def with_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
+    def filter_by_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
         """Find a run's entries in its task's log: no index leads from a run to them."""
         if task_id := Run.objects.filter(pk=wanted).values_list("task_id").first():
             return queryset.filter(task_id=task_id[0], run_id=wanted)
-        return super().with_id(queryset, wanted)
+        return super().filter_by_id(queryset, wanted)
 
     @admin.display(description="Event")
     def kind(self, entry: LogEntry) -> str:

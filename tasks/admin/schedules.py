@@ -42,7 +42,7 @@ class FiringRow:
     reason: SafeString
 
     @classmethod
-    def of(cls, firing: Firing, schedule: Schedule) -> "FiringRow":
+    def make(cls, firing: Firing, schedule: Schedule) -> "FiringRow":
         started = schedule.workflow if firing.workflow_run else firing.task
         return cls(
             number=str(firing.number or display.EMPTY),
@@ -223,7 +223,7 @@ def _sections(schedule: Schedule) -> dict[str, Any]:
         "status": display.state(schedule.status, schedule.get_status_display()),
         "words": describe(cron) if cron else "",
         "next_times": [in_words(moment, schedule) for moment in next_times(schedule)],
-        "firings": [FiringRow.of(firing, schedule) for firing in firings],
+        "firings": [FiringRow.make(firing, schedule) for firing in firings],
         "last": display.ago(schedule.last_fired_at),
     }
 

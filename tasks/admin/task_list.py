@@ -27,7 +27,7 @@ class TaskList(LongList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         ids = [task.pk for task in self.result_list]
-        spent = costs.of_tasks(ids)
+        spent = costs.sum_of_tasks(ids)
         pending = PermissionRequest.objects.pending().filter(task_id__in=ids)
         waiting = set(pending.values_list("task_id", flat=True))
         ran = _last_runs(ids)

@@ -41,7 +41,7 @@ class RequestCard:
     questions: list[QuestionFields]  # of a question to a person
 
     @classmethod
-    def of(
+    def make(
         cls, request: PermissionRequest, *, pattern: str | None = None, error: str = ""
     ) -> "RequestCard":
         return cls(
@@ -71,7 +71,7 @@ class RunRow:
     error: SafeString
 
     @classmethod
-    def of(cls, run: Run) -> "RunRow":
+    def make(cls, run: Run) -> "RunRow":
         end = run.finished_at or (timezone.now() if run.is_live else None)
         return cls(
             run=run,
@@ -106,8 +106,8 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "no_worker": Worker.objects.absence() if _waits_for_worker(runs) else None,
         "ran_on": runtime_title(runs[-1].runtime) if runs else "",
         "ran_as": profile_name(runs[-1].profile) if runs else "",
-        "cards": [RequestCard.of(one) for one in pending],
-        "runs": [RunRow.of(run) for run in reversed(runs)],
+        "cards": [RequestCard.make(one) for one in pending],
+        "runs": [RunRow.make(run) for run in reversed(runs)],
         "lines": [(attempts.get(line.run_id), line) for line in lines],
         "result": results.render(task.result, reverse("task-output", args=[task.pk])),
         "result_kind": content_type_of(task.result),

@@ -3,7 +3,13 @@
 from django.contrib import admin
 from django.urls import path
 
-from tasks.admin.approvals.view import approvals, check_pattern, decide, undo, waiting
+from tasks.admin.approvals.view import (
+    approvals,
+    check_pattern,
+    count_waiting,
+    decide,
+    undo,
+)
 from tasks.admin.audit import audit
 from tasks.admin.overview.view import parts
 from tasks.admin.spending.view import costs
@@ -12,7 +18,7 @@ _page = admin.site.admin_view
 
 urlpatterns = [
     path("approvals/", _page(approvals), name="approvals"),
-    path("approvals/waiting/", _page(waiting), name="approvals-waiting"),
+    path("approvals/waiting/", _page(count_waiting), name="approvals-waiting"),
     path("approvals/undo/<int:rule_id>/", _page(undo), name="approvals-undo"),
     path("approvals/<str:request_id>/decide/", _page(decide), name="approvals-decide"),
     path(

@@ -75,7 +75,7 @@ def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
         "steps": _steps(workflow, definition, steps) if definition else [],
         "runs": [_run_row(one, spent) for one in runs],
         "cost": str(spent.get(run.pk, "-")) if run else "-",
-        "cards": [RequestCard.of(one) for one in _list_pending(run)] if run else [],
+        "cards": [RequestCard.make(one) for one in _list_pending(run)] if run else [],
         "no_worker": Worker.objects.absence() if workflow.is_in_hand else None,
         "is_live": workflow.status == Workflow.Status.ACTIVE,
         "sections_url": reverse("admin:tasks_workflow_sections", args=[workflow.pk]),
@@ -160,7 +160,7 @@ def _steps(
     by_step: dict[str, list[StepRun]] = {}
     for step in steps:
         by_step.setdefault(step.step_id, []).append(step)
-    spent = costs.of_tasks(step.task_id for step in steps if step.task_id)
+    spent = costs.sum_of_tasks(step.task_id for step in steps if step.task_id)
     return [
         _step_row(graph, own, row, now, spent)
         for own in definition.steps
@@ -213,7 +213,7 @@ def _costs(runs: list[WorkflowRun]) -> dict[UUID, costs.Cost]:
     tasks = Task.objects.filter(workflow_run__in=[run.pk for run in runs])
     run_of = dict(tasks.values_list("pk", "workflow_run"))
     total: dict[UUID, costs.Cost] = {}
-    for task_id, cost in costs.of_tasks(run_of).items():
+    for task_id, cost in costs.sum_of_tasks(run_of).items():
         run_id = run_of[task_id]
         if run_id is not None:
             total[run_id] = total.get(run_id, costs.Cost()) + cost

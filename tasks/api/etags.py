@@ -19,7 +19,7 @@ class Changed(APIException):
     )
 
 
-def with_etag(data: Any) -> Response:
+def add_etag(data: Any) -> Response:
     """Answer `data` with a strong tag: of what the body says, whatever it was made of."""
     response = Response(data)
     digest = hashlib.blake2b(response.content, digest_size=16).hexdigest()
@@ -29,7 +29,7 @@ def with_etag(data: Any) -> Response:
 
 def answer(request: Request, data: Any) -> Response:
     """Answer `data` with its ETag; 304 without a body to a reader who has it."""
-    response = with_etag(data)
+    response = add_etag(data)
     if not request.META.keys() & {"HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"}:
         return response
     conditional = get_conditional_response(
@@ -42,5 +42,5 @@ def answer(request: Request, data: Any) -> Response:
 
 def check_unchanged(request: Request, data: Any) -> None:
     """Raise Changed unless If-Match names what `data` says; the caller holds its row."""
-    if get_conditional_response(request._request, with_etag(data)["ETag"]) is not None:
+    if get_conditional_response(request._request, add_etag(data)["ETag"]) is not None:
         raise Changed

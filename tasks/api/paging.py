@@ -164,13 +164,13 @@ def whole(rows: QuerySet[Any], show: Callable[[Any], JSON]) -> Answer:
     def text(row: Any) -> str:
         return orjson.dumps(show(row)).decode()
 
-    def by_key(some: Iterable[Any]) -> dict[str, str]:
+    def represent_by_key(some: Iterable[Any]) -> dict[str, str]:
         return {str(row.pk): text(row) for row in some}
 
     return WholeList(
         first=lambda: list(map(text, rows[: FIRST + 1])),
         keys=lambda: map(str, rows.values_list("pk", flat=True).iterator(KEYS_AT_ONCE)),
-        rows=lambda keys: by_key(rows.filter(pk__in=keys).order_by()),
+        rows=lambda keys: represent_by_key(rows.filter(pk__in=keys).order_by()),
     ).answer()
 
 

@@ -52,7 +52,7 @@ class Baseline:
     contents: Path
 
     @classmethod
-    def of_nothing(cls) -> "Baseline":
+    def make_empty(cls) -> "Baseline":
         return cls(0, is_complete=True, files={}, contents=Path(os.devnull))
 
     def content(self, began: Began) -> bytes | None:

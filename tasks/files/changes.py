@@ -63,7 +63,7 @@ class TaskFiles:
         counted = Counter(file.state for file in self.files)
         return {state.value: counted[state] for state in State}
 
-    def of_states(self, states: Collection[State]) -> list[TaskFile]:
+    def filter_states(self, states: Collection[State]) -> list[TaskFile]:
         return [file for file in self.files if file.state in states]
 
 
@@ -93,9 +93,9 @@ def files_of(task_id: UUID, *, under: str = "") -> TaskFiles:
         listing = list_files(workspace, under=folder)
     except OSError:  # no such folder, or no folder; there may have been one
         listing = Listing()
-    began = load(task_id) or Baseline.of_nothing()
+    began = load(task_id) or Baseline.make_empty()
     return TaskFiles(
-        files=sorted(_compare(listing, began, workspace, folder), key=_by_path),
+        files=sorted(_compare(listing, began, workspace, folder), key=_sort_key),
         is_complete=listing.is_complete,
         since=_time(began.taken_ns),
         workspace=workspace,
@@ -103,7 +103,7 @@ def files_of(task_id: UUID, *, under: str = "") -> TaskFiles:
     )
 
 
-def _by_path(file: TaskFile) -> str:
+def _sort_key(file: TaskFile) -> str:
     return file.path
 
 

@@ -21,7 +21,9 @@ _PERMISSIONS = 0o100755, 0o100644
 
 def diff_of(files: TaskFiles, *, path: str = "") -> Iterator[bytes]:
     """Yield the diff of all that is not as it was, or of one file, a piece for each file."""
-    different = [file for file in files.of_states(DIFFERENT) if path in {"", file.path}]
+    different = [
+        file for file in files.filter_states(DIFFERENT) if path in {"", file.path}
+    ]
     written = 0
     for number, file in enumerate(different):
         if number == MAX_FILES or written > MAX_BYTES:

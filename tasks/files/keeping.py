@@ -69,7 +69,7 @@ def keep_outputs(task_id: UUID) -> None:
     task = Task.objects.filter(pk=task_id).first()
     if task is None:
         return
-    made = files_of(task_id, under=OUTPUTS).of_states(MADE)
+    made = files_of(task_id, under=OUTPUTS).filter_states(MADE)
     left = MAX_OUTPUT_BYTES
     for file in made[:MAX_OUTPUTS]:
         size = file.found.size if file.found else 0

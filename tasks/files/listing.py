@@ -25,7 +25,7 @@ class Found(NamedTuple):
     owner: int
 
     @classmethod
-    def of(cls, result: os.stat_result) -> "Found":
+    def from_stat(cls, result: os.stat_result) -> "Found":
         return cls(
             result.st_mode,
             result.st_size,
@@ -116,7 +116,7 @@ class _Walk:
 
     def _add(self, folder: str, entry: "os.DirEntry[str]") -> None:
         path = f"{folder}/{entry.name}" if folder else entry.name
-        found = Found.of(entry.stat(follow_symlinks=False))
+        found = Found.from_stat(entry.stat(follow_symlinks=False))
         if len(os.fsencode(path)) > MAX_PATH_BYTES:
             self.listing.is_complete = False
         elif stat.S_ISDIR(found.mode):

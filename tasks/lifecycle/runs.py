@@ -90,7 +90,7 @@ def hand_over(run: Run, *, reason: str = STOPPING) -> None:
         if _is_to_be_cancelled(run):
             finish(run, Outcome(Status.CANCELLED, "Cancelled."))
         else:
-            _succeed(run, Run.Status.HANDED_OVER, reason)
+            _queue_successor(run, Run.Status.HANDED_OVER, reason)
 
 
 def take_up_again(run: Run, *, reason: str) -> None:
@@ -106,7 +106,9 @@ def take_up_again(run: Run, *, reason: str) -> None:
             message = f"{reason} {_KILLED_TOO_OFTEN}"
             finish(run, Outcome(Status.FAILED, message, error=message))
         else:
-            _succeed(run, Run.Status.LOST, f"{reason} The run is taken up again.")
+            _queue_successor(
+                run, Run.Status.LOST, f"{reason} The run is taken up again."
+            )
 
 
 _KILLED_TOO_OFTEN = (
@@ -133,7 +135,7 @@ def park(run: Run, *, reason: str, seconds: float) -> None:
             finish(run, Outcome(Status.FAILED, message, error=message))
         else:
             message = f"{reason}. The run is parked {until}."
-            _succeed(run, Run.Status.PARKED, message, not_before=opens_at)
+            _queue_successor(run, Run.Status.PARKED, message, not_before=opens_at)
 
 
 def _stuck_since(run: Run) -> datetime:
@@ -167,13 +169,13 @@ def expire(run: Run) -> bool:
             finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
         elif PermissionRequest.objects.pending().filter(run_id=run.pk).exists():
             # It only waited for a person: whatever ended the worker, it was not this run.
-            _succeed(
+            _queue_successor(
                 run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
             )
         elif reason := _reason_to_give_up(run):
             finish(run, Outcome(Status.FAILED, reason, error=reason))
         else:
-            _succeed(run, Run.Status.LOST, _about_losses(run.losses + 1))
+            _queue_successor(run, Run.Status.LOST, _about_losses(run.losses + 1))
         Run.objects.filter(pk=run.pk).update(lease_expires_at=None)
         RunTotal.objects.add_on_commit(run.runtime, LEASE_LOSS)
         return True
@@ -229,7 +231,7 @@ def _is_to_be_cancelled(run: Run) -> bool:
     return asked.exists()
 
 
-def _succeed(
+def _queue_successor(
     run: Run, status: Run.Status, message: str, *, not_before: datetime | None = None
 ) -> None:
     """Close `run` and queue its successor in the same session."""

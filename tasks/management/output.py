@@ -55,18 +55,18 @@ _STYLES = {
 _INDENT = "\n" + " " * 21  # where messages begin
 
 
-def printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """Let nothing that an agent writes drive a terminal, or hide on it."""
     return replace_hidden(text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+    return make_printable(" ".join(text.split()))
 
 
 def log_line(entry: JSON, style: Style) -> str:
     """Write a log entry, in the API's form, as `10:31:16 tool_use    Reading file: …`."""
-    event_type, message = entry["eventType"], printable(entry["message"])
+    event_type, message = entry["eventType"], make_printable(entry["message"])
     if event_type == EventType.PERMISSION_REQUEST and "notificationId" in entry:
         message += f"\nmanage.py respond {entry['notificationId']} allow|deny"
     name = f"{event_type:<11}"

@@ -40,15 +40,15 @@ class RowCollector(Collector):
         return []  # else registering it would read the tables
 
     def collect(self) -> Iterator[Metric]:
-        yield from _queue()
-        yield from _running()
-        yield from _ended()
-        yield from _used()
-        yield from _requests()
-        yield from _workers()
+        yield from _collect_queue()
+        yield from _collect_running()
+        yield from _collect_ended()
+        yield from _collect_used()
+        yield from _collect_requests()
+        yield from _collect_workers()
 
 
-def _queue() -> Iterator[Metric]:
+def _collect_queue() -> Iterator[Metric]:
     depth = GaugeMetricFamily(
         "stagent_queued_runs", "Runs that are due and wait.", labels=["runtime"]
     )
@@ -83,7 +83,7 @@ def _queue() -> Iterator[Metric]:
     yield from (depth, age, parked)
 
 
-def _running() -> Iterator[Metric]:
+def _collect_running() -> Iterator[Metric]:
     running = GaugeMetricFamily(
         "stagent_running_runs", "Runs that workers perform.", labels=["runtime"]
     )
@@ -98,7 +98,7 @@ def _running() -> Iterator[Metric]:
     yield running
 
 
-def _ended() -> Iterator[Metric]:
+def _collect_ended() -> Iterator[Metric]:
     durations = HistogramMetricFamily(
         "stagent_run_duration_seconds",
         "Runs that ended, by how, and how long they took.",
@@ -135,7 +135,7 @@ def _buckets(totals: list[RunTotal]) -> list[tuple[str, float]]:
     return buckets
 
 
-def _used() -> Iterator[Metric]:
+def _collect_used() -> Iterator[Metric]:
     tokens = CounterMetricFamily(
         "stagent_tokens", "Tokens used.", labels=["provider", "model", "kind"]
     )
@@ -159,7 +159,7 @@ def _used() -> Iterator[Metric]:
     yield from (tokens, cost, requests, unpriced)
 
 
-def _requests() -> Iterator[Metric]:
+def _collect_requests() -> Iterator[Metric]:
     pending = PermissionRequest.objects.pending().order_by()
     count, since = pending.aggregate(n=Count("pk"), since=Min("created_at")).values()
     yield GaugeMetricFamily(
@@ -172,7 +172,7 @@ def _requests() -> Iterator[Metric]:
     )
 
 
-def _workers() -> Iterator[Metric]:
+def _collect_workers() -> Iterator[Metric]:
     sums = Worker.objects.at_work().aggregate(n=Count("pk"), places=Sum("concurrency"))
     yield GaugeMetricFamily(
         "stagent_workers", "Workers that told of themselves.", value=sums["n"]

@@ -49,7 +49,7 @@ class Address:
 
 def problem(rule: str) -> str | None:
     """Say why a rule for `fetch:` with this rest cannot be saved."""
-    wanted = parsed(rule)
+    wanted = parse(rule)
     if wanted is None or not _reads_one_way(wanted.path):
         return (
             "A rule for “fetch” is an address: “fetch:https://example.com/docs/**”, or"
@@ -61,17 +61,17 @@ def problem(rule: str) -> str | None:
 
 def covers_address(rule: str, address: str) -> bool:
     """Tell whether the allow rule is for this address; an empty rule is for all of them."""
-    given = parsed(address)
+    given = parse(address)
     if given is None or "*" in given.host or not _reads_one_way(given.path):
         return False
     if not rule:
         return True
-    wanted = parsed(rule)
+    wanted = parse(rule)
     return (
         wanted is not None
         and (wanted.scheme, wanted.port) == (given.scheme, given.port)
         and _is_host(wanted.host, given.host)
-        and globs.parsed(wanted.path).matches_path(given.path)
+        and globs.parse_glob(wanted.path).matches_path(given.path)
         and (wanted.path.endswith("**") or wanted.query == given.query)
     )
 
@@ -84,17 +84,17 @@ def denies_address(rule: str, address: str) -> bool:
     if len(address) > MAX_CHARACTERS:
         return True
     text = _fold(address)
-    wanted, given = parsed(_fold(rule)), parsed(text)
+    wanted, given = parse(_fold(rule)), parse(text)
     if wanted is None:
         return True
     if given is None or _AMBIGUOUS.search(given.path):
         return wanted.host.removeprefix("*.") in text
-    is_path = globs.parsed(wanted.path).matches_path(given.path)
+    is_path = globs.parse_glob(wanted.path).matches_path(given.path)
     return _is_host(wanted.host, given.host) and is_path
 
 
 @lru_cache(maxsize=1_000)
-def parsed(text: str) -> Address | None:
+def parse(text: str) -> Address | None:
     found = _ADDRESS.fullmatch(_lower(text)) if len(text) <= MAX_CHARACTERS else None
     if found is None:
         return None

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
 
-from tasks.rules.globs import Glob, has_wildcard, parsed, parts_of
+from tasks.rules.globs import Glob, has_wildcard, parse_glob, parts_of
 from tasks.rules.programs import is_known, name_of, refusal
 from tasks.rules.shell import Piece, Word, parse, simple_command
 
@@ -39,10 +39,10 @@ def problem(rule: str) -> str | None:
     fixed, is_open = _split(wanted)
     words = _texts(fixed)
     written = [_writes_out(glob, word) for glob, word in zip(fixed, words, strict=True)]
-    return refusal(words, written) or (_of_more(words, written) if is_open else None)
+    return refusal(words, written) or (_judge_more(words, written) if is_open else None)
 
 
-def _of_more(words: list[str], written: list[bool]) -> str | None:
+def _judge_more(words: list[str], written: list[bool]) -> str | None:
     """Say why a rule that leaves further words open can cover none of them."""
     when_open = refusal([*words, "x"], [*written, False])
     when_written = refusal([*words, "x"], [*written, True])
@@ -102,7 +102,7 @@ def _glob(word: Word) -> Glob:
     parts = (
         [piece.text] if piece.is_quoted else parts_of(piece.text) for piece in word
     )
-    return Glob.of(chain.from_iterable(parts))
+    return Glob.from_parts(chain.from_iterable(parts))
 
 
 def _is_written(glob: Word) -> bool:
@@ -161,7 +161,7 @@ def _has_options(words: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def _is_like(word: str, wanted: str) -> bool:
-    return parsed(wanted).matches_word(word)
+    return parse_glob(wanted).matches_word(word)
 
 
 def _is_short(word: str) -> bool:
@@ -197,4 +197,4 @@ def _same_program(wanted: str, token: str) -> bool:
         return True
     if len(wanted) > MAX_NAME or not (has_wildcard(name) and re.search(r"\w", name)):
         return False
-    return Glob.of(parts_of(name)).matches_word(wanted)
+    return Glob.from_parts(parts_of(name)).matches_word(wanted)

@@ -36,7 +36,7 @@ class Glob:
     end: int
 
     @classmethod
-    def of(cls, parts: Iterable[Part]) -> "Glob":
+    def from_parts(cls, parts: Iterable[Part]) -> "Glob":
         literals: dict[str, int] = {}
         kinds = dict.fromkeys(Wildcard, 0)
         place = 1
@@ -106,8 +106,8 @@ def parts_of(text: str) -> list[Part]:
 
 
 @lru_cache(maxsize=1_000)
-def parsed(pattern: str) -> Glob:
-    return Glob.of(parts_of(pattern))
+def parse_glob(pattern: str) -> Glob:
+    return Glob.from_parts(parts_of(pattern))
 
 
 def has_wildcard(text: str) -> bool:

@@ -138,7 +138,7 @@ def _covers_path(wanted: str, path: str, *, dots: bool) -> bool:
         return True
     if path != folder and not wanted.endswith("**"):
         return False  # a `*` stops at the next folder
-    return globs.parsed(wanted).matches_path(path, dots=dots)
+    return globs.parse_glob(wanted).matches_path(path, dots=dots)
 
 
 def _is_resolved(path: str) -> bool:
@@ -148,7 +148,7 @@ def _is_resolved(path: str) -> bool:
 
 def _denies_name(wanted: str, name: str) -> bool:
     """Tell whether the glob matches, or something beneath the folder that is gone through."""
-    if globs.parsed(wanted).matches_path(name):
+    if globs.parse_glob(wanted).matches_path(name):
         return True
     if not name.endswith(BENEATH):
         return False

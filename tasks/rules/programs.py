@@ -28,7 +28,7 @@ class Program:
     is_literal: bool
 
     @classmethod
-    def listed(
+    def from_lists(
         cls,
         *,
         flags: str = "",
@@ -70,12 +70,12 @@ class Known:
 
 
 @cache
-def known() -> Known:
+def load_known() -> Known:
     table: dict[str, Any] = tomllib.loads(
         Path(__file__).with_suffix(".toml").read_text()
     )
     programs = {
-        key: Program.listed(**entry) for key, entry in table["programs"].items()
+        key: Program.from_lists(**entry) for key, entry in table["programs"].items()
     }
     return Known(
         programs=programs,
@@ -93,29 +93,29 @@ def refusal(words: Sequence[str], written: Sequence[bool]) -> str | None:
     for was never seen by who made the rule.
     """
     name = name_of(words[0])
-    if name in known().never or name.startswith(("git-", "ld-")):
+    if name in load_known().never or name.startswith(("git-", "ld-")):
         return f"“{name}” runs what it is given, so it is always asked about: name the program itself."
     if len(words) == 2 and words[1] == "--version":
         return None
-    if name in known().interpreters:
-        return _of_interpreter(name, words, written)
-    if name in known().runners:
+    if name in load_known().interpreters:
+        return _judge_interpreter(name, words, written)
+    if name in load_known().runners:
         return _unless_written(name, written)
     found = _find(name, words)
-    if found is None and name in known().groups:
-        return _of_group(name, words)
+    if found is None and name in load_known().groups:
+        return _judge_group(name, words)
     if found is None:
-        return _of_unknown(words, written)
+        return _judge_unknown(words, written)
     program, depth = found
     if program.is_literal and not all(written):
         return _unless_written(" ".join((name, *words[1:depth])), written)
-    return _of_listed(program, " ".join((name, *words[1:depth])), words[depth:])
+    return _judge_listed(program, " ".join((name, *words[1:depth])), words[depth:])
 
 
 def is_known(words: Sequence[str]) -> bool:
     """Tell whether it is known what `words` do, and that they run nothing else."""
-    listed = _find(name_of(words[0]), words) is not None
-    return listed and refusal(words, [True] * len(words)) is None
+    from_lists = _find(name_of(words[0]), words) is not None
+    return from_lists and refusal(words, [True] * len(words)) is None
 
 
 def name_of(word: str) -> str:
@@ -127,7 +127,7 @@ def name_of(word: str) -> str:
 
 @cache
 def _names() -> frozenset[str]:
-    found = known()
+    found = load_known()
     return (
         found.never
         | found.interpreters
@@ -141,12 +141,12 @@ def _find(name: str, words: Sequence[str]) -> tuple[Program, int] | None:
     """Find what is listed of a command, by its longest key, and how many words that has."""
     for depth in (3, 2, 1):
         key = " ".join((name, *words[1:depth]))
-        if len(words) >= depth and (program := known().programs.get(key)):
+        if len(words) >= depth and (program := load_known().programs.get(key)):
             return program, depth
     return None
 
 
-def _of_listed(program: Program, name: str, rest: Sequence[str]) -> str | None:
+def _judge_listed(program: Program, name: str, rest: Sequence[str]) -> str | None:
     options = [
         word for word in rest if word.startswith("-") and word not in {"-", "--"}
     ]
@@ -164,30 +164,30 @@ def _of_listed(program: Program, name: str, rest: Sequence[str]) -> str | None:
     return None
 
 
-def _of_group(name: str, words: Sequence[str]) -> str | None:
+def _judge_group(name: str, words: Sequence[str]) -> str | None:
     if len(words) == 1:
         return None
     return f"“{' '.join((name, words[1]))}” is not among the commands that a rule may cover."
 
 
-def _of_interpreter(
+def _judge_interpreter(
     name: str, words: Sequence[str], written: Sequence[bool]
 ) -> str | None:
     first = words[1] if len(words) > 1 and written[1] else ""
     if first == "-m" and len(words) > 2 and written[2]:
-        return _of_module(words[2:], written[2:])
+        return _judge_module(words[2:], written[2:])
     if re.match(
         r"[^-].*[./]|[./]", first
     ):  # a file, not a command as in `node inspect`
-        return _of_unknown(words[1:], written[1:])
+        return _judge_unknown(words[1:], written[1:])
     return (
         f"“{name}” runs whatever it is given: write out the script that it may run,"
         f" as in “run:{name} report.py *”."
     )
 
 
-def _of_module(words: Sequence[str], written: Sequence[bool]) -> str | None:
-    if _find(words[0], words) or name_of(words[0]) in known().never:
+def _judge_module(words: Sequence[str], written: Sequence[bool]) -> str | None:
+    if _find(words[0], words) or name_of(words[0]) in load_known().never:
         return refusal(words, written)
     return _unless_written(words[0], written)
 
@@ -198,7 +198,7 @@ def _unless_written(name: str, written: Sequence[bool]) -> str | None:
     return f"{name} runs what its arguments name, so a rule writes all of them out, without wildcards."
 
 
-def _of_unknown(words: Sequence[str], written: Sequence[bool]) -> str | None:
+def _judge_unknown(words: Sequence[str], written: Sequence[bool]) -> str | None:
     """Of a program that is not listed, a wildcard stands for plain operands only."""
     for word, is_written in zip(words, written, strict=True):
         if not is_written and (word[:1] in {"-", "+", "@"} or "=" in word):

@@ -18,7 +18,7 @@ def is_question(action: str) -> bool:
     return action.startswith(ACTION)
 
 
-def asked_in(tool_input: JSON) -> list[JSON]:
+def find_questions(tool_input: JSON) -> list[JSON]:
     """Return the questions, passing over what is none: an agent has written them."""
     questions = tool_input.get("questions")
     listed = questions if isinstance(questions, list) else []
@@ -43,7 +43,7 @@ def problem_with(tool_input: JSON, answers: object) -> str | None:
     """Say what is wrong with the answers, if anything."""
     if not isinstance(answers, dict) or not answers:
         return 'Expected {"answers": {"the question": "the answer"}}'
-    asked = {text_of(question) for question in asked_in(tool_input)}
+    asked = {text_of(question) for question in find_questions(tool_input)}
     for question, answer in answers.items():
         if question not in asked:
             return f"Not asked: {question[:200]}"
@@ -74,14 +74,14 @@ def answers_in(decided: JSON) -> dict[str, list[str]]:
     given = answers if isinstance(answers, dict) else {}
     return {
         text: [str(one) for one in _several(given[text])]
-        for text in map(text_of, asked_in(decided))
+        for text in map(text_of, find_questions(decided))
         if text in given
     }
 
 
 def read_message_as_answer(tool_input: JSON, message: str) -> JSON | None:
     """Take the message to an only question for its answer, where no other was given."""
-    asked = asked_in(tool_input)
+    asked = find_questions(tool_input)
     if len(asked) != 1 or not message.strip():
         return None
     return add_answers(tool_input, {text_of(asked[0]): message})
@@ -90,6 +90,6 @@ def read_message_as_answer(tool_input: JSON, message: str) -> JSON | None:
 def describe_answers(decided: JSON) -> str:
     """Put the answers into words, for a log or an agent."""
     answers = answers_in(decided)
-    if len(asked_in(decided)) == 1 and answers:
+    if len(find_questions(decided)) == 1 and answers:
         return ", ".join(*answers.values())
     return "\n".join(f"{text} {', '.join(given)}" for text, given in answers.items())

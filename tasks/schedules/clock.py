@@ -62,7 +62,7 @@ def next_times(cron: str, zone: str, after: datetime, count: int) -> list[dateti
 
 def times(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
     """Yield the times after `after`, in UTC and rising."""
-    follow = _by_real_time if _is_by_real_time(cron) else _by_the_clock
+    follow = _step_by_real_time if _is_by_real_time(cron) else _step_by_the_clock
     return follow(cron, ZoneInfo(zone), after.astimezone(UTC))
 
 
@@ -71,7 +71,9 @@ def _is_by_real_time(cron: str) -> bool:
     return minute.startswith("*") or hour.startswith("*")
 
 
-def _by_the_clock(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+def _step_by_the_clock(
+    cron: str, zone: ZoneInfo, after: datetime
+) -> Iterator[datetime]:
     for wall in CronSim(cron, _wall(after, zone)):
         moment = _moment(wall, zone)
         if moment > after:  # not the same hour again, nor another time of the same gap
@@ -88,7 +90,9 @@ def _moment(wall: datetime, zone: ZoneInfo) -> datetime:
         wall += MINUTE
 
 
-def _by_real_time(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+def _step_by_real_time(
+    cron: str, zone: ZoneInfo, after: datetime
+) -> Iterator[datetime]:
     start, wall = after, _wall(after, zone)
     while True:
         offset = zone.utcoffset(start.astimezone(zone))

@@ -33,14 +33,14 @@ class IntervalError(ValueError):
 def parse(text: str) -> Interval:
     """Read an interval, or raise IntervalError."""
     words = " ".join(text.casefold().split())[:MAX_LENGTH]
-    for read in (_from_words, _from_shorthand):
+    for read in (_read_words, _read_shorthand):
         if found := read(words):
             cron, confidence = found
             return Interval(cron, describe(cron), confidence)
-    return _from_cron(text)
+    return _read_cron(text)
 
 
-def _from_cron(text: str) -> Interval:
+def _read_cron(text: str) -> Interval:
     cron = " ".join(text.split())
     if not re.match(r"[\d*]", cron) or " " not in cron:
         raise _unreadable(text)
@@ -64,7 +64,7 @@ def _try() -> str:
 _SHORT = re.compile(r"(\d{1,4}) ?(m|mins?|minutes?|h|hrs?|hours?|d|days?)")
 
 
-def _from_shorthand(words: str) -> tuple[str, float] | None:
+def _read_shorthand(words: str) -> tuple[str, float] | None:
     match = _SHORT.fullmatch(words)
     return (_every(int(match[1]), match[2]), SURE) if match else None
 
@@ -134,7 +134,7 @@ _FORMS = (
 _COMPILED = tuple((form, re.compile(f"(?:{form.pattern}){_AT}?")) for form in _FORMS)
 
 
-def _from_words(words: str) -> tuple[str, float] | None:
+def _read_words(words: str) -> tuple[str, float] | None:
     for form, pattern in _COMPILED:
         # A form that begins with its time: "at 9am".
         match = pattern.fullmatch(words if form.pattern else f" {words}")

@@ -124,7 +124,7 @@ class _Advance:
     def _decide(self, now: dict[Key, StepState]) -> None:
         decision = engine.decide(
             self.definition,
-            self._with_result_of_loop(now),
+            self._add_result_of_loop(now),
             now=timezone.now(),
             started_at=self.run.created_at,
             is_paused=self.run.status == WorkflowRun.Status.PAUSED,
@@ -144,7 +144,7 @@ class _Advance:
         elif self.run.due_at is None:
             self.run.due_at = decision.wake_at
 
-    def _with_result_of_loop(self, now: dict[Key, StepState]) -> dict[Key, StepState]:
+    def _add_result_of_loop(self, now: dict[Key, StepState]) -> dict[Key, StepState]:
         if self.definition.loop is None or not now:
             return now
         last = max(now, key=lambda key: key[1])

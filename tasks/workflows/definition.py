@@ -110,7 +110,7 @@ def parse(given: object) -> Definition:
     loop = _loop(reader) if pattern is Pattern.LOOP else None
     definition = Definition(
         pattern,
-        tuple(_with_agent_of_loop(reader, step) for step in steps) if loop else steps,
+        tuple(_add_agent_of_loop(reader, step) for step in steps) if loop else steps,
         loop=loop,
         workers_at_once=_workers_at_once(reader, len(steps) - 2)
         if pattern is Pattern.SWARM
@@ -228,7 +228,7 @@ def _loop(reader: JSONReader) -> Loop | None:
     )
 
 
-def _with_agent_of_loop(reader: JSONReader, step: Step) -> Step:
+def _add_agent_of_loop(reader: JSONReader, step: Step) -> Step:
     """Let the loop's own agent and profile count where its step names none."""
     config = reader.object("loopConfig")
     if config is None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from ledger.checks import check_price_lists
-from ledger.pricing import Price, Usage, dollars, listed_prices, price_of
+from ledger.pricing import Price, Usage, dollars, load_listed_prices, price_of
 from tests.ledger.factories import FreeUsageFactory, UnknownUsageFactory, UsageFactory
 
 
@@ -21,11 +21,11 @@ def site_list(settings, tmp_path):
 
     def write(text):
         (tmp_path / "prices.toml").write_text(text)
-        listed_prices.cache_clear()
+        load_listed_prices.cache_clear()
 
-    listed_prices.cache_clear()
+    load_listed_prices.cache_clear()
     yield write
-    listed_prices.cache_clear()
+    load_listed_prices.cache_clear()
 
 
 def line(

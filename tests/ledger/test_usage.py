@@ -58,7 +58,7 @@ def test_one_dimension_is_summed_up_dearest_first(name, column):
     for value, amount in (("a", 1), ("b", 5), ("a", 2)):
         spend(amount, **{column: value})
     usage = Usage(MARCH)
-    assert costs(usage.grouped(name)) == [("b", 5), ("a", 3)]
+    assert costs(usage.group(name)) == [("b", 5), ("a", 3)]
     assert Usage(MARCH, {name: "a"}).totals().cost_microdollars == 3
     assert Usage(MARCH, {name: "nobody's"}).totals().requests == 0
 
@@ -68,7 +68,7 @@ def test_several_dimensions_at_once_are_summed_up_by_day():
     spend(2, model="m1", project_id="crm")
     spend(4, model="m2", project_id="crm")
     spend(8, model="m1", project_id="other")
-    found = Usage(MARCH, {"project": "crm"}).grouped("day", "model")
+    found = Usage(MARCH, {"project": "crm"}).group("day", "model")
     second = FIRST + timedelta(1)
     assert costs(found) == [(FIRST, "m2", 4), (FIRST, "m1", 2), (second, "m1", 1)]
     both = Usage(MARCH, {"project": "crm", "model": "m1"})
@@ -80,8 +80,8 @@ def test_tasks_are_the_dearest_over_all_days():
     for number in range(3):
         spend(4, on=FIRST + timedelta(number), task_id=long, model="m1")
     spend(10, task_id=short, model="m2")
-    assert costs(Usage(MARCH).grouped("task")) == [(long, 12), (short, 10)]
-    assert costs(Usage(MARCH, {"model": "m2"}).grouped("task")) == [(short, 10)]
+    assert costs(Usage(MARCH).group("task")) == [(long, 12), (short, 10)]
+    assert costs(Usage(MARCH, {"model": "m2"}).group("task")) == [(short, 10)]
     assert Usage(MARCH, {"task": str(long)}).totals().cost_microdollars == 12
 
 
@@ -93,7 +93,7 @@ def test_of_many_tasks_a_day_a_few_are_read(django_assert_num_queries):
         for cost in range(10_000)
     )
     with django_assert_num_queries(2):
-        found = Usage(MARCH).grouped("task")
+        found = Usage(MARCH).group("task")
     assert [one.totals.cost_microdollars for one in found] == [*range(9_999, 9_899, -1)]
 
 
@@ -103,7 +103,7 @@ def test_more_groups_than_anybody_reads_are_refused():
         for number in range(10_001)
     )
     with pytest.raises(TooManyGroups):
-        Usage(MARCH).grouped("project")
+        Usage(MARCH).group("project")
 
 
 def test_the_days_hold_what_the_ledger_holds_by_each_dimension():

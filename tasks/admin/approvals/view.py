@@ -154,7 +154,7 @@ def check_pattern(request: HttpRequest, request_id: str) -> HttpResponse:
     return JsonResponse({"error": problem, "text": coverage})
 
 
-def waiting(request: HttpRequest) -> HttpResponse:
+def count_waiting(request: HttpRequest) -> HttpResponse:
     """Say how many requests wait, and what the newest is, for every page's title and badge."""
     _require(request, VIEW)
     pending = PermissionRequest.objects.pending()

@@ -13,7 +13,7 @@ SHOWN_FAILED = 5
 SHORT_ACTION = 200
 
 
-def waiting() -> list[dict[str, Any]]:
+def list_waiting() -> list[dict[str, Any]]:
     pending = PermissionRequest.objects.pending().select_related("task")
     return [
         {
@@ -30,7 +30,7 @@ def waiting() -> list[dict[str, Any]]:
     ]
 
 
-def failed() -> list[dict[str, Any]]:
+def list_failed() -> list[dict[str, Any]]:
     """Return what failed last, with its reason; not what has been run again since."""
     runs = Run.objects.filter(status=Run.Status.FAILED, finished_at__isnull=False)
     last = runs.select_related("task").order_by("-finished_at")[: 3 * SHOWN]

@@ -62,7 +62,7 @@ def dearest(now: datetime) -> list[tuple[str, list[Bar]]]:
 
 
 def _bars(usage: Usage, by: str) -> list[Bar]:
-    groups = usage.grouped(by, limit=SHOWN)
+    groups = usage.group(by, limit=SHOWN)
     names = names_of(by, [group.key[by] for group in groups])
     most = max((g.totals.cost_microdollars or 0 for g in groups), default=0) or 1
     costs = reverse("costs")

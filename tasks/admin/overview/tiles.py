@@ -25,7 +25,7 @@ class Tile:
     percent: int | None = None  # of a limit, drawn as a bar
 
 
-def waiting(now: datetime) -> Tile:
+def count_waiting(now: datetime) -> Tile:
     """Count what waits for a person. Never many: each holds an agent up."""
     pending = PermissionRequest.objects.pending()
     number = pending.count()
@@ -40,7 +40,7 @@ def waiting(now: datetime) -> Tile:
     )
 
 
-def of_tasks() -> list[Tile]:
+def count_tasks() -> list[Tile]:
     """Count what goes on. Finished tasks pile up, and nobody asks for their number."""
     going_on = Task.objects.filter(status__in=[Status.RUNNING, Status.QUEUED])
     numbers = dict(going_on.order_by().values_list("status").annotate(Count("pk")))
@@ -60,7 +60,7 @@ def of_tasks() -> list[Tile]:
     ]
 
 
-def failed(now: datetime) -> Tile:
+def count_failed(now: datetime) -> Tile:
     day = timedelta(days=1)
     ended = Run.objects.filter(status__in=[Run.Status.FAILED, Run.Status.LOST])
     today = ended.filter(finished_at__gte=now - day).count()

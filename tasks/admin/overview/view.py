@@ -30,13 +30,13 @@ def parts(request: HttpRequest) -> HttpResponse:
 def _parts(request: HttpRequest) -> dict[str, Any]:
     may, now = request.user.has_perm, timezone.now()
     found: dict[str, Any] = {"newest": lists.newest()}
-    shown = tiles.of_tasks()
+    shown = tiles.count_tasks()
     if may("tasks.view_permissionrequest"):
-        shown.insert(0, tiles.waiting(now))
-        found["requests"] = lists.waiting()
+        shown.insert(0, tiles.count_waiting(now))
+        found["requests"] = lists.list_waiting()
     if may("tasks.view_run"):
-        shown.append(tiles.failed(now))
-        found["failed"] = lists.failed()
+        shown.append(tiles.count_failed(now))
+        found["failed"] = lists.list_failed()
         found["hours"] = plots.outcomes(now)
     if may("ledger.view_ledgerentry"):
         shown.append(tiles.spent_today(now))

@@ -27,10 +27,10 @@ class Series:
 def stack(question: Question) -> list[Series]:
     """Return a series for each of the dearest values, and one for what is left."""
     usage, by = question.usage, question.series
-    values = [one.key[by] for one in usage.grouped(by, limit=STACKED)]
+    values = [one.key[by] for one in usage.group(by, limit=STACKED)]
     days = question.days.all()
     of: dict[Any, dict[date, int]] = defaultdict(dict)
-    for group in usage.grouped(DAY, by, only={by: values}) if values else []:
+    for group in usage.group(DAY, by, only={by: values}) if values else []:
         of[group.key[by]][group.key[DAY]] = group.totals.cost_microdollars or 0
     names = names_of(by, values)
     series = [
@@ -45,7 +45,7 @@ def _others(usage: Usage, series: list[Series], days: list[date]) -> list[int]:
     if len(series) < STACKED:
         return []
     whole = {
-        one.key[DAY]: one.totals.cost_microdollars or 0 for one in usage.grouped(DAY)
+        one.key[DAY]: one.totals.cost_microdollars or 0 for one in usage.group(DAY)
     }
     return [
         whole.get(day, 0) - sum(one.costs[number] for one in series)

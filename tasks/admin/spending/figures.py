@@ -95,7 +95,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _list_unpriced(question: Question) -> list[str]:
-    groups = question.usage.grouped("model", limit=1_000)
+    groups = question.usage.group("model", limit=1_000)
     return [one.key["model"] for one in groups if one.totals.unpriced_requests]
 
 

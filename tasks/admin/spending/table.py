@@ -51,7 +51,7 @@ class Row:
 def table(question: Question, whole: Totals) -> list[Row]:
     """Return the rows that are shown, the dearest first; days in their order."""
     by = question.table
-    groups = question.usage.grouped(by, limit=MAX_DAYS if by == DAY else SHOWN)
+    groups = question.usage.group(by, limit=MAX_DAYS if by == DAY else SHOWN)
     names = names_of(by, [group.key[by] for group in groups])
     courses = _courses(question, groups[:WITH_COURSE])
     all_of_it = whole.cost_microdollars or 0
@@ -79,7 +79,7 @@ def _courses(question: Question, groups: list[Group]) -> dict[Any, str]:
         return {}
     of: dict[Any, dict[Any, int]] = defaultdict(dict)
     wanted = {by: [group.key[by] for group in groups]}
-    for one in question.usage.grouped(DAY, by, only=wanted):
+    for one in question.usage.group(DAY, by, only=wanted):
         of[one.key[by]][one.key[DAY]] = one.totals.cost_microdollars or 0
     return {
         value: _line([max(0, costs.get(day, 0)) for day in days])

@@ -69,7 +69,7 @@ def _filters(question: Question) -> list[dict[str, Any]]:
     """Return what there is to choose from: the dearest of the days, and what is chosen."""
     shown = []
     for name, title in DIMENSIONS.items():
-        groups = Usage(question.days).grouped(name, limit=CHOICES)
+        groups = Usage(question.days).group(name, limit=CHOICES)
         values = [group.key[name] for group in groups]
         chosen = question.filters.get(name)
         if chosen is not None and chosen not in values:

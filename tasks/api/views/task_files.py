@@ -188,12 +188,12 @@ def _represent_one(file: TaskFile, task_id: UUID) -> JSON:
 
 def _list(task_id: UUID, under: str, states: frozenset[State]) -> Iterator[bytes]:
     files = files_of(task_id, under=under)
-    yield orjson.dumps(represent_files(files, files.of_states(states), task_id))
+    yield orjson.dumps(represent_files(files, files.filter_states(states), task_id))
 
 
 def _pack(task_id: UUID, states: frozenset[State]) -> Iterator[bytes]:
     files = files_of(task_id)
-    yield from zip_of(files, files.of_states(states))
+    yield from zip_of(files, files.filter_states(states))
 
 
 def _states(query: JSON) -> frozenset[State]:

@@ -138,7 +138,7 @@ class TaskViewSet(ApiViewSet):
             self._update_checked(get_task(str(pk)), data, by=actor(request))
         elif changes := changes_of(data):
             change(pk, **changes)
-        return etags.with_etag(_represent(pk))
+        return etags.add_etag(_represent(pk))
 
     def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
         check_references(data)

@@ -125,7 +125,7 @@ def _task_id(text: str) -> Any:
 
 def _represent_groups(usage: Usage, by: list[str]) -> JSON:
     try:
-        groups = usage.grouped(*(GROUPS[name] for name in by))
+        groups = usage.group(*(GROUPS[name] for name in by))
     except TooManyGroups:
         raise Invalid.field(
             "groupBy", "Too many groups: ask for fewer days, or group by less"

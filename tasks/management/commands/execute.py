@@ -89,10 +89,10 @@ class Command(AdministratorCommand):
                 raise
             way = f"`manage.py resume {task.pk}` goes on from its last checkpoint."
             raise InvalidTransition(f"{error.in_command()} Or {way}") from error
-        return started("Started" if was_queued else "Queued and started", run)
+        return describe_start("Started" if was_queued else "Queued and started", run)
 
 
-def started(verb: str, run: Run) -> str:
+def describe_start(verb: str, run: Run) -> str:
     return (
         f"{verb} {run.task_id} “{one_line(run.task.title)}”:"
         f" attempt {run.attempt} on {run.runtime} as {run.profile}."

@@ -12,7 +12,7 @@ from tasks.files.diff import diff_of
 from tasks.files.workspace import PathRefused
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_task
-from tasks.management.output import Error, ExitCode, one_line, printable
+from tasks.management.output import Error, ExitCode, make_printable, one_line
 from tasks.models import Task
 
 STYLES = {
@@ -117,7 +117,9 @@ class Command(AdministratorCommand):
             if binary is not None:
                 binary.write(chunk)
             else:
-                self.stdout.write(printable(chunk.decode(errors="replace")), ending="")
+                self.stdout.write(
+                    make_printable(chunk.decode(errors="replace")), ending=""
+                )
 
     def _show_diff(self, pieces: Iterable[bytes]) -> None:
         if not self.stdout.isatty():
@@ -126,4 +128,4 @@ class Command(AdministratorCommand):
         for piece in pieces:
             for line in piece.decode(errors="replace").splitlines():
                 style = getattr(self.style, LINES.get(line[:1], ""), str)
-                self.stdout.write(style(printable(line)))
+                self.stdout.write(style(make_printable(line)))

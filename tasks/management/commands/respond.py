@@ -91,7 +91,7 @@ class Command(AdministratorCommand):
 
 def _read_answers(asked: PermissionRequest, texts: list[str]) -> dict[str, Any]:
     """Return the questions with what was given as their answers, in their order."""
-    asked_for = questions.asked_in(asked.tool_input) if asked.is_question else []
+    asked_for = questions.find_questions(asked.tool_input) if asked.is_question else []
     if len(texts) != len(asked_for):
         counts = (
             f"{len(texts)} answers were given, and {len(asked_for)} questions asked."

@@ -13,4 +13,4 @@ class Command(execute.Command):
     example = "manage.py resume 0199a3c4-7d21 --follow"
 
     def start(self, task: Task) -> str:
-        return execute.started("Resumed", lifecycle.resume(task, by=actor()))
+        return execute.describe_start("Resumed", lifecycle.resume(task, by=actor()))

@@ -25,7 +25,7 @@ class Answering:
         self.asked.append(call)
         if self._refuses:
             return Decision(False, call.tool_input, self._refuses, by_person=True)
-        asked = questions.asked_in(call.tool_input)
+        asked = questions.find_questions(call.tool_input)
         answers = {questions.text_of(one): self._answer for one in asked}
         decided = questions.add_answers(call.tool_input, answers)
         assert call.remake(decided).action == call.action
@@ -42,7 +42,7 @@ async def test_what_a_person_answers_reaches_the_model(
     assert seen[-1] == events.Finished("Done."), performance.failure
     [call] = performance.ask.asked
     assert questions.is_question(call.action)
-    [asked] = questions.asked_in(call.tool_input)
+    [asked] = questions.find_questions(call.tool_input)
     assert questions.text_of(asked) == "Which database?"
     assert questions.labels_of(asked) == ["SQLite", "PostgreSQL"]
     assert answer in str(server.requests[-1].body)

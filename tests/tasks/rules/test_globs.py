@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.rules import commands, patterns, programs
-from tasks.rules.globs import Glob, Wildcard, parsed
+from tasks.rules.globs import Glob, Wildcard, parse_glob
 from tasks.rules.patterns import covers, denies
 
 REGEX = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -32,7 +32,7 @@ def as_regex(parts, wildcards):
 
 @given(parts=PATTERNS, path=TEXTS)
 def test_a_path_matches_as_by_a_regular_expression(parts, path):
-    glob = parsed("".join(parts))
+    glob = parse_glob("".join(parts))
     parts = re.split(r"(\*\*|\*|\?)", "".join(parts))
     for wildcards in (REGEX, REGEX_WITHOUT_DOTS):
         expected = as_regex(parts, wildcards).fullmatch(path) is not None
@@ -43,11 +43,11 @@ def test_a_path_matches_as_by_a_regular_expression(parts, path):
 def test_in_a_word_wildcards_match_any_character(parts, word):
     wildcards = {"**": ".*", "*": ".*", "?": "."}
     expected = as_regex(parts, wildcards).fullmatch(word) is not None
-    assert parsed("".join(parts)).matches_word(word) is expected
+    assert parse_glob("".join(parts)).matches_word(word) is expected
 
 
 def test_quoted_wildcards_are_text():
-    glob = Glob.of(["*", Wildcard.MANY, "?"])
+    glob = Glob.from_parts(["*", Wildcard.MANY, "?"])
     assert glob.matches_word("*a?")
     assert not glob.matches_word("aa?")
 
@@ -73,8 +73,8 @@ def test_hostile_pairs_are_matched_in_linear_time(pattern, path):
         denies(f"{kind}:{pattern}", f"{kind}:{path}")
     covers(f"fetch:https://x.org{pattern}", f"fetch:https://x.org{path}")
     denies(f"fetch:https://x.org{pattern}", f"fetch:https://x.org{path}")
-    parsed(pattern).matches_path(path, dots=False)
-    parsed(pattern).matches_word(path)
+    parse_glob(pattern).matches_path(path, dots=False)
+    parse_glob(pattern).matches_word(path)
 
 
 @pytest.mark.parametrize(
