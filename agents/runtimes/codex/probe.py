@@ -36,7 +36,9 @@ def _find_problem(home: Home) -> str:
     home.hand_over()
     where = ("-P", PERMISSIONS, "-C", str(home.workspace))
     return probes.run_probe(
-        home.make_command("sandbox", *where, "--", "/bin/true", provider=""),
+        home.make_command(
+            "sandbox", *where, "--", "/bin/true", provider=ENDPOINT.address
+        ),
         folder=home.workspace,
         environment=home.make_environment(ENDPOINT),
     )

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,13 @@ def test_the_probe_fails_where_a_run_would(monkeypatch, old_bubblewrap):
     reason, fix = probe.find_obstacle()
     assert reason.startswith("The sandbox of Codex does not work here (")
     assert fix
+
+
+def test_the_probe_makes_the_way_to_the_provider_too(monkeypatch):
+    nobodys = replace(probe.ENDPOINT, url="http://[ff02::1]/v1")
+    monkeypatch.setattr(probe, "ENDPOINT", nobodys)
+    reason, _ = probe.find_obstacle()
+    assert reason.startswith("The sandbox of Codex does not work here (")
 
 
 def test_a_probe_leaves_nothing(tmp_path):
