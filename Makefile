@@ -19,7 +19,7 @@ SELECTED := not model and not slow
 AGAIN := $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 # What is installed, to the byte; `make lock` renews it from pyproject.toml.
 LOCKS := .locks
-EXTRAS := $(addprefix --extra ,embedded claude-code codex)
+EXTRAS := $(addprefix --extra ,embedded claude-code codex fast)
 # For every platform, and without the address of the index that it was read from.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)

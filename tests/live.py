@@ -68,7 +68,7 @@ class Site:
         self.processes.append(process)
         return process
 
-    def serve(self, **environment: str) -> subprocess.Popen:
+    def serve(self, *options: str, **environment: str) -> subprocess.Popen:
         """Start the laptop's one process and wait until it answers."""
         process = self.start(
             "manage.py",
@@ -76,10 +76,14 @@ class Site:
             "--port",
             str(self.port),
             "--no-example",
+            *options,
             **environment,
         )
         self.wait_until_up(process)
         return process
+
+    def serve_on_uvicorn(self, **environment: str) -> subprocess.Popen:
+        return self.serve("--server", "uvicorn", **environment)
 
     def daphne(self, *options: str) -> subprocess.Popen:
         process = self.start(

@@ -23,7 +23,7 @@ needs_postgresql = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["daphne", "uvicorn"])
+@pytest.fixture(params=["daphne", "uvicorn", "serve_on_uvicorn"])
 def site(request, tmp_path):
     with live.site(tmp_path) as running:
         running.process = getattr(running, request.param)()

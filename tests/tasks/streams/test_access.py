@@ -90,7 +90,7 @@ def test_the_first_token_shuts_out_who_needed_none(api):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", ["serve", "uvicorn"])
+@pytest.mark.parametrize("server", ["serve", "serve_on_uvicorn", "uvicorn"])
 def test_revoking_a_token_ends_its_stream_and_no_other(tmp_path, server):
     with live.site(tmp_path, STAGENT_REQUIRE_AUTH="1") as site:
         tokens = [site.manage("issuetoken", name).stdout.strip() for name in "ab"]

@@ -62,7 +62,7 @@ def test_the_first_start_shows_an_example_and_later_ones_do_not(new_site):
     assert len(site.client.get("/api/tasks").json()) == 1
 
 
-@pytest.mark.parametrize("process", ["serve", "daphne"])
+@pytest.mark.parametrize("process", ["serve", "serve_on_uvicorn", "daphne"])
 def test_a_form_that_nobody_can_read_is_answered_as_every_error(site, process):
     """Twisted would read it on the event loop, and hang up on what it cannot read."""
     getattr(site, process)()
