@@ -46,10 +46,17 @@ def publish_end(task_id: UUID) -> None:
 
 
 def log_status(
-    task: Task, message: str, run: Run | None = None, **data: object
+    task: Task,
+    message: str,
+    run: Run | None = None,
+    *,
+    last: int | None = None,
+    **data: object,
 ) -> None:
+    """Write what became of a task; `last` is the entry's number where it was given out."""
     entry = NewEntry(EventType.STATUS, message, data)
-    LogEntry.objects.append(task.pk, entry, run_id=run.pk if run else task.live_run)
+    run_id = run.pk if run else task.live_run
+    LogEntry.objects.append(task.pk, entry, run_id=run_id, last=last)
 
 
 def record_status(task: Task, status: Status, *, by: str, **changes: object) -> None:
@@ -59,7 +66,8 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
     nothing it writes afterwards counts.
     """
     with transaction.atomic():
-        task.move(status, **changes)  # which takes the row
+        task.move(status, entries=1, **changes)  # which takes the row
+        last = task.log_sequence
         wake_workflow(task)
         live_run = (
             Run.objects.filter(pk=task.live_run).first() if task.live_run else None
@@ -67,7 +75,8 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
         if live_run:
             Task.objects.filter(pk=task.pk).update(live_run=None)
             close_live_run(task, live_run)
-        log_status(task, f"Moved to {status} by {by}.", live_run, status=status)
+        message = f"Moved to {status} by {by}."
+        log_status(task, message, live_run, last=last, status=status)
         if status in FINAL:
             publish_end(task.pk)
 

@@ -99,17 +99,20 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
         *entries: NewEntry,
         run_id: UUID | None = None,
         lease: UUID | None = None,
+        last: int | None = None,
         at: datetime | None = None,
     ) -> None:
         """Write entries under the task's next numbers, and ring its readers on commit.
 
         The UPDATE of the task's row gives the numbers out, so that their order is the
         order of commits. With `lease`, the id of the run that writes, it is the fence
-        too: LeaseLost if that run is no longer the task's live one. `at` is their time,
-        where that is not now.
+        too: LeaseLost if that run is no longer the task's live one. `last` is their last
+        number where another UPDATE of the same transaction gave it out (`Task.move`), `at`
+        their time where that is not now.
         """
         with transaction.atomic(savepoint=False):
-            last = _advance(task_id, len(entries), lease)
+            if last is None:
+                last = _advance(task_id, len(entries), lease)
             if last is None:
                 raise LeaseLost(f"Run {lease} is no longer live.")
             first = last - len(entries) + 1

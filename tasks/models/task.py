@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import F
 from django.utils import timezone
 
 from stagent.database.compiled import CompiledInsert, CompiledObjects, CompiledUpdate
@@ -205,24 +206,31 @@ class Task(models.Model):
             return WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS
         return DEFAULT_MAX_BUDGET_MICRODOLLARS
 
-    def move(self, status: Status, **changes: object) -> None:
+    def move(self, status: Status, *, entries: int = 0, **changes: object) -> None:
         """Write `status` and `changes`, or raise InvalidTransition and write nothing.
 
-        The UPDATE itself carries the check, so of two callers only one moves.
+        The UPDATE itself carries the check, so of two callers only one moves. It gives out
+        the numbers of so many `entries` of the log too: the last is `log_sequence` then.
         """
         sources = (old for old, new in self.TRANSITIONS.items() if status in new)
-        self._move(tuple(sources), status, changes)
+        self._move(tuple(sources), status, entries, changes)
 
     def move_from(self, source: Status, status: Status, **changes: object) -> None:
         """The same, from one status only: of all that may become `status`, `source`."""
-        self._move((source,), status, changes)
+        self._move((source,), status, 0, changes)
 
     def _move(
-        self, sources: tuple[Status, ...], status: Status, changes: dict[str, Any]
+        self,
+        sources: tuple[Status, ...],
+        status: Status,
+        entries: int,
+        changes: dict[str, Any],
     ) -> None:
-        changed = change(self.pk, sources=sources, status=status, **changes)
-        _by_id.refresh(self, task_id=self.pk)
-        if not changed:
+        changes |= {"status": status, "updated_at": timezone.now()}
+        kinds = tuple((name, type(value)) for name, value in changes.items())
+        move = _change_query(kinds, sources, entries=entries)
+        if not move.refresh(self, task_id=self.pk, **changes):
+            _by_id.refresh(self, task_id=self.pk)
             raise InvalidTransition(f"A {self.status} task cannot become {status}.")
 
 
@@ -258,7 +266,8 @@ def _change_query(
     kinds: tuple[tuple[str, type], ...],
     sources: tuple[Status, ...],
     *,
-    is_fenced: bool,
+    is_fenced: bool = False,
+    entries: int = 0,
 ) -> CompiledUpdate:
     """Prepare the UPDATE of one set of columns."""
 
@@ -270,9 +279,10 @@ def _change_query(
             tasks = tasks.filter(status__in=sources)
         if is_fenced:
             tasks = tasks.filter(live_run=lease)
-        return tasks, nulls | changes
+        return tasks, nulls | numbers | changes
 
     nulls = {name: None for name, kind in kinds if kind is type(None)}
+    numbers = {"log_sequence": F("log_sequence") + entries} if entries else {}
     types = {name: kind for name, kind in kinds if name not in nulls}
     fence: dict[str, type] = {"lease": UUID} if is_fenced else {}
     return CompiledUpdate(build, task_id=UUID, **fence, **types)

@@ -93,10 +93,33 @@ class CompiledQuery(_Statement):
         return self._build(**samples).query
 
 
+class _Columns:
+    """The columns of a model's rows: their names, and what makes Python's values of them."""
+
+    def __init__(self, objects: QuerySet[Any, Any]) -> None:
+        fields = objects.model._meta.concrete_fields
+        self.names = [field.attname for field in fields]
+        self.sql = ", ".join(
+            connections[DEFAULT_DB_ALIAS].ops.quote_name(field.column)
+            for field in fields
+        )
+        compiler = objects.query.get_compiler(DEFAULT_DB_ALIAS)
+        compiler.setup_query()
+        selected = [column for column, _, _ in compiler.select]
+        self._converters = compiler.get_converters(selected)
+
+    def convert(self, row: Row, connection: Any) -> list[Any]:
+        values = list(row)
+        for place, (converters, column) in self._converters.items():
+            for convert in converters:
+                values[place] = convert(values[place], column, connection)
+        return values
+
+
 class CompiledObjects(_Statement, Generic[M]):
     """The SELECT of a queryset of whole objects."""
 
-    _converters: dict[int, Any]
+    _columns: _Columns
 
     def __init__(self, build: Callable[..., QuerySet[M, M]], **types: type) -> None:
         super().__init__(build, **types)
@@ -105,12 +128,9 @@ class CompiledObjects(_Statement, Generic[M]):
         connection = connections[DEFAULT_DB_ALIAS]
         with connection.cursor() as cursor:
             cursor.execute(*self._bound(values))
-            rows = [list(row) for row in cursor.fetchall()]
-        for row in rows:
-            for place, (converters, column) in self._converters.items():
-                for convert in converters:
-                    row[place] = convert(row[place], column, connection)
-        return [self._model.from_db(DEFAULT_DB_ALIAS, self._names, row) for row in rows]
+            rows = [self._columns.convert(row, connection) for row in cursor.fetchall()]
+        names = self._columns.names
+        return [self._model.from_db(DEFAULT_DB_ALIAS, names, row) for row in rows]
 
     def first(self, **values: Any) -> M | None:
         return next(iter(self.all(**values)), None)
@@ -121,22 +141,20 @@ class CompiledObjects(_Statement, Generic[M]):
         if fresh is None:
             model: Any = self._model
             raise model.DoesNotExist(f"The {model._meta.verbose_name} is gone.")
-        for name in self._names:
+        for name in self._columns.names:
             setattr(stale, name, getattr(fresh, name))
 
     def _query(self, samples: Mapping[str, Any]) -> Any:
         objects = self._build(**samples)
         self._model: type[M] = objects.model
-        self._names = [field.attname for field in self._model._meta.concrete_fields]
-        compiler = objects.query.get_compiler(DEFAULT_DB_ALIAS)
-        compiler.setup_query()
-        columns = [column for column, _, _ in compiler.select]
-        self._converters = compiler.get_converters(columns)
+        self._columns = _Columns(objects)
         return objects.query
 
 
 class CompiledUpdate(_Statement):
     """The UPDATE of a queryset by a dict of changes."""
+
+    _columns: _Columns | None = None
 
     def __call__(self, **values: Any) -> int:
         """Return how many rows were changed."""
@@ -159,6 +177,30 @@ class CompiledUpdate(_Statement):
                     cursor.execute(self._select(name, connection), [_adapt(key)])
             row = cursor.fetchone()
         return row and row[0]
+
+    def refresh(self, stale: Model, **values: Any) -> bool:
+        """Change the row of `stale` and show it as it is then; tell whether it was changed."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        update, parameters = self._bound(values)
+        with connection.cursor() as cursor:
+            if not connection.features.can_return_columns_from_insert:  # as above
+                cursor.execute(update, parameters)
+                if is_changed := bool(cursor.rowcount):
+                    stale.refresh_from_db()
+                return is_changed
+            # No model's columns change while a process runs.
+            columns = self._columns = self._columns or self._find_columns()
+            cursor.execute(f"{update} RETURNING {columns.sql}", parameters)
+            row = cursor.fetchone()
+        if row is None:
+            return False
+        fresh = zip(columns.names, columns.convert(row, connection), strict=True)
+        for name, value in fresh:
+            setattr(stale, name, value)
+        return True
+
+    def _find_columns(self) -> _Columns:
+        return _Columns(self._build(**self._samples)[0].order_by())
 
     def _select(self, name: str, connection: Any) -> str:
         meta = self._build(**self._samples)[0].model._meta

@@ -20,6 +20,7 @@ from tests.ledger.factories import LedgerEntryFactory, ReservationFactory
 pytestmark = pytest.mark.django_db
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+OTHER = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture(params=["returning", "an older SQLite"])
@@ -145,6 +146,29 @@ def test_an_update_returns_what_it_made_of_a_row():
 
     assert [added(row.pk) for row in (*rows, rows[0])] == [6, 8, 7]
     assert added(0) is None
+
+
+def test_an_update_shows_the_row_as_it_is_then(database):
+    row = reservation(task_id=uuid4())
+    row.save()
+    other = Reservation.objects.get(pk=row.pk)
+    Reservation.objects.filter(pk=row.pk).update(runtime="other", reserved_at=OTHER)
+    add = CompiledUpdate(
+        lambda pk, least: (
+            Reservation.objects.filter(pk=pk, amount_microdollars__gte=least),
+            {"amount_microdollars": F("amount_microdollars") + 3},
+        ),
+        pk=int,
+        least=int,
+    )
+    assert add.refresh(row, pk=row.pk, least=5)
+    fresh = Reservation.objects.get(pk=row.pk)
+    for field in Reservation._meta.concrete_fields:
+        assert getattr(row, field.attname) == getattr(fresh, field.attname)
+    assert (row.amount_microdollars, row.reserved_at) == (8, OTHER)
+    # What was not changed is not looked at.
+    assert not add.refresh(other, pk=row.pk, least=9)
+    assert other.runtime == "echo"
 
 
 def test_a_day_is_compared_as_a_day():
