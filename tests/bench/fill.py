@@ -34,14 +34,15 @@ Row = tuple[object, ...]
 TABLES = {
     "tasks_project": "id name description created_at updated_at",
     "tasks_task": "id title description project_id status priority assigned_agent agent_profile"
-    " created_by result resume_count log_sequence created_at updated_at is_assist",
+    " created_by result output_schema resume_count log_sequence created_at updated_at"
+    " is_assist",
     "tasks_session": "id task_id runtime state created_at updated_at",
     "tasks_run": "id task_id session_id attempt status runtime profile is_resume started_by"
-    " priority worker error traceback queued_at started_at finished_at losses",
+    " priority worker error traceback queued_at started_at finished_at losses is_follow_up",
     "tasks_logentry": "task_id run_id sequence event_type message data recorded_at",
     "tasks_permissionrequest": "id task_id run_id session_id call_id tool_name tool_input"
     " input_digest action message status decided_input decision_message decided_by decided_at"
-    " created_at delivered_at",
+    " created_at delivered_at is_question",
     "ledger_ledgerentry": "task_id run_id project_id runtime profile created_by provider model key"
     " input_tokens"
     " cache_read_tokens cache_write_tokens cache_write_1h_tokens output_tokens"
@@ -89,7 +90,19 @@ def _task(
         "tasks_task",
         (
             *(_id(task_id), f"Report {number}", "Summarize what happened.", project),
-            *(status, priority, runtime, "general", "admin", result, 0, 3, at, later),
+            *(
+                status,
+                priority,
+                runtime,
+                "general",
+                "admin",
+                result,
+                "",
+                0,
+                3,
+                at,
+                later,
+            ),
             _false(),
         ),
     )
@@ -102,7 +115,7 @@ def _task(
         (
             *(_id(run_id), _id(task_id), _id(session_id), 1, status, runtime),
             *("general", _false(), "admin", priority, "worker", error, ""),
-            *(at, at, later, 0),
+            *(at, at, later, 0, _false()),
         ),
     )
     for sequence, kind_of_entry in enumerate(("status", "assistant", "usage"), 1):
@@ -134,7 +147,7 @@ def _request(number: int, task: UUID, run: UUID, session: UUID, at: datetime) ->
     return (
         *(str(task), _id(task), _id(run), _id(session), "call", "write", path),
         *("digest", f"write:/reports/{number}.md", f"Writing to /reports/{number}.md"),
-        *("allowed", path, "", "admin", at, at, at),
+        *("allowed", path, "", "admin", at, at, at, _false()),
     )
 
 
