@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents.workspaces import probes, sandbox
+from agents.workspaces import sandbox
 
 # `env -i NAME=value` would do, but for a moment each value would be on a command line, where
 # everybody on the machine can read it.
@@ -19,11 +19,6 @@ from agents.workspaces import probes, sandbox
 START = (
     "import os, sys; os.setsid(); names, *command = sys.argv[1:]; os.execve(command[0],"
     " command, {name: os.environ[name] for name in names.split() if name in os.environ})"
-)
-
-FIX = (
-    "It takes Linux with glibc, and may be installed incompletely:"
-    " pip install --force-reinstall claude-agent-sdk"
 )
 
 
@@ -35,30 +30,6 @@ def find_program() -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError("claude_agent_sdk brings no program for this machine.")
-
-
-def find_obstacle() -> tuple[str, str]:
-    """Return why it does not start on this machine and what mends it; nothing where it does."""
-    try:
-        find_program()
-    except FileNotFoundError as error:
-        return str(error), FIX
-    with probes.make_workspace() as workspace:
-        confinement = sandbox.confine(str(workspace))
-        try:
-            problem = probes.run_probe(
-                [
-                    write_launcher(confinement, confinement.make_environment()),
-                    "--version",
-                ],
-                folder=workspace,
-                environment=confinement.make_environment(),
-            )
-        finally:
-            confinement.end(None)
-    return (
-        (f"Claude Code does not start here ({problem}).", FIX) if problem else ("", "")
-    )
 
 
 def write_launcher(confinement: sandbox.Confinement, names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from tasks.files.folders import all_workspaces
 
 PROBE_SECONDS = 20
 RETRY_SECONDS = 60
-STDERR_CHARACTERS = 300
+SAID_CHARACTERS = 300
 
 
 class Probe:
@@ -56,7 +56,7 @@ class Probe:
         return obstacle
 
 
-CLAUDE_CODE = Probe("agents.runtimes.claude_cli")
+CLAUDE_CODE = Probe("agents.runtimes.claude_probe")
 CODEX = Probe("agents.runtimes.codex.probe")
 
 
@@ -84,8 +84,9 @@ def run_probe(
             env=environment,
         )
     except subprocess.CalledProcessError as error:
-        stderr = " ".join(error.stderr.decode(errors="replace").split())
-        return stderr[-STDERR_CHARACTERS:] or f"exit code {error.returncode}"
+        said = error.stderr.strip() or error.stdout
+        words = " ".join(said.decode(errors="replace").split())
+        return words[-SAID_CHARACTERS:] or f"exit code {error.returncode}"
     except subprocess.TimeoutExpired:
         return f"no answer for {PROBE_SECONDS} s"
     return ""

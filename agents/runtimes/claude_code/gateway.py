@@ -19,12 +19,12 @@ from agents.protocol.cancellation import run_in_thread
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.runtimes.claude_code.metering import Meter, Request
+from agents.runtimes.claude_environment import find_socket_problem
 
 MESSAGES, COUNT_TOKENS = "/v1/messages", "/v1/messages/count_tokens"
 AGENT = "X-Claude-Code-Agent-Id"  # of a helper; the main agent sends none
 CONNECT_SECONDS = 30.0
 LARGEST_REQUEST = 256 * 2**20  # bytes
-LONGEST_PATH = 107  # bytes, of a socket's name
 # Of a request or an answer what is between two neighbours only.
 HOP_BY_HOP_HEADERS = {
     "accept-encoding",
@@ -59,11 +59,8 @@ class Gateway:
     @asynccontextmanager
     async def open(self, socket: Path) -> AsyncIterator[None]:
         """Listen at `socket`, in a folder that nobody else can enter."""
-        if len(os.fsencode(socket)) > LONGEST_PATH:
-            raise RuntimeFailed(
-                f"The folder for temporary files has too long a name for a socket in it:"
-                f" {socket.parent}. Set TMPDIR to a shorter one and restart the server."
-            )
+        if problem := find_socket_problem(socket):
+            raise RuntimeFailed(problem)
         app = web.Application(client_max_size=LARGEST_REQUEST)
         base = self._url.path.rstrip("/")
         app.router.add_post(base + MESSAGES, self._handle_metered)

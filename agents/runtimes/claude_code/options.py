@@ -1,53 +1,18 @@
 """What the CLI is given: nothing of the machine or the workspace configures it."""
 
-import os
 from typing import Any
 
-import httpx2
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
 
 from agents.protocol.events import JSON
 from agents.protocol.runtime import Assignment
-from agents.providers import embedded
 from agents.providers.anthropic import AnthropicEndpoint
 from agents.providers.embedded_grammar import limit_schema
 from agents.runtimes.claude_code.calls import TOOLS, TOOLS_WITHOUT_NETWORK
 from agents.runtimes.claude_code.session import KeptSession
-from agents.workspaces import sandbox
 
-# A day: the CLI waits on, for a request may be held until others are answered. What is
-# silent for too long `agents.worker.silence` ends. The CLI has clocks of its own besides, of
-# five minutes without a byte and ten without content, and would send the request once more.
-API_TIMEOUT_MS = 86_400_000
-SOCKET = "provider.sock"  # in the run's own folder
-NO_KEY = "kept-by-stagent"
 # One result of Edit holds the whole file.
 MAX_LINE_BYTES = 64 * 2**20
-# The CLI's own settings, each for a reason that was measured.
-SETTINGS = {
-    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",  # talks to the base URL only
-    "DISABLE_AUTOUPDATER": "1",
-    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # one result a prompt
-    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
-    "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",  # runs the model that was asked for
-    "CLAUDE_CODE_SDK_READS_SESSION_STATE": "1",
-    # Tells how long a rate limit lasts, before it waits; without it, it gives up untold.
-    "CLAUDE_CODE_RETRY_WATCHDOG": "1",
-    "API_TIMEOUT_MS": str(API_TIMEOUT_MS),
-    "API_FORCE_IDLE_TIMEOUT": "0",
-    "CLAUDE_ENABLE_BYTE_WATCHDOG": "0",
-    "CLAUDE_ENABLE_STREAM_WATCHDOG": "0",
-}
-# What a site's network may need, given on as it is.
-NETWORK = (
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "NODE_EXTRA_CA_CERTS",
-)
-# What the SDK adds to them.
-OF_THE_SDK = ("PWD", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION")
 # A permission is waited for as long as it takes; a hook otherwise has ten minutes.
 HOOK_SECONDS = 7 * 86_400.0
 # Its file tools take absolute paths only, and refuse those outside of the folder.
@@ -59,41 +24,6 @@ there: /documents/a.csv is {folder}/documents/a.csv."""
 EMBEDDED_TOOLS: tuple[str, ...] = ()
 # The CLI's own tool by which the model gives a result that satisfies a schema. It checks it.
 RESULT_TOOL = "StructuredOutput"
-
-
-def make_environment(
-    confinement: sandbox.Confinement,
-    endpoint: AnthropicEndpoint,
-    *,
-    retries: int,
-    has_schema: bool = False,
-) -> dict[str, str]:
-    """List all that the CLI and its commands see of an environment."""
-    given = {name: os.environ[name] for name in NETWORK if os.environ.get(name)}
-    if has_schema:
-        # Else it offers a placeholder as its first tool, which the embedded model would call.
-        given["ENABLE_TOOL_SEARCH"] = "false"
-    if endpoint.is_embedded:
-        longest = (
-            embedded.MAX_RESULT_TOKENS if has_schema else embedded.MAX_OUTPUT_TOKENS
-        )
-        given["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(longest)
-    return {
-        **confinement.make_environment(),
-        **SETTINGS,
-        "CLAUDE_CONFIG_DIR": f"{confinement.shown_scratch}/config",
-        "CLAUDE_CODE_MAX_RETRIES": str(retries),
-        # By name the provider's own, for which the CLI asks as it would; in the clear, since
-        # it goes through the socket.
-        "ANTHROPIC_BASE_URL": _use_http(endpoint.url),
-        "ANTHROPIC_UNIX_SOCKET": f"{confinement.shown_scratch}/{SOCKET}",
-        endpoint.key_name: NO_KEY,
-        **given,
-    }
-
-
-def _use_http(url: str) -> str:
-    return str(httpx2.URL(url).copy_with(scheme="http", username=None, password=None))
 
 
 def make_options(

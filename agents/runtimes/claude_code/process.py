@@ -16,6 +16,7 @@ from agents.runtimes.claude_code import options as cli
 from agents.runtimes.claude_code.messages import MessageSender
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.session import KeptSession
+from agents.runtimes.claude_environment import OF_THE_SDK, make_environment
 from agents.workspaces.sandbox import Confinement
 from tasks.files.workspace import Workspace
 
@@ -117,7 +118,7 @@ class CLIProcess:
             await leaving
 
     def _make_options(self) -> Any:
-        variables = cli.make_environment(
+        variables = make_environment(
             self._confinement,
             self._endpoint,
             retries=self._retries,
@@ -131,7 +132,7 @@ class CLIProcess:
             self._assignment,
             self._endpoint,
             self._session,
-            launcher=write_launcher(self._confinement, [*variables, *cli.OF_THE_SDK]),
+            launcher=write_launcher(self._confinement, [*variables, *OF_THE_SDK]),
             variables=variables,
         )
         self._confinement.hand_over()

@@ -34,11 +34,11 @@ from agents.runtimes.claude_code import outcome
 from agents.runtimes.claude_code.gateway import Gateway
 from agents.runtimes.claude_code.messages import MessageSender
 from agents.runtimes.claude_code.metering import Meter
-from agents.runtimes.claude_code.options import SOCKET
 from agents.runtimes.claude_code.permission_hooks import PermissionHooks
 from agents.runtimes.claude_code.process import CLIProcess
 from agents.runtimes.claude_code.reading import Reader
 from agents.runtimes.claude_code.session import STARTING_AFRESH, KeptSession
+from agents.runtimes.claude_environment import SOCKET
 from agents.workspaces import sandbox
 from tasks.files.workspace import Workspace
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from agents.runtimes import claude_cli
-from agents.workspaces import probes
+from agents.runtimes import claude_cli, claude_environment, claude_probe
+from agents.workspaces import probes, sandbox
 from tests.factories import TaskFactory
 
 WORKS = ("", "")
@@ -56,7 +56,7 @@ def test_what_does_not_work_is_asked_again_but_not_at_once(machine):
 def test_folders_that_cannot_be_made_are_an_obstacle(settings, tmp_path):
     (tmp_path / "file").touch()
     settings.STAGENT_HOME = tmp_path / "file"
-    reason, fix = probes.Probe("agents.runtimes.claude_cli").find_obstacle()
+    reason, fix = probes.Probe("agents.runtimes.claude_probe").find_obstacle()
     assert "cannot be made" in reason
     assert "STAGENT_HOME" in fix
 
@@ -66,9 +66,29 @@ def test_claude_code_that_does_not_start_is_not_ready(tmp_path, monkeypatch):
     program.write_text("#!/bin/sh\necho cannot load libc >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr(claude_cli, "find_program", lambda: program)
-    reason, fix = claude_cli.find_obstacle()
+    reason, fix = claude_probe.find_obstacle()
     assert reason == "Claude Code does not start here (cannot load libc)."
     assert "glibc" in fix
+
+
+def test_claude_code_works_here_and_its_probe_leaves_nothing(tmp_path):
+    assert claude_probe.find_obstacle() == WORKS
+    assert list((tmp_path / "workspaces").iterdir()) == []
+
+
+def test_claude_code_that_does_not_reach_its_provider_is_not_ready(monkeypatch):
+    monkeypatch.setattr(claude_environment, "SOCKET", "nobody-listens.sock")
+    reason, fix = claude_probe.find_obstacle()
+    assert reason.startswith("Claude Code does not start here (API Error: ")
+    assert fix
+
+
+def test_a_folder_whose_name_is_too_long_for_a_socket_is_an_obstacle(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sandbox, "_SCRATCH", str(tmp_path / ("s" * 100)))
+    reason, _ = claude_probe.find_obstacle()
+    assert "Set TMPDIR to a shorter one" in reason
 
 
 @pytest.mark.parametrize(

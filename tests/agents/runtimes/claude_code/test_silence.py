@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.runtimes.claude_code import options
+from agents.runtimes import claude_environment
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers import CLAUDE_CODE
 from tests.agents.runtimes.drivers.base import Turn
@@ -20,7 +20,9 @@ async def test_a_request_without_an_answer_is_not_sent_again(
     fault, monkeypatch, settings, tmp_path
 ):
     settings.STAGENT_PROVIDER_TIMEOUT_SECONDS = 30
-    monkeypatch.setattr(options, "SETTINGS", options.SETTINGS | CLOCKS)
+    monkeypatch.setattr(
+        claude_environment, "SETTINGS", claude_environment.SETTINGS | CLOCKS
+    )
     async with (
         CLAUDE_CODE.server(Turn("Half of it", fault=fault)) as server,
         CLAUDE_CODE.runtime() as runtime,
