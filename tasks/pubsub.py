@@ -28,6 +28,7 @@ else:
 log = logging.getLogger(__name__)
 
 WORKERS = "workers"  # the group that every worker joins
+EVENTS_CHANNEL = "events"  # of who follows the outbox
 
 _loop: asyncio.AbstractEventLoop | None = None
 _own_loop = threading.Lock()
@@ -87,20 +88,38 @@ def _send(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         asyncio.run(make())
 
 
-def publish_entries(task_id: UUID, entries: list[tuple[int, str]]) -> None:
-    """Push `entries` (sequence, JSON) to who follows the log; none means: look again."""
-    _publish(task_id, {"entries": entries})
+def publish_entries(
+    task_id: UUID, entries: list[tuple[int, str]], *, is_announced: bool = False
+) -> None:
+    """Push `entries` (sequence, JSON) to who follows the log; none means: look again.
+
+    Where the outbox has got an event with them, who follows that is told, too.
+    """
+    # In the same message: a second one would cost as much again.
+    _publish(log_channel(task_id), {"entries": entries, "is_announced": is_announced})
+
+
+def publish_events() -> None:
+    """Tell who follows the outbox that it has a new event."""
+    _publish(EVENTS_CHANNEL, {"entries": []})
 
 
 def publish_partial(task_id: UUID, text: str) -> None:
     """Show unfinished text to who follows the log just now."""
-    _publish(task_id, {"partial": text})
+    _publish(log_channel(task_id), {"partial": text})
 
 
-def _publish(task_id: UUID, data: dict[str, Any]) -> None:
-    channel = log_channel(task_id)
+def pass_on(channel: str, data: dict[str, Any]) -> None:
+    """Give a message to this process's readers of a channel."""
+    add = get_listener_manager().add_to_queues
+    add(channel, Event(channel, "message", data))
+    if data.get("is_announced"):
+        add(EVENTS_CHANNEL, Event(EVENTS_CHANNEL, "message", {"entries": []}))
+
+
+def _publish(channel: str, data: dict[str, Any]) -> None:
     if not settings.REDIS_URL:
-        get_listener_manager().add_to_queues(channel, Event(channel, "message", data))
+        pass_on(channel, data)
         return
     message = {
         "channel": channel,
@@ -113,7 +132,7 @@ def _publish(task_id: UUID, data: dict[str, Any]) -> None:
     except FAILURES as error:
         log.warning(
             "Could not ring the readers of %s (they look by themselves): %s",
-            task_id,
+            channel,
             error,
         )
 

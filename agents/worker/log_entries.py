@@ -1,6 +1,7 @@
 """The log entries that events become, in texts that a database stores."""
 
 import re
+from dataclasses import replace
 from typing import Any, assert_never
 
 from agents.protocol import events
@@ -29,8 +30,8 @@ def make_storable(value: Any) -> Any:
 
 def make_entry_storable(entry: NewEntry) -> NewEntry:
     """Return the entry with texts that are fit for a database: see `make_storable`."""
-    return NewEntry(
-        entry.event_type, make_storable(entry.message), make_storable(entry.data)
+    return replace(
+        entry, message=make_storable(entry.message), data=make_storable(entry.data)
     )
 
 

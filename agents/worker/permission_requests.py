@@ -12,7 +12,7 @@ from agents.worker.log_entries import make_storable
 from agents.worker.recorder import Recorder
 from agents.worker.tool_rules import ToolRules
 from tasks.exceptions import LeaseLost
-from tasks.models import EventType, LogEntry, NewEntry, PermissionRequest
+from tasks.models import EventType, LogEntry, NewEntry, OutboxType, PermissionRequest
 from tasks.models.ids import new_text_id
 from tasks.models.permission import PermissionRequestQuerySet, digest_of
 from tasks.rules import questions
@@ -214,10 +214,15 @@ def _make_request_entry(request: PermissionRequest) -> NewEntry:
     }
     if request.is_question:
         return NewEntry(
-            EventType.PERMISSION_REQUEST, request.message, {**data, "type": "question"}
+            EventType.PERMISSION_REQUEST,
+            request.message,
+            {**data, "type": "question"},
+            OutboxType.QUESTION_ASKED,
         )
     message = f"Permission needed: {request.message}"
-    return NewEntry(EventType.PERMISSION_REQUEST, message, data)
+    return NewEntry(
+        EventType.PERMISSION_REQUEST, message, data, OutboxType.PERMISSION_REQUESTED
+    )
 
 
 def _make_overruled_entry(request: PermissionRequest, reason: str) -> NewEntry:

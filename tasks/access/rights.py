@@ -29,6 +29,7 @@ DECIDE = "tasks.change_permissionrequest"
 MAKE_RULES = "tasks.add_permissionrule"
 DELETE_RULES = "tasks.delete_permissionrule"
 VIEW_DOCUMENTS = "tasks.view_document"
+VIEW_BUDGETS = "ledger.view_budget"
 
 
 def _list(model: str) -> Rights:
@@ -57,6 +58,8 @@ RIGHTS: dict[str, Rights] = {
     "task-respond": {"POST": DECIDE},
     "task-output": {"GET": VIEW_TASK},
     "task-logs": {"GET": VIEW_TASK},
+    # What tells of budgets is left out for who may not view them.
+    "events": {"GET": VIEW_TASK},
     "task-provenance": {"GET": VIEW_TASK},
     "task-siblings": {"GET": VIEW_TASK},
     "task-files": {"GET": VIEW_TASK},
@@ -146,9 +149,14 @@ def _right_of(request: HttpRequest) -> str:
     return right
 
 
+def has(request: Request, right: str) -> bool:
+    """Tell whether who asks has `right`, as everybody has who needs no login."""
+    return not _is_known(request) or may(request.user, right)
+
+
 def require(request: Request, right: str) -> None:
     """Raise PermissionDenied (403) if who is known lacks `right`."""
-    if right and _is_known(request) and not may(request.user, right):
+    if right and not has(request, right):
         raise PermissionDenied(_refusal(request.user, right))
 
 

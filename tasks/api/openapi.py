@@ -50,6 +50,7 @@ OPERATIONS = {
     "GET /api/tasks/{task_id}/files/{path}": "downloadTaskFile",
     "GET /api/tasks/{task_id}/files.zip": "downloadTaskArchive",
     "GET /api/tasks/{task_id}/diff": "getTaskDiff",
+    "GET /api/events": "streamEvents",
     "GET /api/notifications": "listNotifications",
     "GET /api/notifications/{notification_id}": "getNotification",
     "GET /api/permissions": "listPermissionRules",

@@ -7,6 +7,7 @@ from tasks.api.views.assist import AssistView
 from tasks.api.views.budgets import BudgetViewSet
 from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
 from tasks.api.views.documents import DocumentViewSet
+from tasks.api.views.events import EventsView
 from tasks.api.views.messages import MessageViewSet
 from tasks.api.views.notifications import (
     NotificationsView,
@@ -115,6 +116,7 @@ urlpatterns = [
         DocumentViewSet.as_view({"get": "content"}),
         name="document-content",
     ),
+    path("events", EventsView.as_view(), name="events"),
     path("notifications", NotificationsView.as_view(), name="notifications"),
     path(
         "notifications/<id:notification_id>",

@@ -28,6 +28,7 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
+from tasks.models.outbox import type_of_status
 from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, POISON_LOSSES
 from tasks.models.run_total import LEASE_LOSS
 from tasks.models.task import change
@@ -80,7 +81,12 @@ _LAST_EVENT = {Status.COMPLETED: EventType.RESULT, Status.FAILED: EventType.ERRO
 
 def _last_entry(outcome: Outcome) -> NewEntry:
     event_type = _LAST_EVENT.get(outcome.status, EventType.STATUS)
-    return NewEntry(event_type, outcome.message, {"status": outcome.status})
+    return NewEntry(
+        event_type,
+        outcome.message,
+        {"status": outcome.status},
+        type_of_status(outcome.status),
+    )
 
 
 def hand_over(run: Run, *, reason: str = STOPPING) -> None:

@@ -191,9 +191,8 @@ def queue_run(
     )
     Run.objects.insert(run)
     verb = "Resume" if is_resume else "Follow-up" if is_follow_up else "Execution"
-    log_status(
-        task, f"{verb} started on {run.runtime} as {profile}.", run, status="running"
-    )
+    message = f"{verb} started on {run.runtime} as {profile}."
+    log_status(task, message, run, moved_to=Status.RUNNING)
     transaction.on_commit(pubsub.wake_workers)
     return run
 

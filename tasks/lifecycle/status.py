@@ -19,6 +19,7 @@ from tasks.models import (
     Status,
     Task,
 )
+from tasks.models.outbox import type_of_status
 from tasks.models.task import FINAL
 from tasks.models.workflow import mark_due
 
@@ -51,10 +52,18 @@ def log_status(
     run: Run | None = None,
     *,
     last: int | None = None,
+    moved_to: Status | None = None,
     **data: object,
 ) -> None:
-    """Write what became of a task; `last` is the entry's number where it was given out."""
-    entry = NewEntry(EventType.STATUS, message, data)
+    """Write what became of a task.
+
+    `moved_to` is its new status, of which others hear, too; `last` the entry's number where
+    it was given out.
+    """
+    announces = None
+    if moved_to:
+        data["status"], announces = moved_to, type_of_status(moved_to)
+    entry = NewEntry(EventType.STATUS, message, data, announces)
     run_id = run.pk if run else task.live_run
     LogEntry.objects.append(task.pk, entry, run_id=run_id, last=last)
 
@@ -76,7 +85,7 @@ def record_status(task: Task, status: Status, *, by: str, **changes: object) -> 
             Task.objects.filter(pk=task.pk).update(live_run=None)
             close_live_run(task, live_run)
         message = f"Moved to {status} by {by}."
-        log_status(task, message, live_run, last=last, status=status)
+        log_status(task, message, live_run, last=last, moved_to=status)
         if status in FINAL:
             publish_end(task.pk)
 

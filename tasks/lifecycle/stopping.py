@@ -44,7 +44,7 @@ def cancel(task: Task, *, by: str) -> None:
         wake_workflow(task)
         if run:
             close_live_run(task, run)
-        log_status(task, f"Cancelled by {by}.", run, status=Status.CANCELLED)
+        log_status(task, f"Cancelled by {by}.", run, moved_to=Status.CANCELLED)
         publish_end(task.pk)
 
 

@@ -4,6 +4,7 @@ from tasks.models.idempotency_key import IdempotencyKey
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.message import Message
+from tasks.models.outbox import OutboxCounter, OutboxEvent, OutboxType
 from tasks.models.permission import PermissionRequest
 from tasks.models.permission_rule import PermissionRule
 from tasks.models.project import Project
@@ -29,6 +30,9 @@ __all__ = [
     "LogEntry",
     "Message",
     "NewEntry",
+    "OutboxCounter",
+    "OutboxEvent",
+    "OutboxType",
     "PermissionRequest",
     "PermissionRule",
     "Project",

@@ -14,6 +14,7 @@ from stagent.database.json_lines import on_one_line
 from stagent.database.json_text import iso_text
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
+from tasks.models.outbox import OutboxType, insert_for_task
 from tasks.models.task import Task
 
 JSON = dict[str, Any]
@@ -43,6 +44,8 @@ class NewEntry:
     event_type: EventType
     message: str
     data: JSON = field(default_factory=dict)
+    # What of it others are to hear, beside who follows the log: mostly nothing.
+    announces: OutboxType | None = None
 
 
 # Every event of every run goes this way: 0.7 ms an entry if Django compiled these anew.
@@ -117,7 +120,12 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
                 raise LeaseLost(f"Run {lease} is no longer live.")
             first = last - len(entries) + 1
             written = self._write(task_id, run_id or lease, first, entries, at)
-            transaction.on_commit(lambda: pubsub.publish_entries(task_id, written))
+            is_announced = any(entry.announces for entry in entries)
+            transaction.on_commit(
+                lambda: pubsub.publish_entries(
+                    task_id, written, is_announced=is_announced
+                )
+            )
 
     def _write(
         self,
@@ -140,7 +148,14 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
             )
             for sequence, entry in enumerate(entries, start=first)
         ]
-        _insert(*rows)
+        announced = [
+            insert_for_task(
+                task_id, entry.announces, entry.message, _select(entry.data), at
+            )
+            for entry in entries
+            if entry.announces
+        ]
+        _insert(*rows, beside=announced)
         return [(row.sequence, row.as_json()) for row in rows]
 
 
@@ -184,6 +199,13 @@ class LogEntry(models.Model):
 
 
 _insert = CompiledInsert(LogEntry)
+
+# What an event says of its entry's data: no input of a tool, which may be long.
+_ANNOUNCED = ("status", "notificationId", "toolName", "action", "behavior")
+
+
+def _select(data: JSON) -> JSON:
+    return {name: data[name] for name in _ANNOUNCED if name in data}
 
 
 def entry_json(

@@ -15,6 +15,7 @@ from tasks import pubsub
 from tasks.exceptions import AlreadyAnswered
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
+from tasks.models.outbox import OutboxType
 from tasks.models.permission_rule import PermissionRule
 from tasks.models.task import Task
 from tasks.models.workflow import mark_due
@@ -254,5 +255,10 @@ class PermissionRequest(models.Model):
             answers = questions.describe_answers(self.decided_input or {})
             note = f": {answers}" if answers else note
         message = f"{verb} by {answer.by}{edited}{note} ({self.message})"
-        entry = NewEntry(EventType.PERMISSION_RESPONSE, message, data)
+        announces = (
+            OutboxType.QUESTION_ANSWERED
+            if self.is_question
+            else OutboxType.PERMISSION_DECIDED
+        )
+        entry = NewEntry(EventType.PERMISSION_RESPONSE, message, data, announces)
         LogEntry.objects.append(self.task_id, entry, run_id=self.run_id)

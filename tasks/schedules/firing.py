@@ -15,7 +15,8 @@ from django.db.models import DateTimeField
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from tasks.models import Firing, Schedule, Task, WorkflowRun
+from tasks import pubsub
+from tasks.models import Firing, OutboxEvent, OutboxType, Schedule, Task, WorkflowRun
 from tasks.models.schedule import MAX_FAILURES
 from tasks.schedules import clock, heartbeat, plan
 from tasks.schedules.exceptions import StillRunning
@@ -117,6 +118,7 @@ def _plan_next(schedule: Schedule, after: datetime) -> None:
     if schedule.timezone not in clock.zone_names():
         reason = f"This machine does not know the time zone {schedule.timezone}."
         pause(schedule, reason)
+        _announce_pause(schedule)
         return
     last = schedule.next_fire_at  # never the same again, whatever the clock says
     is_done = _has_fired_enough(schedule)
@@ -218,7 +220,21 @@ def _count_failure(schedule: Schedule, firing: Firing) -> None:
         is_active = schedule.status == Schedule.Status.ACTIVE
         if is_active and schedule.failure_streak >= MAX_FAILURES:
             pause(schedule, f"{MAX_FAILURES} firings in a row failed.")
+            _announce_pause(schedule)
             log.warning("Schedule %s: %s", schedule.pk, schedule.pause_reason)
+
+
+def _announce_pause(schedule: Schedule) -> None:
+    """Tell of a schedule that no person has paused."""
+    event = OutboxEvent(
+        type=OutboxType.SCHEDULE_PAUSED,
+        project_id=schedule.project_id or "",
+        title=schedule.name,
+        message=f"The schedule {schedule.name} was paused: {schedule.pause_reason}",
+        data={"scheduleId": str(schedule.pk)},
+    )
+    OutboxEvent.objects.add(event)
+    transaction.on_commit(pubsub.publish_events)
 
 
 def pause(schedule: Schedule, reason: str) -> None:

@@ -9,10 +9,10 @@ view: that one keeps a thread and a database connection a client, and cannot end
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import Error
@@ -25,6 +25,8 @@ from tasks.models.task import FINAL
 from tasks.pubsub import log_channel
 from tasks.streams.log_watcher import run_in_reader, watcher
 from tasks.streams.loops import say_failed
+
+T = TypeVar("T")
 
 HEARTBEAT_SECONDS = 15
 KEEPALIVE = b": keepalive\n\n"
@@ -75,11 +77,11 @@ async def follow_log(
 
     `with_partial` also what is unfinished, which is in no log.
     """
-    with _listen(task_id) as inbox:
+    with listen(log_channel(task_id)) as inbox:
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
         follower = Follower(after, with_partial=with_partial)
         while not follower.has_ended:
-            async for page in _read_pages(task_id, follower.after):
+            async for page in read_repeatedly(read_log, task_id, follower.after):
                 for event in follower.read(page):
                     yield event
             if follower.must_wait:
@@ -87,10 +89,12 @@ async def follow_log(
                     yield event
 
 
-async def _read_pages(task_id: UUID, after: int) -> AsyncIterator[Page | None]:
-    """Yield the next page; before it None now and then, as long as it cannot be had."""
+async def read_repeatedly(
+    read: Callable[..., T], *arguments: Any
+) -> AsyncIterator[T | None]:
+    """Yield what `read` returns; before it None now and then, as long as it cannot be had."""
     while True:
-        reading = asyncio.ensure_future(run_in_reader(read_log, task_id, after))
+        reading = asyncio.ensure_future(run_in_reader(read, *arguments))
         try:
             while not (await asyncio.wait([reading], timeout=HEARTBEAT_SECONDS))[0]:
                 yield None
@@ -194,9 +198,10 @@ class Inbox:
 
 
 @contextmanager
-def _listen(task_id: UUID) -> Iterator[Inbox]:
+def listen(channel: str) -> Iterator[Inbox]:
+    """Have what is pushed to `channel` queued from now on."""
     manager = get_listener_manager()
-    inbox = Inbox(log_channel(task_id))
+    inbox = Inbox(channel)
     watcher.start()
     manager.add_listener(inbox.listener)
     try:

@@ -14,8 +14,8 @@ from django_eventstream.views import get_listener_manager
 
 from stagent.database import persistent_connections
 from stagent.database.threads import database_threads
-from tasks.models import Task
-from tasks.pubsub import log_channel
+from tasks.models import OutboxCounter, OutboxEvent, Task
+from tasks.pubsub import EVENTS_CHANNEL, log_channel, pass_on
 from tasks.streams.loops import is_cancelled, repeat
 
 if settings.REDIS_URL:
@@ -44,6 +44,7 @@ class Watcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._seen: dict[UUID, tuple[str, int] | None] = {}
+        self._last_event: Any = None
 
     def start(self) -> None:
         """Begin to watch, once for an event loop."""
@@ -82,9 +83,10 @@ class Watcher:
         """Wake the readers whose log has moved since the last look."""
         manager = get_listener_manager()
         with manager.lock:
-            channels = [
-                name for name in manager.listeners_by_channel if name[:4] == "log:"
-            ]
+            followed = list(manager.listeners_by_channel)
+        channels = [name for name in followed if name[:4] == "log:"]
+        if EVENTS_CHANNEL in followed:
+            await self._look_at_events()
         watched = [UUID(name[4:]) for name in channels]
         current = await run_in_reader(_positions, watched) if watched else {}
         for task_id in watched:
@@ -95,6 +97,12 @@ class Watcher:
                     channel, Event(channel, "message", {"entries": []})
                 )
         self._seen = {task_id: current.get(task_id) for task_id in watched}
+
+    async def _look_at_events(self) -> None:
+        last = await run_in_reader(_last_event)
+        if last != self._last_event:
+            pass_on(EVENTS_CHANNEL, {"entries": []})
+        self._last_event = last
 
 
 def _pass_on(content: bytes) -> None:
@@ -107,16 +115,15 @@ def _pass_on(content: bytes) -> None:
             "Dropped a malformed message from Redis (%r): %.200r", error, content
         )
         return
-    get_listener_manager().add_to_queues(channel, Event(channel, "message", data))
+    pass_on(channel, data)
 
 
 def _check(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a reader takes of a ring: its partial text, or its entries."""
     if isinstance(text := data.get("partial"), str):
         return {"partial": text}
-    return {
-        "entries": [(int(sequence), str(text)) for sequence, text in data["entries"]]
-    }
+    entries = [(int(sequence), str(text)) for sequence, text in data["entries"]]
+    return {"entries": entries, "is_announced": data.get("is_announced") is True}
 
 
 def _positions(task_ids: list[UUID]) -> dict[UUID, tuple[str, int]]:
@@ -124,6 +131,12 @@ def _positions(task_ids: list[UUID]) -> dict[UUID, tuple[str, int]]:
         "pk", "status", "log_sequence"
     )
     return {pk: (status, last) for pk, status, last in rows}
+
+
+def _last_event() -> tuple[int | None, bool]:
+    """Return where the outbox is: its last number, and whether there is more to number."""
+    counted = OutboxCounter.objects.values_list("last_sequence", flat=True)
+    return counted.first(), OutboxEvent.objects.unpublished().exists()
 
 
 watcher = Watcher()

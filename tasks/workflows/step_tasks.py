@@ -10,6 +10,7 @@ from tasks.models import (
     EventType,
     LogEntry,
     NewEntry,
+    OutboxType,
     PermissionRequest,
     Task,
     WorkflowDocument,
@@ -121,6 +122,11 @@ def ask_approval(
         "action": action,
         "notificationId": request.pk,
     }
-    entry = NewEntry(EventType.PERMISSION_REQUEST, f"Approval needed: {message}", data)
+    entry = NewEntry(
+        EventType.PERMISSION_REQUEST,
+        f"Approval needed: {message}",
+        data,
+        OutboxType.PERMISSION_REQUESTED,
+    )
     LogEntry.objects.append(task.pk, entry)
     return request

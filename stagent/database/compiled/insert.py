@@ -8,6 +8,8 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import AutoField, CharField, Field, ForeignKey, Model, TextField
 
+Statement = tuple[str, Sequence[Any]]  # SQL and its parameters
+
 _Value = Callable[[Model, Any], Any]  # of a row and the connection: its parameter
 
 
@@ -29,14 +31,20 @@ class CompiledInsert:
         ]
         self._compiled: tuple[str, str, str, list[_Value]] | None = None
 
-    def __call__(self, *rows: Model) -> None:
+    def __call__(self, *rows: Model, beside: Sequence[Statement] = ()) -> None:
+        """Insert `rows`, and do what is `beside`: other INSERTs, of no rows that these need.
+
+        On PostgreSQL both are one statement, so that what is beside costs no round trip.
+        """
         connection = connections[DEFAULT_DB_ALIAS]  # not the proxy: it is asked often
         size = 1
         if len(rows) > 1:
             size = connection.ops.bulk_batch_size(self._fields, rows)
         with connection.cursor() as cursor:
             for start in range(0, len(rows), size):
-                cursor.execute(*self._bound(rows[start : start + size], connection))
+                some = self._bound(rows[start : start + size], connection)
+                for statement in _join(connection, some, [] if start else beside):
+                    cursor.execute(*statement)
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias
 
@@ -84,6 +92,16 @@ class CompiledInsert:
             return ""
         changes = ", ".join(f"{name} = excluded.{name}" for name in names)
         return f" ON CONFLICT ({quote(self._replacing)}) DO UPDATE SET {changes}"
+
+
+def _join(
+    connection: Any, main: Statement, beside: Sequence[Statement]
+) -> Sequence[Statement]:
+    if not beside or connection.vendor != "postgresql":
+        return [*beside, main]
+    names = [f"beside_{number} AS ({sql})" for number, (sql, _) in enumerate(beside)]
+    parameters = [value for _, values in beside for value in values]
+    return [(f"WITH {', '.join(names)} {main[0]}", [*parameters, *main[1]])]
 
 
 def _value_of(field: Field[Any, Any]) -> _Value:

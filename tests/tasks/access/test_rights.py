@@ -63,6 +63,7 @@ MATRIX = [
     ("document-file", "GET", "tasks.view_document", "Viewer"),
     ("document-versions", "GET", "tasks.view_document", "Viewer"),
     ("document-content", "GET", "tasks.view_document", "Viewer"),
+    ("events", "GET", "tasks.view_task", "Viewer"),
     ("notifications", "GET", "tasks.view_permissionrequest", "Viewer"),
     ("notification", "GET", "tasks.view_permissionrequest", "Viewer"),
     ("rules", "GET", "tasks.view_permissionrule", "Viewer"),
@@ -402,6 +403,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         "tasks.message",  # a task's: who may see and change the one, may the other
         *("tasks.workflowrun", "tasks.steprun", "tasks.workflowdocument"),
         *("tasks.runtotal", "tasks.idempotencykey", "tasks.documenttext"),
+        *("tasks.outboxevent", "tasks.outboxcounter"),  # each by what it tells of
         *("ledger.dailyspend", "ledger.dailytaskspend"),
         "ledger.modeltotal",
         "ledger.openrequest",

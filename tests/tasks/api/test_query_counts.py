@@ -66,9 +66,13 @@ def test_patching_a_field_takes_two(count):
 
 
 def test_patching_the_status_takes_at_most_six(count):
-    """The task, the move, the entry, the answer; and in a transaction of their own two more."""
+    """The task, the move, the entry, the answer; and in a transaction of their own two more.
+
+    The outbox's event is a part of the entry's statement, but on SQLite, which has no way there.
+    """
     path = f"/api/tasks/{TaskFactory().pk}"
-    assert count("patch", path, {"status": "queued"}) <= 6
+    extra = 1 if connection.vendor == "sqlite" else 0
+    assert count("patch", path, {"status": "queued"}) <= 6 + extra
 
 
 @pytest.mark.parametrize("query", ["", "?status=planned", "?projectId=x"])

@@ -23,6 +23,7 @@ ROUTES = {
     "/api/documents/x/file": {"GET"},
     "/api/documents/x/versions": {"GET"},
     "/api/documents/x/content": {"GET"},
+    "/api/events": {"GET"},
     "/api/notifications": {"GET"},
     "/api/notifications/x": {"GET"},
     "/api/permissions": {"GET", "POST"},

@@ -1,0 +1,26 @@
+"""What the stream of events sends."""
+
+from rest_framework import serializers as drf
+
+from tasks.api.responses.fields import Answer, text
+from tasks.models import OutboxType
+
+
+class Event(Answer):
+    """What happened to a task, a budget or a schedule. Some types say more than these fields."""
+
+    id = text(help_text="The same in each delivery of it by a webhook.")
+    sequence = drf.IntegerField(help_text="The order of events, without a gap.")
+    type = drf.ChoiceField(OutboxType.choices)
+    timestamp = drf.DateTimeField()
+    taskId = text(allow_null=True)
+    projectId = text(allow_null=True)
+    title = text(help_text="Of the task or schedule.")
+    message = text()
+    status = text(required=False, help_text="task.*: what the task has become.")
+    notificationId = text(
+        required=False, help_text="permission.* and question.*: what to respond to."
+    )
+    toolName = text(required=False)
+    action = text(required=False, help_text="In the words that rules are matched with.")
+    behavior = text(required=False, help_text="Decided: allow or deny.")
