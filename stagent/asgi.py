@@ -43,6 +43,7 @@ from stagent.server.health import Health
 from stagent.server.request_reader import (
     BodyRefused,
     Disconnected,
+    HeadFirstRequest,
     RequestReader,
 )
 from stagent.server.schema_check import refuse_another_schema
@@ -70,15 +71,14 @@ class SyncHandler(BaseHandler):
         super().__init__()
         self.load_middleware()
 
-    def __call__(self, scope: Message, body: IO[bytes], asked_at: float) -> Answer:
+    def __call__(
+        self, request: HeadFirstRequest, body: IO[bytes], asked_at: float
+    ) -> Answer:
         """Answer in a thread. `asked_at` is the time on the monotonic clock."""
-        set_script_prefix(scope.get("root_path") or "/")
+        set_script_prefix(request.scope.get("root_path") or "/")
         persistent_connections.look_after()
-        signals.request_started.send(sender=self.__class__, scope=scope)
-        request = ASGIRequest(scope, body)
-        # A chunked body comes without its length, and would be taken for none.
-        request.META.setdefault("CONTENT_LENGTH", str(body.seek(0, io.SEEK_END)))
-        body.seek(0)
+        signals.request_started.send(sender=self.__class__, scope=request.scope)
+        request.take_body(body)
         if time.monotonic() - asked_at > PATIENCE_SECONDS:
             waited = TimeoutError(
                 f"It waited {PATIENCE_SECONDS} s for those before it."
@@ -118,8 +118,9 @@ class Application:
         if scope["path"] in HEALTH_PATHS:
             await self._answer(await self.health.response(scope), receive, send)
             return
+        request = HeadFirstRequest(scope)
         try:
-            body = await RequestReader(scope, self._check_head).read(receive)
+            body = await RequestReader(scope, request, self._check_head).read(receive)
         except Disconnected:
             return
         except BodyRefused as refused:
@@ -129,7 +130,7 @@ class Application:
         with body:
             threads = self.readers if scope["method"] in SAFE else self.writers
             handler = log_context.carry_context(self.handler)
-            response = await threads.run(handler, scope, body, asked_at)
+            response = await threads.run(handler, request, body, asked_at)
             if hasattr(response, "wait") and not await wait_for(
                 response, receive, self.writers
             ):

@@ -3,7 +3,7 @@
 import io
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
@@ -32,11 +32,27 @@ class Disconnected(Exception):
     """The client went away before its body had ended."""
 
 
+class HeadFirstRequest(ASGIRequest):
+    """A request whose body comes later, once its head was looked at."""
+
+    def __init__(self, scope: Message) -> None:
+        super().__init__(scope, io.BytesIO())
+
+    def take_body(self, body: IO[bytes]) -> None:
+        # A chunked body comes without its length, and would be taken for none.
+        self.META.setdefault("CONTENT_LENGTH", str(body.seek(0, io.SEEK_END)))
+        body.seek(0)
+        # What a body is spooled to is one, by another name.
+        self._stream = cast("BinaryIO", body)
+
+
 class RequestReader:
     """Reads one body. `check_head` answers for a request that is not let in."""
 
-    def __init__(self, scope: Message, check_head: HeadCheck) -> None:
-        self._scope = scope
+    def __init__(
+        self, scope: Message, request: HeadFirstRequest, check_head: HeadCheck
+    ) -> None:
+        self._scope, self._request = scope, request
         self._check_head = check_head
         self._is_checked = False
         self._limit: int = (
@@ -48,8 +64,9 @@ class RequestReader:
     async def read(self, receive: Receive) -> IO[bytes]:
         """Return the body, or raise BodyRefused as soon as it is known to be in vain."""
         # Before anything is waited for: what comes by a foreign name is not worth it.
-        head = ASGIRequest(self._scope, io.BytesIO())
-        if head.method not in SAFE_METHODS and (response := refusal(head)):
+        if self._request.method not in SAFE_METHODS and (
+            response := refusal(self._request)
+        ):
             raise BodyRefused(response)
         await self._judge(_declared_length(self._scope))
         message = await receive()

@@ -21,7 +21,11 @@ _LOCK = re.compile(r"FLOCK\s+\S+\s+READ\s+(\d+)\s+(\w+):(\w+):(\d+)")
 
 def lock_file() -> Path:
     """Return the file on which every supervisor holds a shared lock while it is there."""
-    return Path(settings.STAGENT_HOME) / "agents.lock"
+    return Path(_lock_name())
+
+
+def _lock_name() -> str:
+    return f"{settings.STAGENT_HOME}/agents.lock"  # a path takes its time to be made
 
 
 def is_of_a_run(port: int | None, server_port: int | None) -> bool:
@@ -55,7 +59,7 @@ def _is_lock_free() -> bool:
     Taken alone for a moment; a supervisor that starts meanwhile waits for as long.
     """
     try:
-        handle = os.open(lock_file(), os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(_lock_name(), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return True
     except OSError:

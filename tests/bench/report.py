@@ -1,4 +1,4 @@
-"""The figures as tables, with those of the reference implementation beside them."""
+"""The figures as tables."""
 
 import sys
 from collections.abc import Sequence
@@ -6,18 +6,6 @@ from collections.abc import Sequence
 from tests.bench.load import Cell
 from tests.bench.runs import Runs
 from tests.bench.streams import Idle, Lateness
-
-# Of one Node process on SQLite and two cores. Requests per second …
-REFERENCE = {
-    "get one": 820,
-    "create": 700,
-    "PATCH title, priority": 680,
-    "list 100": 620,
-    "list 1,000": 110,
-    "list 10,000": 9,
-}
-# … and milliseconds in the middle.
-REFERENCE_LATENESS = 270
 
 
 def say(text: str) -> None:
@@ -46,34 +34,35 @@ class Cells(Table):
     def __init__(self) -> None:
         super().__init__(
             "operation",
-            *("clients", "requests/s", "reference", "ratio"),
-            *("p50 ms", "p99 ms", "CPU ms/request"),
+            *("clients", "requests/s", "p50 ms", "p99 ms", "CPU ms/request"),
         )
 
     def add(self, cell: Cell) -> None:
-        reference = REFERENCE.get(cell.operation)
-        cpu = cell.cpu_per_request
-        self.row(
-            cell.operation,
-            str(cell.concurrency),
-            f"{cell.per_second:,.{0 if cell.per_second >= 100 else 1}f}",
-            str(reference or ""),
-            f"{cell.per_second / reference:.1f}x" if reference else "",
-            *_milliseconds(cell.p50, cell.p99),
-            "" if cpu is None else f"{cpu:,.2f}",
+        self.row(cell.operation, str(cell.concurrency), *_figures(cell))
+
+
+class Comparison(Table):
+    """Servers beside each other, as multiples of the first."""
+
+    def __init__(self, first: str) -> None:
+        super().__init__(
+            "operation",
+            *("server", f"x {first}", "requests/s", "p50 ms", "p99 ms"),
+            "CPU ms/request",
         )
+
+    def add(self, operation: str, server: str, cell: Cell, first: Cell) -> None:
+        ratio = f"{cell.per_second / first.per_second:.2f}"
+        self.row(operation, server, ratio, *_figures(cell))
 
 
 def lateness(figures: Sequence[Lateness]) -> None:
-    table = Table(
-        "log stream: late after", "readers", "p50 ms", "p99 ms", "reference p50"
-    )
+    table = Table("log stream: late after", "readers", "p50 ms", "p99 ms")
     for late in figures:
         table.row(
             late.since,
             str(late.readers),
             *_milliseconds(late.p50, late.p99),
-            str(REFERENCE_LATENESS),
         )
 
 
@@ -102,6 +91,15 @@ def idle(figures: Idle) -> None:
             str(footprint.descriptors),
             cpu,
         )
+
+
+def _figures(cell: Cell) -> list[str]:
+    cpu = cell.cpu_per_request
+    return [
+        f"{cell.per_second:,.{0 if cell.per_second >= 100 else 1}f}",
+        *_milliseconds(cell.p50, cell.p99),
+        "" if cpu is None else f"{cpu:,.2f}",
+    ]
 
 
 def _milliseconds(*values: float) -> list[str]:
