@@ -74,6 +74,20 @@ class KeyText(Func):
         )
 
 
+class JsonOf(Func):
+    """Text that is JSON, to be part of a `JsonText` as what it says."""
+
+    output_field = TextField()
+    function = "json"
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: Any, **extra: Any
+    ) -> Compiled:
+        return self.as_sql(
+            compiler, connection, template="%(expressions)s::json", **extra
+        )
+
+
 @UUIDField.register_lookup
 class Among(Lookup):
     """A UUID that is one of a JSON array of `KeyText`, which is one parameter however long."""

@@ -19,6 +19,7 @@ from tasks import catalog
 from tasks.admin.agent_choices import offer_agents
 from tasks.catalog.json_schemas import problems_of
 from tasks.models import Status, Task
+from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS, to_text
 from tasks.models.task import DEFAULT_MAX_TURNS
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ class TaskForm(BaseForm):
         required=False,
         widget=UnfoldAdminSelectWidget,
         help_text="How the agent is to behave, and what it may do without asking.",
+    )
+    tag_names = forms.CharField(
+        label="Tags",
+        required=False,
+        max_length=MAX_TAGS * (MAX_TAG_LENGTH + 2),
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Words to find it by, with commas between.",
     )
     max_turns = forms.IntegerField(
         label="Turn limit",
@@ -98,6 +106,8 @@ class TaskForm(BaseForm):
         super().__init__(*args, **kwargs)
         task = self.instance
         offer_agents(self, task)
+        if "tag_names" in self.fields:
+            self.initial["tag_names"] = ", ".join(json.loads(task.tags))
         if "max_budget_usd" not in self.fields:
             return
         default = dollars(Task(workflow_id=task.workflow_id).budget_microdollars)
@@ -108,6 +118,16 @@ class TaskForm(BaseForm):
         if task.max_budget_microdollars is not None:
             amount = dollars(task.max_budget_microdollars)
             self.initial["max_budget_usd"] = amount.replace(",", "")
+
+    def clean_tag_names(self) -> str:
+        parts = (part.strip() for part in self.cleaned_data["tag_names"].split(","))
+        tags = list(dict.fromkeys(filter(None, parts)))
+        if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG_LENGTH for tag in tags):
+            raise forms.ValidationError(
+                f"At most {MAX_TAGS} tags of {MAX_TAG_LENGTH} characters each."
+            )
+        self.instance.tags = to_text(tags)
+        return ", ".join(tags)
 
     def clean_max_budget_usd(self) -> Decimal | None:
         usd: Decimal | None = self.cleaned_data["max_budget_usd"]
@@ -140,6 +160,6 @@ class TaskForm(BaseForm):
 
     def changed_columns(self) -> set[str]:
         """Return the columns that were edited: the others may have moved meanwhile."""
-        columns = {"max_budget_usd": "max_budget_microdollars"}
+        columns = {"max_budget_usd": "max_budget_microdollars", "tag_names": "tags"}
         edited = {columns.get(name, name) for name in self.changed_data}
         return edited - {"documents"}

@@ -4,14 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
 
-from ledger.admin.long_lists import LongList
+from ledger.admin.long_lists import IndexedValuesFilter, LongList
 from tasks.admin import costs
 from tasks.admin.base import ProfileFilter, RuntimeFilter
-from tasks.models import PermissionRequest, Run, Status, Task
+from tasks.models import PermissionRequest, Run, Status, Task, TaskTag
 
 SHOWN_REASON = 300  # characters of an error
 
@@ -112,3 +112,20 @@ class AgentProfileFilter(ProfileFilter):
     """Tasks by the profile that they name."""
 
     parameter_name = "agent_profile"
+
+
+class TagFilter(IndexedValuesFilter):
+    """Tasks by their tags."""
+
+    title = "tag"
+    parameter_name = "tag"
+    table = "tasks_tasktag"
+    column = "name"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        tag = self.value()
+        if not tag:
+            return queryset
+        return queryset.filter(
+            Exists(TaskTag.objects.filter(task=OuterRef("pk"), name=tag))
+        )

@@ -1,5 +1,6 @@
 """Tasks: to be watched, edited, started and stopped."""
 
+import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from tasks.admin.task_list import (
     AgentFilter,
     AgentProfileFilter,
     PriorityFilter,
+    TagFilter,
     TaskList,
     WaitingFilter,
     state_tabs,
@@ -35,6 +37,7 @@ from tasks.admin.task_list import (
 from tasks.admin.telling import TellingAdmin
 from tasks.models import Status, Task, Worker
 from tasks.models.ids import range_of_prefix
+from tasks.models.tag import add_tags, replace_tags
 
 
 @admin.register(Task)
@@ -45,6 +48,7 @@ class TaskAdmin(TellingAdmin):
     sortable_by: ClassVar[Any] = ("rank", "updated")  # which have an index
     indexed_filters = frozenset(
         {"status__exact", "project__id__exact", "priority", "waiting"}
+        | {"assigned_agent", "agent_profile", "tag"}
     )
     narrow_filters = frozenset(
         {"workflow__id__exact", "workflow_run", "schedule__id__exact"}
@@ -72,6 +76,7 @@ class TaskAdmin(TellingAdmin):
         ProjectFilter,
         AgentFilter,
         AgentProfileFilter,
+        TagFilter,
     )
     list_select_related = ("project",)
     search_fields = ("title", "description", "runs__error")
@@ -84,7 +89,10 @@ class TaskAdmin(TellingAdmin):
     autocomplete_fields = ("project", "documents")
     change_form_outer_before_template: Any = "tasks/task_before.html"
     fieldsets = (
-        (None, {"fields": ("title", "description", "priority", "project")}),
+        (
+            None,
+            {"fields": ("title", "description", "priority", "project", "tag_names")},
+        ),
         (
             "Agent and limits",
             {
@@ -190,6 +198,11 @@ class TaskAdmin(TellingAdmin):
 
     # --- One task -------------------------------------------------------------------
 
+    @admin.display(description="Tags")
+    def tag_names(self, task: Task) -> str:
+        """Show the tags to who may not edit them."""
+        return ", ".join(json.loads(task.tags)) or display.EMPTY
+
     @admin.display(description="Budget (USD)")
     def max_budget_usd(self, task: Task) -> str:
         """Show the budget to who may not edit it."""
@@ -227,8 +240,11 @@ class TaskAdmin(TellingAdmin):
         if not change:
             obj.created_by = request.user.get_username()
             obj.save(force_insert=True)
+            add_tags(obj)
         elif form.changed_data:
             obj.save(update_fields={*form.changed_columns(), "updated_at"})
+            if "tag_names" in form.changed_data:
+                replace_tags(obj.pk, obj.tags)
 
     def response_add(
         self, request: HttpRequest, obj: Task, post_url_continue: str | None = None

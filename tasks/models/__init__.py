@@ -12,6 +12,7 @@ from tasks.models.run import Run
 from tasks.models.run_total import RunTotal
 from tasks.models.schedule import Firing, Schedule
 from tasks.models.session import Session, SessionItem
+from tasks.models.tag import TaskTag
 from tasks.models.task import MAX_RESUME_COUNT, Status, Task
 from tasks.models.token import ApiToken
 from tasks.models.worker import Worker
@@ -44,6 +45,7 @@ __all__ = [
     "Status",
     "StepRun",
     "Task",
+    "TaskTag",
     "Worker",
     "Workflow",
     "WorkflowDocument",

@@ -12,6 +12,7 @@ from tasks.exceptions import InvalidTransition
 from tasks.models.ids import new_id
 
 MAX_RESUME_COUNT = 3
+NO_TAGS = "[]"
 DEFAULT_MAX_TURNS = 50
 DEFAULT_MAX_BUDGET_MICRODOLLARS = 2_000_000
 WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS = 5_000_000
@@ -138,6 +139,8 @@ class Task(models.Model):
         db_index=False,
     )
     created_by = models.CharField(max_length=150, blank=True, editable=False)
+    # A JSON array of texts, as lists show it; what is looked for are the rows of TaskTag.
+    tags = models.TextField(default=NO_TAGS, editable=False)
 
     result = models.TextField(blank=True)
     resume_count = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -164,6 +167,13 @@ class Task(models.Model):
                 fields=["project", "status", "priority", "-id"],
                 name="task_order_by_both",
                 condition=models.Q(project__isnull=False),
+            ),
+            models.Index(
+                fields=["assigned_agent", "priority", "-id"], name="task_order_by_agent"
+            ),
+            models.Index(
+                fields=["agent_profile", "priority", "-id"],
+                name="task_order_by_profile",
             ),
             models.Index(fields=["-updated_at"], name="task_last_updated"),
             # Of the few that have one: each index of all is a page more that an INSERT writes.

@@ -35,7 +35,8 @@ TABLES = {
     "tasks_project": "id name description created_at updated_at",
     "tasks_task": "id title description project_id status priority assigned_agent agent_profile"
     " created_by result output_schema resume_count log_sequence created_at updated_at"
-    " is_assist",
+    " is_assist tags",
+    "tasks_tasktag": "task_id name",
     "tasks_session": "id task_id runtime state created_at updated_at",
     "tasks_run": "id task_id session_id attempt status runtime profile is_resume started_by"
     " priority worker error traceback queued_at started_at finished_at losses is_follow_up",
@@ -103,9 +104,11 @@ def _task(
                 at,
                 later,
             ),
-            _false(),
+            *(_false(), '["weekly"]' if number % 2 else "[]"),
         ),
     )
+    if number % 2:
+        yield "tasks_tasktag", (_id(task_id), "weekly")
     if status == "planned":
         return
     yield "tasks_session", (_id(session_id), _id(task_id), runtime, "{}", at, later)

@@ -8,6 +8,7 @@ be laid side by side.
 import os
 import sys
 import time
+from datetime import timedelta
 
 import django
 
@@ -28,6 +29,7 @@ def urls() -> list[str]:
     done = Task.objects.filter(status="completed", project__isnull=False)
     middle = done.order_by("priority", "-pk")[Task.objects.count() // 5 * 2]
     task, project = middle.pk, middle.project_id
+    day, next_day = middle.created_at.date(), middle.created_at.date() + timedelta(1)
     return [
         f"/api/tasks/{task}",
         f"/api/tasks/{task}/output",
@@ -41,6 +43,21 @@ def urls() -> list[str]:
         f"/api/tasks?limit=100&projectId={project}",
         f"/api/tasks?projectId={project}&status=running",
         f"/api/tasks?limit=100&projectId={project}&status=failed",
+        "/api/tasks?limit=100&status=failed,cancelled,running",
+        f"/api/tasks?limit=100&status=failed&status=planned&cursor=2.{task}",
+        "/api/tasks?limit=100&runtime=ollama&profile=general",
+        "/api/tasks?limit=100&runtime=ollama&status=failed",
+        "/api/tasks?limit=100&tags=weekly",
+        "/api/tasks?limit=100&tags=nothing-has-this",
+        "/api/tasks?limit=100&tags=weekly&status=cancelled",
+        "/api/tasks?limit=100&search=Report%20999",
+        "/api/tasks?limit=100&search=nothing-has-this",
+        f"/api/tasks?limit=100&search={str(task)[:13]}",
+        f"/api/tasks?limit=100&createdFrom={day}&createdUntil={next_day}",
+        f"/api/tasks?limit=100&status=failed,cancelled&createdUntil={next_day}",
+        f"/api/tasks?limit=100&updatedFrom={day}&updatedUntil={next_day}",
+        f"/api/tasks?limit=100&updatedFrom={day}",
+        f"/api/tasks?limit=100&updatedUntil={day}",
         "/api/projects?limit=100",
         f"/api/notifications?taskId={task}&status=pending",
         "/api/notifications?limit=100",

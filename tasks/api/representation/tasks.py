@@ -1,8 +1,5 @@
 """A task as the API shows it. The queries are compiled once: these are the hottest paths."""
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -27,15 +24,13 @@ from django.db.models.functions import NullIf
 
 from ledger.models import LedgerEntry
 from stagent.database.compiled import CompiledQuery, Row
-from stagent.database.json_text import IsoText, JsonText, KeyText, UuidText, iso_text
-from tasks.api import paging
-from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, WholeList
+from stagent.database.json_text import IsoText, JsonOf, JsonText, UuidText, iso_text
 from tasks.models import PermissionRequest, Run, Status, Task
 
 JSON = dict[str, Any]
 
 # The database writes the JSON: of 1,000 tasks, a tenth of the time less than to do it here.
-_LISTED = {
+LISTED = {
     "id": UuidText("id"),
     "title": "title",
     "description": NullIf("description", Value("")),
@@ -46,8 +41,8 @@ _LISTED = {
     "agentProfile": NullIf("agent_profile", Value("")),
     "createdAt": IsoText("created_at"),
     "updatedAt": IsoText("updated_at"),
+    "tags": JsonOf("tags"),
 }
-_KEY = KeyText("id")
 _ENTRIES = LedgerEntry.objects.filter(task_id=OuterRef("pk"))
 _RUNS = Run.objects.filter(task_id=OuterRef("pk")).order_by()
 _WAITING = PermissionRequest.objects.pending().filter(task_id=OuterRef("pk"))
@@ -105,88 +100,6 @@ _DETAILS = {
 }
 
 
-# A page begins in the middle of one priority, and goes on with those that follow.
-_PARTS = {
-    "priority": lambda value: Q(priority=value),
-    "below_id": lambda value: Q(pk__lt=value),
-    "beyond_priority": lambda value: Q(priority__gt=value),
-    "project_id": lambda value: Q(project_id=value),
-    "status": lambda value: Q(status=value),
-    "schedule_id": lambda value: Q(schedule_id=value),
-}
-_TYPES = {
-    "priority": int,
-    "below_id": UUID,
-    "beyond_priority": int,
-    "project_id": str,
-    "status": str,
-    "schedule_id": UUID,
-}
-
-
-@lru_cache(maxsize=64)
-def _list_query(filters: frozenset[str], limit: int) -> CompiledQuery:
-    """Compile the list for one set of filters, named as in `_PARTS`."""
-
-    def build(**values: Any) -> QuerySet[Any, Any]:
-        conditions = [_PARTS[name](value) for name, value in values.items()]
-        tasks = Task.objects.listed().filter(*conditions)
-        return tasks.values_list(JsonText(**_LISTED), "priority", "id")[:limit]
-
-    return CompiledQuery(build, **{name: _TYPES[name] for name in sorted(filters)})
-
-
-def list_rows(limit: int, **filters: Any) -> Iterator[Row]:
-    """Yield tasks as the list shows them: JSON text, and the priority and id to go on from."""
-    return _list_query(frozenset(filters), limit).rows(**filters)
-
-
-def page_rows(limit: int, *, after: paging.Place | None, **filters: Any) -> list[Row]:
-    """Return `limit` rows of the list, of what follows `after`: a priority and an id."""
-    if after is None:
-        return list(list_rows(limit, **filters))
-    priority, last_id = after
-    rows = list(list_rows(limit, priority=priority, below_id=last_id, **filters))
-    if len(rows) < limit:
-        beyond = list_rows(limit, beyond_priority=priority, **filters)
-        rows += islice(beyond, limit - len(rows))
-    return rows
-
-
-@lru_cache(maxsize=8)
-def _rows_query(filters: frozenset[str]) -> CompiledQuery:
-    """Compile the rows of some keys, of those that the filters still let through."""
-
-    def build(keys: str, **values: Any) -> QuerySet[Any, Any]:
-        conditions = [_PARTS[name](value) for name, value in values.items()]
-        some = Task.objects.listed().filter(*conditions, pk__among=keys).order_by()
-        return some.values_list(_KEY, JsonText(**_LISTED))
-
-    types = {name: _TYPES[name] for name in sorted(filters)}
-    return CompiledQuery(build, keys=str, **types)
-
-
-def whole_list(**filters: Any) -> WholeList:
-    """Return the list of all tasks that the filters project_id, status and schedule_id let through."""
-
-    def first() -> list[str]:
-        return [text for text, *_ in list_rows(FIRST + 1, **filters)]
-
-    def keys() -> Iterable[str]:
-        ordered = (
-            Task.objects.listed()
-            .filter(**filters)
-            .order_by(*paging.MOST_URGENT.columns)
-        )
-        return ordered.values_list(_KEY, flat=True).iterator(KEYS_AT_ONCE)
-
-    def rows(some: list[str]) -> dict[str, str]:
-        query = _rows_query(frozenset(filters))
-        return dict(query.rows(keys=orjson.dumps(some).decode(), **filters))
-
-    return WholeList(first, keys, rows)
-
-
 def represent_new_task(task: Task) -> JSON:
     """Return a task that has just been created, as a list shows it, without a query."""
     return {
@@ -200,6 +113,7 @@ def represent_new_task(task: Task) -> JSON:
         "agentProfile": task.agent_profile or None,
         "createdAt": iso_text(task.created_at),
         "updatedAt": iso_text(task.updated_at),
+        "tags": orjson.loads(task.tags),
     }
 
 
@@ -210,7 +124,7 @@ def _compile_for_one(*columns: Any) -> CompiledQuery:
     return CompiledQuery(build, task_id=UUID)
 
 
-_detail_query = _compile_for_one(JsonText(**_LISTED, **_DETAILS))
+_detail_query = _compile_for_one(JsonText(**LISTED, **_DETAILS))
 _waiting_query = _compile_for_one(*_WAITING_COLUMNS.values())
 _usage_query = _compile_for_one(*_USAGE_COLUMNS.values(), *_LAST_RUN_COLUMNS.values())
 _last_run_query = _compile_for_one(*_LAST_RUN_COLUMNS.values())

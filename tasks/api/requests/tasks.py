@@ -10,6 +10,7 @@ from tasks.api.requests.fields import (
     page_limit_field,
 )
 from tasks.catalog import RUNTIME_NAMES, json_schemas
+from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS
 from tasks.models.task import Status
 
 MAX_SOURCES = 20  # whose files one task begins with
@@ -75,6 +76,43 @@ def _assist_id() -> zod.String:
     )
 
 
+def _tags() -> zod.ArrayOf:
+    return zod.ArrayOf(
+        _tag(),
+        required=False,
+        max_length=MAX_TAGS,
+        help_text="Words to find it by, without commas.",
+    )
+
+
+def _tag() -> zod.String:
+    return zod.String(
+        min_length=1,
+        max_length=MAX_TAG_LENGTH,
+        pattern="[^,]*",
+        hint="A tag has no comma",
+    )
+
+
+def _time(what: str) -> zod.TimeText:
+    return zod.TimeText(required=False, help_text=f"Tasks {what}.")
+
+
+def _statuses() -> zod.TextList:
+    field = zod.TextList(
+        zod.Enum(Status.values), required=False, max_length=len(Status.values)
+    )
+    one = {"type": "string", "enum": Status.values}
+    # One may be given as it is: what a client needs no array for.
+    vars(field)["_spectacular_annotation"] = {
+        "field": {
+            "oneOf": [one, {"type": "array", "items": one}],
+            "description": "One, or several: repeated, or with commas between.",
+        }
+    }
+    return field
+
+
 class CreateTask(zod.Serializer):
     title = title_field()
     description = description_field()
@@ -92,6 +130,7 @@ class CreateTask(zod.Serializer):
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
     outputSchema = _output_schema()
+    tags = _tags()
     assistId = _assist_id()
 
 
@@ -112,11 +151,33 @@ class UpdateTask(zod.Serializer):
         required=False, allow_null=True, help_text="Null: of no project."
     )
     outputSchema = _output_schema()
+    tags = _tags()
 
 
 class TaskListQuery(zod.Serializer):
     projectId = zod.String(required=False)
-    status = zod.Enum(Status.values, required=False)
+    status = _statuses()
+    runtime = zod.Enum(
+        RUNTIME_NAMES, required=False, help_text="Tasks that name this runtime."
+    )
+    profile = zod.String(required=False, help_text="Tasks that name this profile.")
+    tags = zod.TextList(
+        _tag(),
+        required=False,
+        max_length=MAX_TAGS,
+        help_text="Tasks that have all of these: repeated, or with commas between.",
+    )
+    search = zod.String(
+        required=False,
+        min_length=1,
+        max_length=200,
+        help_text="The beginning of an id, of 8 characters or more, or a part of the title or of"
+        " the error, which is looked for in the newest 20,000 tasks.",
+    )
+    createdFrom = _time("created at this time or later")
+    createdUntil = _time("created before this time")
+    updatedFrom = _time("changed at this time or later")
+    updatedUntil = _time("changed, last, before this time")
     scheduleId = zod.String(
         required=False, help_text="Tasks that this schedule has started."
     )

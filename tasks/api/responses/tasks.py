@@ -12,6 +12,7 @@ from tasks.api.responses.fields import (
     nullable_text,
     nullable_time,
     text,
+    texts,
 )
 from tasks.catalog import RUNTIME_NAMES
 from tasks.models import Status
@@ -30,6 +31,7 @@ class Task(Answer):
     agentProfile = nullable_text()
     createdAt = drf.DateTimeField()
     updatedAt = drf.DateTimeField()
+    tags = texts()
 
 
 class Usage(Answer):

@@ -25,12 +25,12 @@ JSON = dict[str, Any]
 
 validate_create = CreateBudget.validator()
 validate_update = UpdateBudget.validator()
-validate_list = ListQuery.validator()
 
 
 class BudgetViewSet(ApiViewSet):
     """Budgets, with what is spent, reserved and left."""
 
+    list_query = ListQuery.reader()
     serializer_class = CreateBudget
 
     @extend_schema(
@@ -39,7 +39,7 @@ class BudgetViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List budgets by scope, with what is spent, reserved and left of each."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         budgets = Budget.objects.with_spent().with_reserved()
         return paging.answer(request, query, budgets, paging.BY_SCOPE, _represent)
 

@@ -31,7 +31,6 @@ from tasks.models import Document, DocumentText, Project, Task
 from tasks.models.project import NAME_IN_URL, is_name_in_url
 from tasks.models.task import fetch
 
-validate_list = DocumentListQuery.validator()
 validate_keep = KeepFile.validator()
 validate_update = UpdateDocument.validator()
 
@@ -50,6 +49,8 @@ NO_PATH = (
 class DocumentViewSet(ApiViewSet):
     """Documents: uploaded, kept from tasks, downloaded."""
 
+    list_query = DocumentListQuery.reader()
+
     parser_classes = [UploadParser, JSONParser]
 
     @extend_schema(
@@ -58,7 +59,7 @@ class DocumentViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List documents, the newest first."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         return paging.answer(
             request, query, _filter(query), paging.NEWEST, represent_document
         )

@@ -25,12 +25,12 @@ from tasks.models import Worker
 JSON = dict[str, Any]
 
 validate_send = SendMessage.validator()
-validate_list = ListQuery.validator()
 
 
 class MessageViewSet(ApiViewSet):
     """What people say to a task's agent."""
 
+    list_query = ListQuery.reader()
     serializer_class = SendMessage
 
     @extend_schema(
@@ -41,7 +41,7 @@ class MessageViewSet(ApiViewSet):
         self, request: Request, task_id: str
     ) -> HttpResponse | StreamingHttpResponse:
         """List what was said to the task's agent, in its order."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         said = Row.objects.filter(task=get_task(task_id))
         return paging.answer(
             request, query, said, paging.BY_SEQUENCE, represent_message

@@ -26,7 +26,6 @@ from tasks.rules.tool_input import problem_with_edits
 JSON = dict[str, Any]
 
 validate_respond = Respond.validator()
-validate_list = NotificationListQuery.validator()
 
 
 class RespondView(ApiView):
@@ -119,13 +118,15 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
 class NotificationsView(ApiView):
     """Permission requests and questions."""
 
+    list_query = NotificationListQuery.reader()
+
     @extend_schema(
         parameters=[NotificationListQuery, responses.LINK],
         responses={200: responses.Notification(many=True)},
     )
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """List permission requests, the newest first."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         asked = PermissionRequest.objects.all()
         if "taskId" in query:
             try:

@@ -25,12 +25,12 @@ from tasks.models.permission_rule import ONE_SCOPE
 JSON = dict[str, Any]
 
 validate_create = CreateRule.validator()
-validate_list = RuleListQuery.validator()
 
 
 class RuleViewSet(ApiViewSet):
     """Standing permission rules: made and revoked, never changed."""
 
+    list_query = RuleListQuery.reader()
     serializer_class = CreateRule
 
     @extend_schema(
@@ -39,7 +39,7 @@ class RuleViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response | Answer:
         """List rules, the newest first: all, or by `limit` and `cursor` a page, as Link says."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         limit = paging.limit_of(query)
         if limit is None:
             return paging.whole(_filter(query), _represent)

@@ -23,12 +23,12 @@ from tasks.models import Document, PermissionRule, Project
 validate_create = CreateProject.validator()
 validate_update = UpdateProject.validator()
 validate_documents = ProjectDocuments.validator()
-validate_list = ListQuery.validator()
 
 
 class ProjectViewSet(ApiViewSet):
     """Projects."""
 
+    list_query = ListQuery.reader()
     serializer_class = CreateProject
 
     @extend_schema(
@@ -37,7 +37,7 @@ class ProjectViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List projects by name."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         projects = Project.objects.all()
         return paging.answer(request, query, projects, paging.BY_NAME, _represent)
 

@@ -47,12 +47,12 @@ JSON = dict[str, Any]
 validate_create = CreateSchedule.validator()
 validate_update = UpdateSchedule.validator()
 validate_parse = ParseInterval.validator()
-validate_list = ScheduleListQuery.validator()
 
 
 class ScheduleViewSet(ApiViewSet):
     """Schedules, and what their heartbeats found."""
 
+    list_query = ScheduleListQuery.reader()
     serializer_class = CreateSchedule
 
     @extend_schema(
@@ -61,7 +61,7 @@ class ScheduleViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List schedules, the newest first."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         schedules = Schedule.objects.prefetch_related("documents")
         if "status" in query:
             schedules = schedules.filter(status=query["status"])

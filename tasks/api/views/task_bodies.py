@@ -10,6 +10,7 @@ from stagent.database.compiled import CompiledQuery
 from tasks import assist, catalog
 from tasks.api.zod import Invalid
 from tasks.models import Document, Project, Task
+from tasks.models.tag import to_text
 
 JSON = dict[str, Any]
 
@@ -42,6 +43,8 @@ def changes_of(data: JSON) -> JSON:
     if "outputSchema" in data:
         schema = data["outputSchema"]
         changes["output_schema"] = "" if schema is None else to_json(schema)
+    if "tags" in data:
+        changes["tags"] = to_text(data["tags"])
     if "assistId" in data:
         changes["assist_id"] = UUID(data["assistId"])
     return changes

@@ -31,7 +31,6 @@ from tasks.models import Task
 JSON = dict[str, Any]
 Download = HttpResponse | StreamingHttpResponse
 
-validate_list = FileListQuery.validator()
 validate_archive = FilesQuery.validator()
 validate_diff = DiffQuery.validator()
 
@@ -46,13 +45,15 @@ NO_SUCH_PART = OpenApiResponse(description="The file has no such part.")
 class TaskFilesView(ApiView):
     """What is in a task's folder, and what its run changed."""
 
+    list_query = FileListQuery.reader()
+
     @extend_schema(
         parameters=[FileListQuery],
         responses={200: responses.TaskFiles, 410: responses.GONE},
     )
     def get(self, request: Request, task_id: str) -> StreamingHttpResponse:
         """List the files of a task and what became of each since its run began."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         task = get_task_with_files(task_id)
         under = query.get("under", "")
         _check_folder(task, under)

@@ -17,12 +17,9 @@ from tasks.api import etags, paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.representation import provenance
-from tasks.api.representation.tasks import (
-    page_rows,
-    represent_new_task,
-    represent_task,
-    whole_list,
-)
+from tasks.api.representation.task_filters import TaskFilters
+from tasks.api.representation.task_list import page_rows, whole_list
+from tasks.api.representation.tasks import represent_new_task, represent_task
 from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
 from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet
@@ -37,15 +34,14 @@ from tasks.api.views.task_bodies import (
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
 from tasks.models import Document, Status, Task
-from tasks.models.task import change
+from tasks.models.tag import add_tags, replace_tags
+from tasks.models.task import NO_TAGS, change
 
 JSON = dict[str, Any]
 
 validate_create = CreateTask.validator()
 
 validate_update = UpdateTask.validator()
-
-validate_list = TaskListQuery.validator()
 
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
@@ -66,6 +62,7 @@ class TaskViewSet(ApiViewSet):
     """Tasks, and where each came from."""
 
     serializer_class = CreateTask
+    list_query = TaskListQuery.reader()
 
     @extend_schema(
         parameters=[TaskListQuery, responses.LINK],
@@ -73,12 +70,11 @@ class TaskViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List tasks, the most urgent and then the newest first."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
-            return whole_list(**filters).answer()
-        after = _place(query)
-        rows = page_rows(limit + 1, after=after, **filters)
+            return whole_list(filters).answer()
+        rows = page_rows(limit + 1, filters, after=_place(query))
         return paging.page(request, paging.MOST_URGENT, rows, limit, itemgetter(0))
 
     @extend_schema(request=CreateTask, responses={201: responses.Task})
@@ -134,6 +130,7 @@ class TaskViewSet(ApiViewSet):
             "assignedAgent",
             "agentProfile",
             "projectId",
+            "tags",
         } & data.keys():
             self._update_checked(get_task(str(pk)), data, by=actor(request))
         elif changes := changes_of(data):
@@ -149,15 +146,19 @@ class TaskViewSet(ApiViewSet):
             )
         documents = documents_of(data["documentIds"]) if "documentIds" in data else None
         changes = changes_of(data)
+        tags = changes.pop("tags", None)
         _sources(task, changes)  # refuses before anything is written
         # Each of them alone is whole by itself.
-        with nullcontext() if documents is None else transaction.atomic():
+        is_one = documents is None and tags is None
+        with nullcontext() if is_one else transaction.atomic():
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
             elif changes or documents is not None:
                 _write(task, changes)
             if documents is not None:
                 task.documents.set(documents)
+            if tags is not None:
+                replace_tags(task.pk, tags)
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, task_id: str) -> Response:
@@ -201,13 +202,29 @@ def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
     return tuple(status for status in Status if status != Status.RUNNING)
 
 
-def _filters(query: JSON) -> JSON:
-    """Return what `whole_list()` and `page_rows()` take of a query."""
-    names = {"projectId": "project_id", "status": "status"}
-    filters = {column: query[name] for name, column in names.items() if name in query}
+# What the list may be filtered by -> the field of TaskFilters.
+_FILTERS = {
+    "projectId": "project_id",
+    "runtime": "runtime",
+    "profile": "profile",
+    "search": "search",
+    "createdFrom": "created_from",
+    "createdUntil": "created_until",
+    "updatedFrom": "updated_from",
+    "updatedUntil": "updated_until",
+}
+
+
+def _filters(query: JSON) -> TaskFilters:
+    """Return which tasks a query asks for."""
+    found = {field: query[name] for name, field in _FILTERS.items() if name in query}
     if "scheduleId" in query:
-        filters["schedule_id"] = _uuid_or_none(query["scheduleId"])
-    return filters
+        found["schedule_id"] = _uuid_or_none(query["scheduleId"])
+    return TaskFilters(
+        statuses=tuple(query.get("status", ())),
+        tags=tuple(query.get("tags", ())),
+        **found,
+    )
 
 
 def _uuid_or_none(text: str) -> UUID:
@@ -224,11 +241,12 @@ def _place(query: JSON) -> paging.Place | None:
 
 def _create(documents: list[Document], sources: list[UUID], **columns: Any) -> Task:
     task = Task(**columns)
-    if not documents and not sources:
+    if not documents and not sources and task.tags == NO_TAGS:
         Task.objects.insert(task)
         return task
     with transaction.atomic():
         Task.objects.insert(task)
+        add_tags(task)
         if documents:
             task.documents.set(documents)
         if sources:

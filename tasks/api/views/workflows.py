@@ -38,7 +38,6 @@ JSON = dict[str, Any]
 
 validate_create = CreateWorkflow.validator()
 validate_update = UpdateWorkflow.validator()
-validate_list = WorkflowListQuery.validator()
 validate_status = WorkflowStatusQuery.validator()
 
 CONFLICT = {409: answers.WorkflowConflict}
@@ -48,6 +47,7 @@ ACCEPTED = {202: answers.WorkflowAccepted, **CONFLICT}
 class WorkflowViewSet(ApiViewSet):
     """Workflows: written, run, stopped, retried."""
 
+    list_query = WorkflowListQuery.reader()
     serializer_class = CreateWorkflow
 
     @extend_schema(
@@ -56,7 +56,7 @@ class WorkflowViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List workflows, the newest first."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         rows = add_counts(Workflow.objects.all())
         if "projectId" in query:
             rows = rows.filter(project_id=query["projectId"])

@@ -21,9 +21,11 @@ from tasks.api.zod.fields import (
     Number,
     Record,
     String,
+    TextList,
+    TimeText,
     ZodField,
 )
-from tasks.api.zod.serializer import Serializer, Validator
+from tasks.api.zod.serializer import QueryReader, Serializer, Validator
 
 __all__ = [
     "MAX_DEPTH",
@@ -35,9 +37,12 @@ __all__ = [
     "IntegerText",
     "Invalid",
     "Number",
+    "QueryReader",
     "Record",
     "Serializer",
     "String",
+    "TextList",
+    "TimeText",
     "Validator",
     "ZodField",
 ]

@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -112,6 +113,27 @@ class IntegerText(Integer):
         return value
 
 
+class TimeText(ZodField, serializers.DateTimeField):
+    """A time in ISO 8601 with its offset, or a day, which begins at midnight UTC."""
+
+    def check(self, value: Any, issues: list[str]) -> Any:
+        if not check_kind(value, "string", issues):
+            return value
+        try:
+            # A space is a plus that was not encoded.
+            moment = datetime.fromisoformat(value.strip().replace(" ", "+"))
+            if moment.tzinfo is None and len(value.strip()) > len("2026-04-03"):
+                raise ValueError(value)
+            if not 1970 <= moment.year < 2200:
+                raise ValueError(value)
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError):
+            issues.append(
+                "Expected a time such as 2026-04-03T10:30:00Z, or a day such as 2026-04-03"
+            )
+        return value
+
+
 class Boolean(ZodField, serializers.BooleanField):
     """true or false, and nothing that is like them."""
 
@@ -154,6 +176,17 @@ class ArrayOf(ZodField, serializers.ListField):
             issues.append(f"Array must contain at most {self.max_length} element(s)")
             return value
         return [self.check_item(item, issues) for item in value]
+
+
+class TextList(ArrayOf):
+    """Several texts in a query string: the parameter repeated, or commas between them."""
+
+    def check(self, value: Any, issues: list[str]) -> Any:
+        given = value if isinstance(value, list) else [value]
+        parts = [part for text in given for part in str(text).split(",")]
+        found = super().check(list(dict.fromkeys(parts)), issues)
+        issues[:] = dict.fromkeys(issues)
+        return found
 
 
 class Record(ZodField, serializers.DictField):

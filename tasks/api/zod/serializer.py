@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
+from urllib.parse import quote
 
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from tasks.api.zod.checks import check_kind
 from tasks.api.zod.errors import Flattened, Invalid
+from tasks.api.zod.fields import TextList
 
 Validator = Callable[[object], dict[str, Any]]
 
@@ -21,6 +24,11 @@ class Serializer(serializers.Serializer[Any]):
         """Build what returns the valid part of a body or raises Invalid; threads share it."""
         return partial(_validate, tuple(cls().fields.items()))
 
+    @classmethod
+    def reader(cls) -> "QueryReader":
+        """Build what reads the parameters of a query string by these fields."""
+        return QueryReader(dict(cls().fields))
+
     def run_validation(self, data: Any = empty) -> dict[str, Any]:
         return _validate(self.fields.items(), data)
 
@@ -29,6 +37,34 @@ class Serializer(serializers.Serializer[Any]):
         if raise_exception and not valid:
             raise Invalid(cast(Flattened, self.errors))
         return valid
+
+
+class QueryReader:
+    """Reads query strings: of a parameter that comes more than once, the last counts."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = tuple(fields.items())
+        self._lists = [
+            name for name, field in fields.items() if isinstance(field, TextList)
+        ]
+        self._names = frozenset(fields)
+
+    def __call__(self, query: QueryDict) -> dict[str, Any]:
+        """Return the valid parameters, or raise Invalid; those that are unknown are ignored."""
+        given: dict[str, Any] = query.dict()
+        for name in self._lists:
+            if name in query:
+                given[name] = query.getlist(name)
+        return _validate(self._fields, given)
+
+    def warning(self, query: QueryDict) -> str | None:
+        """Return the header `Warning` that names the parameters that are ignored."""
+        unknown = [name for name in query if name not in self._names]
+        if not unknown:
+            return None
+        names = ", ".join(quote(name[:50], safe="") for name in unknown[:10])
+        more = ", ..." if len(unknown) > 10 else ""
+        return f'299 - "Unknown parameters are ignored: {names}{more}"'
 
 
 def _validate(fields: Iterable[tuple[str, Any]], body: Any) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from django.core.management.base import CommandParser
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from tasks.api.representation.tasks import list_rows, represent_task, whole_list
+from tasks.api.representation.task_filters import TaskFilters
+from tasks.api.representation.task_list import page_rows, whole_list
+from tasks.api.representation.tasks import represent_task
 from tasks.api.whole_lists import array
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_project
 from tasks.management.output import fit, one_line, width_of
-from tasks.models import PermissionRequest, Run, Status, Task
+from tasks.models import PermissionRequest, Run, Status
 from tasks.models.task import TaskQuerySet
 
 TABLE_LIMIT = 50
@@ -44,7 +46,15 @@ class Command(AdministratorCommand):
     example = "manage.py tasks --status running --waiting"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--status", choices=Status.values)
+        parser.add_argument(
+            "--status", choices=Status.values, action="append", help="may be repeated"
+        )
+        parser.add_argument(
+            "--tag",
+            action="append",
+            metavar="TAG",
+            help="only with this tag; may be repeated",
+        )
         parser.add_argument("--project", metavar="ID", help="only of this project")
         parser.add_argument(
             "--waiting",
@@ -67,22 +77,23 @@ class Command(AdministratorCommand):
     def handle(
         self,
         *args: Any,
-        status: str | None,
+        status: list[str] | None,
+        tag: list[str] | None,
         project: str | None,
         waiting: bool,
         limit: int | None,
         json: bool,
         **options: Any,
     ) -> None:
-        filters = {}
-        if status is not None:
-            filters["status"] = status
-        if project is not None:
-            filters["project_id"] = find_project(project).pk
+        filters = TaskFilters(
+            statuses=tuple(dict.fromkeys(status or ())),
+            tags=tuple(dict.fromkeys(tag or ())),
+            project_id=None if project is None else find_project(project).pk,
+        )
         if json and not waiting:
             self._write_list(limit, filters)
             return
-        tasks = Task.objects.listed().filter(**filters)
+        tasks = filters.matching()
         if waiting:
             tasks = tasks.waiting_for_decision()
         if json:
@@ -92,11 +103,11 @@ class Command(AdministratorCommand):
         if waiting:
             self._write_requests(tasks[: limit or TABLE_LIMIT])
 
-    def _write_list(self, limit: int | None, filters: dict[str, str]) -> None:
+    def _write_list(self, limit: int | None, filters: TaskFilters) -> None:
         if limit is None:
-            pieces = whole_list(**filters).pieces()
+            pieces = whole_list(filters).pieces()
         else:
-            rows = list_rows(limit, **filters)
+            rows = page_rows(limit, filters)
             pieces = iter([array(text for text, *_ in rows)])
         for piece in pieces:
             self.stdout.write(piece.decode(), ending="")

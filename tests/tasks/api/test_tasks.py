@@ -29,6 +29,7 @@ LISTED = {
     "agentProfile",
     "createdAt",
     "updatedAt",
+    "tags",
 }
 DETAILED = LISTED | {
     "result",
