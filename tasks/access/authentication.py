@@ -4,12 +4,15 @@ What they may do is in `tasks.access.rights`.
 """
 
 import time
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -54,10 +57,17 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "The token is unknown, expired or its user inactive."
             )
+        _note_use(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _note_use(token: ApiToken) -> None:
+    # The request does not fail for it, where it reads alone and others hold the database.
+    with suppress(OperationalError):
+        token.note_use(timezone.now())
 
 
 def is_open(request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 """Which right each route of the API needs: Django's model permissions, as in the admin.
 
 Somebody who is known, by a token or by a session, may do what their user's permissions say,
-and a superuser everything. Who needs no login (`authentication.is_open`) may do everything.
+and a superuser everything; with a token that has scopes, what these have of it. Who needs no login (`authentication.is_open`) may do everything.
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from stagent.database.compiled import CompiledQuery
 from tasks.access import roles
 from tasks.access.authentication import HOW, is_open
+from tasks.access.scopes import allows, scope_of
 
 Rights = dict[str, str]  # HTTP method -> the right that it needs
 
@@ -151,13 +152,28 @@ def _right_of(request: HttpRequest) -> str:
 
 def has(request: Request, right: str) -> bool:
     """Tell whether who asks has `right`, as everybody has who needs no login."""
-    return not _is_known(request) or may(request.user, right)
+    if not right or not _is_known(request):
+        return True
+    scopes = _scopes_of(request)
+    return may(request.user, right) and (not scopes or allows(scopes, right))
 
 
 def require(request: Request, right: str) -> None:
-    """Raise PermissionDenied (403) if who is known lacks `right`."""
-    if right and not has(request, right):
+    """Raise PermissionDenied (403) if who is known lacks `right`, or their token the scope."""
+    if has(request, right):
+        return
+    if not may(request.user, right):
         raise PermissionDenied(_refusal(request.user, right))
+    raise PermissionDenied(
+        f"This needs the scope {scope_of(right)}, which the token “{request.auth}” has"
+        f" not: it has {', '.join(_scopes_of(request))}. Make another: manage.py issuetoken"
+        " --scope."
+    )
+
+
+def _scopes_of(request: Request) -> list[str]:
+    """Return what the request's token is bound to; nothing where nothing binds it."""
+    return getattr(request.auth, "scope_names", [])
 
 
 def may(user: Any, right: str) -> bool:

@@ -1,7 +1,8 @@
 """Who may come in: users, groups and the tokens of the API."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
@@ -14,8 +15,14 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from ledger.admin.long_lists import Admin
 from tasks.access import authentication
+from tasks.access.scopes import SCOPES
 from tasks.admin import display
 from tasks.models import ApiToken
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[ApiToken]
+else:
+    BaseForm = forms.ModelForm  # which takes no parameter when it runs
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -48,6 +55,26 @@ class GroupAdmin(StockGroupAdmin, ForSuperusers):  # type: ignore[misc]
     """The roles, for superusers."""
 
 
+class TokenForm(BaseForm):
+    """A token, with its scopes to be ticked."""
+
+    scopes = forms.MultipleChoiceField(
+        required=False,
+        choices=[(name, f"{name}: {what}") for name, what in SCOPES.items()],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it is bound to, of what its user may; each may also read. None: it may"
+        " do all that its user may.",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("name", "user", "scopes", "expires_at")
+
+    def clean_scopes(self) -> str:
+        ticked = self.cleaned_data["scopes"]
+        return " ".join(scope for scope in SCOPES if scope in ticked)
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(Admin):
     """The API's tokens: shown by their names, never themselves."""
@@ -57,14 +84,25 @@ class ApiTokenAdmin(Admin):
         "A token lets a program use the REST API. As long as there is none, a server"
         " that listens on this machine alone is open to it."
     )
-    list_display = ("name", "user", "state", "created", "expires")
+    form = TokenForm
+    list_display = (
+        "name",
+        "user",
+        "beginning",
+        "bounds",
+        "state",
+        "created",
+        "used",
+        "expires",
+    )
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
     search_help_text = "A part of its name or its user's"
-    fields = ("name", "user", "expires_at")
+    fields = ("name", "user", "scopes", "expires_at")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*self.fields, "created_at") if obj else self.fields
+        kept = ("prefix", "created_at", "last_used_at")
+        return (*self.fields, *kept) if obj else self.fields
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # it is in use as it is: delete it, add another
@@ -86,7 +124,10 @@ class ApiTokenAdmin(Admin):
         self, request: HttpRequest, obj: Any, form: Any, change: bool
     ) -> None:
         token, text = ApiToken.objects.issue(
-            user=obj.user, name=obj.name, expires_at=obj.expires_at
+            user=obj.user,
+            name=obj.name,
+            scopes=obj.scopes,
+            expires_at=obj.expires_at,
         )
         # The row is there now; what follows here names and logs it.
         obj.pk, obj.digest, obj._state = token.pk, token.digest, token._state
@@ -115,6 +156,18 @@ class ApiTokenAdmin(Admin):
         if token.expires_at and token.expires_at <= timezone.now():
             return display.label("expired", "danger")
         return display.label("valid", "success")
+
+    @admin.display(description="Begins with")
+    def beginning(self, token: ApiToken) -> str:
+        return f"{token.prefix}…" if token.prefix else display.EMPTY
+
+    @admin.display(description="Scopes")
+    def bounds(self, token: ApiToken) -> str:
+        return ", ".join(token.scope_names) or "all its user's"
+
+    @admin.display(description="Last used", ordering="last_used_at")
+    def used(self, token: ApiToken) -> str:
+        return display.ago(token.last_used_at) if token.last_used_at else "never"
 
     @admin.display(description="Created", ordering="created_at")
     def created(self, token: ApiToken) -> str:

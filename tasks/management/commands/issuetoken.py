@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks.access.roles import OPERATOR, ROLES
+from tasks.access.scopes import SCOPES, scopes_of
 from tasks.management.command import AdministratorCommand
 from tasks.management.output import Error, ExitCode
 from tasks.models import ApiToken
@@ -24,7 +25,7 @@ class Command(AdministratorCommand):
         " Viewer, Operator and Administrator, or the one of --user. Once there is a token, no"
         " request gets in without one or a login."
     )
-    example = "TOKEN=$(manage.py issuetoken ci --role operator --expires-in-days 90)"
+    example = "TOKEN=$(manage.py issuetoken ci --scope run --expires-in-days 90)"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -43,6 +44,14 @@ class Command(AdministratorCommand):
             help="who acts with it, with all the rights of that user",
         )
         parser.add_argument(
+            "--scope",
+            choices=list(SCOPES),
+            action="append",
+            help="bind it to a part of what its user may do; may be repeated: "
+            + "; ".join(f"{name}: {what}" for name, what in SCOPES.items())
+            + ". Each may read (default: all that its user may)",
+        )
+        parser.add_argument(
             "--expires-in-days", type=_days, metavar="N", help="default: never"
         )
 
@@ -52,6 +61,7 @@ class Command(AdministratorCommand):
         name: str,
         role: str | None,
         user: str | None,
+        scope: list[str] | None,
         expires_in_days: int | None,
         **options: Any,
     ) -> None:
@@ -60,17 +70,23 @@ class Command(AdministratorCommand):
             expires_at = timezone.now() + timedelta(days=expires_in_days)
         with transaction.atomic():
             owner = _find_user(user) if user is not None else _own(name, role)
+            scopes = [one for one in SCOPES if one in (scope or ())]
+            _check_scopes(owner, scopes)
             _, text = ApiToken.objects.issue(
-                name=name, user=owner, expires_at=expires_at
+                name=name,
+                user=owner,
+                scopes=" ".join(scopes),
+                expires_at=expires_at,
             )
         self.stdout.write(text)
+        bounds = f"bound to {', '.join(scopes)}, " if scopes else ""
         until = (
             f"expires at {expires_at:%Y-%m-%d %H:%M} UTC"
             if expires_at
             else "never expires"
         )
         self.hint(
-            f"Token “{name}” of {_describe(owner)}, {until}. It is shown only now; send it as"
+            f"Token “{name}” of {_describe(owner)}, {bounds}{until}. It is shown only now; send it as"
             " “Authorization: Bearer TOKEN”. Every request now needs a token or a login."
         )
 
@@ -90,6 +106,19 @@ def _own(name: str, role: str | None) -> User:
     if is_new or role is not None:
         owner.groups.set([_group(role or OPERATOR)])
     return owner
+
+
+def _check_scopes(owner: User, scopes: list[str]) -> None:
+    """Refuse a scope of which the user has no right: the token would get nowhere with it."""
+    # Its groups may have changed since the user was read.
+    its_own = scopes_of(User.objects.get(pk=owner.pk))
+    for scope in scopes:
+        if scope not in its_own:
+            raise Error(
+                f"{_describe(owner)} has no right of the scope {scope}: give it one, or name"
+                " another --role or --user.",
+                ExitCode.REFUSED,
+            )
 
 
 def _group(role: str) -> Group:

@@ -148,7 +148,11 @@ def test_a_filter_without_an_index_looks_through_the_newest_rows_alone(
     for _ in range(3):
         TaskFactory(assigned_agent="ollama", status="planned")
     url = reverse("admin:tasks_task_changelist")
-    cases = {"assigned_agent": ("ollama", 2), "status__exact": ("planned", 3)}
+    cases = {
+        "resume_count": ("0", 2),
+        "assigned_agent": ("ollama", 3),
+        "status__exact": ("planned", 3),
+    }
     for name, (value, number) in cases.items():
         found = admin_client.get(url, {name: value}).context["cl"].result_list
         assert len(found) == number

@@ -111,3 +111,21 @@ def test_a_role_and_a_user_are_not_named_together():
 def test_a_token_has_a_name_and_a_sensible_end(options):
     with pytest.raises(CommandError):
         call_command("issuetoken", *options)
+
+
+def test_a_token_is_bound_to_scopes_of_what_its_user_may():
+    result = manage("issuetoken", "ci", "--scope", "approve", "--scope", "run")
+    assert ApiToken.objects.get().scopes == "run approve"
+    assert "bound to run, approve" in result.err
+
+
+def test_a_scope_of_which_the_user_has_no_right_is_refused():
+    UserFactory(username="ann")
+    refused = manage("issuetoken", "ci", "--scope", "admin")
+    assert (refused.code, refused.out) == (1, "")
+    assert "no right of the scope admin" in refused.err
+    refused = manage("issuetoken", "ci", "--user", "ann", "--scope", "read")
+    assert "no right of the scope read" in refused.err
+    assert not ApiToken.objects.exists()
+    manage("issuetoken", "ci", "--role", "administrator", "--scope", "admin")
+    assert ApiToken.objects.get().scopes == "admin"
