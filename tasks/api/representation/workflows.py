@@ -8,17 +8,29 @@ from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquer
 from django.db.models.functions import Coalesce
 
 from stagent.database.json_text import iso_text
-from tasks.models import StepRun, Task, Workflow, WorkflowRun
+from tasks.models import Document, StepRun, Task, Workflow, WorkflowRun
 from tasks.workflows.definition import parse
 
 
 def add_counts(rows: QuerySet[Workflow]) -> QuerySet[Any]:
-    """Add the number of its tasks, over all its runs, to each workflow."""
-    of_workflow = Task.objects.filter(workflow=OuterRef("pk")).order_by()
-    count = of_workflow.values("workflow").annotate(count=Count("pk")).values("count")
-    return rows.annotate(
-        task_count=Coalesce(Subquery(count, output_field=IntegerField()), 0)
+    """Add the numbers of its tasks and of what they made, over all its runs, to each workflow."""
+    tasks = Task.objects.filter(workflow=OuterRef("pk")).order_by()
+    documents = Document.objects.filter(
+        direction=Document.Direction.OUTPUT,
+        made_by__in=Task.objects.filter(workflow=OuterRef(OuterRef("pk")))
+        .order_by()
+        .values("pk"),
     )
+    return rows.annotate(
+        task_count=_count(tasks.values("workflow")),
+        output_document_count=_count(documents.order_by().values("direction")),
+    )
+
+
+def _count(groups: QuerySet[Any, Any]) -> Coalesce:
+    """Return how many rows a subquery has, all of which are of one group."""
+    count = groups.annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(count, output_field=IntegerField()), 0)
 
 
 def represent_workflow(workflow: Any) -> dict[str, Any]:
@@ -30,7 +42,7 @@ def represent_workflow(workflow: Any) -> dict[str, Any]:
         "status": workflow.status,
         "runNumber": workflow.run_number,
         "taskCount": getattr(workflow, "task_count", 0),
-        "outputDocCount": 0,  # what agents write stays in their workspaces
+        "outputDocCount": getattr(workflow, "output_document_count", 0),
         "createdAt": iso_text(workflow.created_at),
         "updatedAt": iso_text(workflow.updated_at),
     }

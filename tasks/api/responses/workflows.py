@@ -29,7 +29,7 @@ class Workflow(Answer):
     runNumber = drf.IntegerField(help_text="Of the last run; 0 before the first.")
     taskCount = drf.IntegerField(help_text="Of all its runs.")
     outputDocCount = drf.IntegerField(
-        help_text="0: what agents write stays in the workspace of each task."
+        help_text="Documents that its tasks made, over all its runs, each version counted."
     )
     createdAt = drf.DateTimeField()
     updatedAt = drf.DateTimeField()

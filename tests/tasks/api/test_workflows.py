@@ -78,14 +78,20 @@ def test_the_text_that_is_answered_can_be_sent_again(api):
     assert again.json()["definition"] == first["definition"]
 
 
-def test_the_list_has_the_newest_first_and_how_many_tasks_each_has(api):
+def test_the_list_has_the_newest_first_and_what_each_has(api):
     run = begin(step("a"), step("b"))
     end(run, "a")
+    for version in (1, 2):
+        DocumentFactory(
+            direction="output", made_by=task_of(run, "a").pk, version=version
+        )
+    DocumentFactory(direction="output", made_by=TaskFactory().pk)
     newer = create(api).json()["id"]
     found = api.get("/api/workflows").json()
 
     assert [one["id"] for one in found] == [newer, str(run.workflow_id)]
     assert [one["taskCount"] for one in found] == [0, 2]
+    assert [one["outputDocCount"] for one in found] == [0, 2]
 
 
 def test_the_list_takes_as_many_statements_whatever_there_is(api):
