@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin.display import format_money
+from ledger.admin.display import show_amount, show_moment
 from ledger.models import (
     Budget,
     BudgetQuerySet,
@@ -87,24 +86,24 @@ class BudgetAdmin(ModelAdmin):
     @admin.display(description="Limit (USD)")
     def limit_usd(self, budget: Budget) -> str:
         """Show the limit to who may not edit it."""
-        return format_money(budget.limit_microdollars)
+        return show_amount(budget.limit_microdollars)
 
     @admin.display(description="Limit", ordering="limit_microdollars")
     def limit(self, budget: Budget) -> str:
-        return format_money(budget.limit_microdollars)
+        return show_amount(budget.limit_microdollars)
 
     @admin.display(description="Spent", ordering="spent_microdollars")
     def spent(self, budget: Budget) -> str:
-        return format_money(budget.spent_microdollars)
+        return show_amount(budget.spent_microdollars)
 
     @admin.display(description="Reserved", ordering="reserved_microdollars")
     def reserved(self, budget: Budget) -> str:
-        return format_money(budget.reserved_microdollars)
+        return show_amount(budget.reserved_microdollars)
 
     @admin.display(description="Left")
     def left(self, budget: Budget) -> str:
-        return format_money(budget.left_microdollars)
+        return show_amount(budget.left_microdollars)
 
     @admin.display(description="Resets at")
     def resets(self, budget: Budget) -> str:
-        return f"{budget.resets_at().astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return show_moment(budget.resets_at())

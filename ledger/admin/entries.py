@@ -9,14 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ledger.admin.display import format_money
+from ledger.admin.display import format_money, moment_of, show_amount
 from ledger.admin.long_lists import IndexedValuesFilter
-from ledger.admin.read_only import ReadOnlyAdmin
-from ledger.models import (
-    DailySpend,
-    LedgerEntry,
-    Period,
-)
+from ledger.admin.names import NamedTasks
+from ledger.models import DailySpend, LedgerEntry, Period
 
 
 class EntryFilter(IndexedValuesFilter):
@@ -58,17 +54,18 @@ class CostFilter(admin.SimpleListFilter):
         return queryset.filter(cost_microdollars__isnull=self.value() == "unknown")
 
 
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    """Ledger entries, read-only."""
+class LedgerEntryAdmin(NamedTasks):
+    """Ledger entries, read-only. Registered where the names of tasks are known."""
 
     id_fields = ("task_id", "run_id")
     empty_text = (
         "Every request to a model is booked here, with its tokens and its cost."
     )
-    list_display = (
-        "recorded_at",
-        "task_id",
+    recorded = moment_of("recorded_at", "Recorded")
+    list_display: Any = (
+        "recorded",
+        "task",
+        "project",
         "runtime",
         "provider",
         "model",
@@ -98,7 +95,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     search_help_text = "A task's or run's whole id, or a part of a model's name"
     list_before_template: Any = "ledger/spent.html"
     fieldsets = (
-        (None, {"fields": ("recorded_at", "task_id", "run_id", "project_id", "key")}),
+        (None, {"fields": ("recorded", "task", "run_id", "project", "key")}),
         (
             "Used",
             {
@@ -117,7 +114,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     ) -> Any:
         now = timezone.now()
         spent = {
-            f"spent_{period}": format_money(DailySpend.objects.overall(period, now=now))
+            f"spent_{period}": show_amount(DailySpend.objects.overall(period, now=now))
             for period in Period
         }
         return super().changelist_view(request, {**spent, **(extra_context or {})})
@@ -140,7 +137,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Cost", ordering="cost_microdollars")
     def cost(self, entry: LedgerEntry) -> str:
-        return format_money(entry.cost_microdollars)
+        return show_amount(entry.cost_microdollars)
 
     @admin.display(description="USD per million tokens")
     def prices(self, entry: LedgerEntry) -> str:

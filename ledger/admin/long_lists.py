@@ -86,15 +86,15 @@ class LongListAdmin(Admin):
         return LongList
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        return ("-pk",) if self._looks_at_newest(request) else self.ordering or ()
+        return ("-pk",) if self.looks_at_newest(request) else self.ordering or ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         if wanted := parse_uuid(search_term):
             return self.filter_by_id(queryset, wanted), False
-        if self._looks_at_newest(request):
-            queryset = self._newest(queryset)
+        if self.looks_at_newest(request):
+            queryset = self.filter_newest(request, queryset)
         return super().get_search_results(request, queryset, search_term)
 
     def filter_by_id(self, queryset: QuerySet[Any], wanted: UUID) -> QuerySet[Any]:
@@ -105,16 +105,29 @@ class LongListAdmin(Admin):
                 return found
         return queryset.none()
 
-    def _looks_at_newest(self, request: HttpRequest) -> bool:
+    def looks_at_newest(self, request: HttpRequest) -> bool:
         """Tell whether what is asked for has no index."""
-        chosen = set(request.GET) - _PRESENTATION
+        chosen = self.chosen_filters(request)
         if chosen & self.narrow_filters:
             return False
         is_searched = bool(request.GET.get("q")) and not parse_uuid(request.GET["q"])
         return is_searched or bool(chosen - self.indexed_filters)
 
-    def _newest(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        ids = self.model._default_manager.order_by("-pk").values_list("pk", flat=True)
+    def chosen_filters(self, request: HttpRequest) -> set[str]:
+        """Return the names of the filters that are set to something."""
+        return {name for name, value in request.GET.items() if value} - _PRESENTATION
+
+    def rows_to_look_at(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows of which the newest are looked through, without an index."""
+        rows: QuerySet[Any] = self.model._default_manager.all()
+        return rows
+
+    def filter_newest(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> QuerySet[Any]:
+        """Leave those of `queryset` that are among the newest rows."""
+        rows = self.rows_to_look_at(request).order_by("-pk")
+        ids = rows.values_list("pk", flat=True)
         floor = next(iter(ids[SEARCHED_ROWS : SEARCHED_ROWS + 1]), None)
         return queryset if floor is None else queryset.filter(pk__gt=floor)
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 
-from ledger.admin.display import format_money
-from ledger.admin.read_only import ReadOnlyAdmin
-from ledger.models import (
-    Reservation,
-)
+from ledger.admin.display import moment_of, show_amount
+from ledger.admin.names import NamedTasks
+from ledger.models import Reservation
 
 
-@admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
-    """Reservations of live runs, read-only."""
+class ReservationAdmin(NamedTasks):
+    """Reservations of live runs, read-only. Registered where the names of tasks are known."""
 
     id_fields = ("task_id", "run_id")
     empty_text = "While a task runs, what it may still spend is set aside here."
-    list_display = (
-        "task_id",
-        "run_id",
-        "runtime",
-        "project_id",
-        "amount",
-        "reserved_at",
-    )
+    reserved = moment_of("reserved_at", "Reserved")
+    list_display: Any = ("task", "runtime", "project", "amount", "reserved")
     search_fields = ("runtime", "project_id")
     search_help_text = (
         "A task's or run's whole id, or a part of a runtime's or project's"
     )
-    fields = list_display
+    fields = ("task", "run_id", "runtime", "project", "amount", "reserved")
 
     @admin.display(description="May still spend", ordering="amount_microdollars")
     def amount(self, reservation: Reservation) -> str:
-        return format_money(reservation.amount_microdollars)
+        return show_amount(reservation.amount_microdollars)

@@ -13,6 +13,7 @@ from ledger.models.daily_spend import (
 from ledger.models.entry import LedgerEntry
 from ledger.models.model_total import ModelTotal
 from ledger.models.open_request import OpenRequest
+from ledger.models.task_total import TaskTotal
 from ledger.models.totals import Totals
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "Period",
     "Reservation",
     "Scope",
+    "TaskTotal",
     "Totals",
 ]

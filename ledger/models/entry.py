@@ -14,6 +14,7 @@ from ledger.models.budget import Reservation
 from ledger.models.daily_spend import DailySpend, Origin
 from ledger.models.model_total import ModelTotal
 from ledger.models.open_request import COUNTS, OpenRequest
+from ledger.models.task_total import TaskTotal
 from ledger.models.totals import Totals
 from ledger.pricing import Price, Usage, price_of
 from stagent.database.compiled import CompiledInsert
@@ -115,6 +116,7 @@ class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
             ModelTotal.objects.add(
                 entry.sums, provider=entry.provider, model=entry.model
             )
+            TaskTotal.objects.add(entry.task_id, entry.cost_microdollars or 0)
             if entry.cost_microdollars:
                 Reservation.objects.shrink(entry.task_id, by=entry.cost_microdollars)
         return entry

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const MAX_ENTRIES = 1000; // that came live; a reload shows them as turns
+  const MAX_ENTRIES = 2000; // that are shown of a log that is followed
   const SOON = 150; // ms, so that entries that come together cause one look
   const LATER = 3000; // ms, after an entry that changes little but the cost
   const AT_ONCE = new Set(["status", "permission_request", "permission_response", "result", "error"]);
@@ -20,12 +20,13 @@
   const final = new Set(live.finalStatuses);
   const box = section.querySelector(".st-log");
   const list = box.querySelector(".st-turns");
-  const added = box.querySelector(".st-live");
   const empty = box.querySelector(".st-log-empty");
   const partial = box.querySelector(".st-partial");
   const news = section.querySelector(".st-new");
   const connection = section.querySelector(".st-connection");
   const template = document.getElementById("log-entry");
+  const link = document.getElementById("log-earlier");
+  const addToTurn = window.liveTurns(list, render, visible);
 
   let after = config.after;
   let hasEnded = live.isFinished;
@@ -55,8 +56,9 @@
     const item = template.content.firstElementChild.cloneNode(true);
     const time = item.querySelector("time");
     time.dateTime = entry.timestamp;
-    time.title = entry.timestamp.slice(0, 19).replace("T", " ") + " UTC";
-    time.textContent = entry.timestamp.slice(11, 19);
+    window.localTimes.write(time);
+    item.id = `entry-${entry.sequence}`;
+    item.dataset.sequence = entry.sequence;
     item.dataset.type = entry.eventType;
     item.querySelector(".st-kind").textContent = entry.eventType.replaceAll("_", " ");
     item.querySelector(".st-text").append(visible(entry.message));
@@ -90,37 +92,41 @@
   // Older entries come as the reader scrolls up to them, and what is read stays where it is.
   let isLoading = false;
   async function loadEarlier() {
-    const link = document.getElementById("log-earlier");
-    if (!link || isLoading || !config.isWhole) return;
+    if (link.hidden || isLoading || !config.isWhole) return;
     isLoading = true;
     const response = await fetch(`${config.earlier}?before=${link.dataset.before}`).catch(() => null);
     if (response?.ok) {
       const old = box.scrollHeight;
       list.insertAdjacentHTML("afterbegin", await response.text());
       box.scrollTop += box.scrollHeight - old;
-      const first = list.querySelector("[data-sequence]")?.dataset.sequence ?? 1;
-      link.dataset.before = first;
-      link.href = `?before=${first}`;
-      link.textContent = `${(first - 1).toLocaleString("en")} earlier entries`;
-      if (first <= 1) link.remove();
+      linkEarlier();
       showTimes();
     }
     isLoading = false;
   }
 
-  // Times of the day, or since the first entry of the task that is shown.
+  function linkEarlier() {
+    const first = list.querySelector("[data-sequence]")?.dataset.sequence ?? 1;
+    link.dataset.before = first;
+    link.href = `?before=${first}`;
+    link.textContent = `${(first - 1).toLocaleString("en")} earlier entries`;
+    link.hidden = first <= 1;
+  }
+
+  // Times of the day, or since the first entry of the log.
   const times = document.getElementById("log-times");
   function showTimes() {
+    const start = Date.parse(config.began);
     const isSince = times.getAttribute("aria-pressed") === "true";
-    const all = [...box.querySelectorAll("time")];
-    const start = all.length ? Date.parse(all[0].dateTime) : 0;
-    for (const time of all) {
+    for (const time of box.querySelectorAll("time")) {
+      if (!isSince) {
+        window.localTimes.write(time);
+        continue;
+      }
       const seconds = (Date.parse(time.dateTime) - start) / 1000;
       const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
       const two = (number) => String(Math.floor(number)).padStart(2, "0");
-      time.textContent = isSince
-        ? `+${hours ? hours + ":" : ""}${two(minutes)}:${two(seconds % 60)}`
-        : new Date(time.dateTime).toISOString().slice(11, 19);
+      time.textContent = `+${hours ? hours + ":" : ""}${two(minutes)}:${two(seconds % 60)}`;
     }
   }
   times.addEventListener("click", () => {
@@ -129,13 +135,25 @@
     showTimes();
   });
 
+  // Of a log that goes on for long, the oldest turns make way; scrolling up brings them back.
+  function trim() {
+    let shown = list.querySelectorAll("[data-sequence]").length;
+    if (shown <= MAX_ENTRIES) return;
+    while (shown > MAX_ENTRIES && list.childElementCount > 1) {
+      shown -= list.firstElementChild.querySelectorAll("[data-sequence]").length;
+      list.firstElementChild.remove();
+    }
+    linkEarlier();
+  }
+
   function add(entry) {
     keepingEnd(() => {
       partial.hidden = true;
       partial.textContent = "";
       empty.hidden = true;
-      added.append(render(entry));
-      while (added.childElementCount > MAX_ENTRIES) added.firstElementChild.remove();
+      addToTurn(entry);
+      if (isAtEnd()) trim();
+      if (times.getAttribute("aria-pressed") === "true") showTimes();
     }, true);
     after = entry.sequence;
     hasEnded = final.has(entry.status);

@@ -3,6 +3,7 @@
 from tasks.admin import (
     access,
     budgets,
+    ledger_pages,
     login,
     material,
     permissions,
@@ -16,6 +17,7 @@ from tasks.admin import (
 __all__ = [
     "access",
     "budgets",
+    "ledger_pages",
     "login",
     "material",
     "permissions",

@@ -17,9 +17,19 @@ class ChoiceFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        if value is None:
+        if not value:
             return queryset
         return queryset.filter(**{self.parameter_name: value})
+
+
+class TypedFilter(ChoiceFilter):
+    """A filter by what is typed, whose field a page's own template shows."""
+
+    def has_output(self) -> bool:
+        return True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return []
 
 
 class RuntimeFilter(ChoiceFilter):

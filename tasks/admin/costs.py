@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Case, F, Min, Q, Sum, Value, When
 
 from ledger.models import LedgerEntry
-from tasks.admin.display import EMPTY, money
+from tasks.admin.display import EMPTY, amount
 
 # A correction takes back the request that it corrects.
 _SIGN = Case(When(corrects=None, then=Value(1)), default=Value(-1))
@@ -38,11 +38,7 @@ class Cost:
         )
 
     def __str__(self) -> str:
-        if not self.requests:
-            return EMPTY
-        if self.microdollars is None:
-            return "unknown"
-        return money(self.microdollars) + (" + unknown" if self.unpriced else "")
+        return amount(self.microdollars, self.unpriced) if self.requests else EMPTY
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,14 @@ from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from ledger.pricing import dollars
+from ledger.admin.display import EMPTY
+from ledger.admin.display import format_cents as cents
+from ledger.admin.display import format_money as money
+from ledger.admin.display import show_amount as amount
+from ledger.admin.display import show_moment as moment
 from tasks.rules.visible_text import is_plain, name_of
 
-EMPTY = "-"
+__all__ = ["EMPTY", "amount", "cents", "moment", "money"]
 
 # unfold's name for the colour of each state.
 TONES = {
@@ -107,15 +111,15 @@ def state(value: str, text: str = "") -> SafeString:
     return label(text or value, TONES.get(value, ""))
 
 
-def ago(moment: datetime | None) -> str:
+def ago(time: datetime | None) -> str:
     """Show a time as its distance, with the time itself to be hovered over."""
-    if moment is None:
+    if time is None:
         return EMPTY
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(),
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        _roughly(naturaltime(moment)),
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        time.isoformat(),
+        f"{time:%Y-%m-%d %H:%M:%S} UTC",
+        _roughly(naturaltime(time)),
     )
 
 
@@ -131,41 +135,18 @@ def duration(start: datetime | None, end: datetime | None) -> str:
     """Show what lies between: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
     if start is None or end is None:
         return EMPTY
-    length = max(end - start, timedelta())
-    seconds = length.total_seconds()
+    return length(end - start)
+
+
+def length(time: timedelta) -> str:
+    """Show a length of time as `duration` does; a negative one as none."""
+    seconds = max(time, timedelta()).total_seconds()
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     return f"{minutes // 60:,} h {minutes % 60} min"
-
-
-def money(microdollars: int | None) -> str:
-    if microdollars is None:
-        return "unknown"
-    sign = "-" if microdollars < 0 else ""
-    return f"{sign}${dollars(abs(microdollars))}"
-
-
-def cents(microdollars: int | None) -> str:
-    """Show an amount to the cent: $1,234.56, <$0.01."""
-    if microdollars is None:
-        return "unknown"
-    if 0 < microdollars < 5_000:
-        return "<$0.01"
-    sign = "-" if microdollars < 0 else ""
-    return f"{sign}${abs(microdollars) / 1_000_000:,.2f}"
-
-
-def amount(microdollars: int | None, unpriced: int = 0) -> SafeString:
-    """Show an amount to the cent, with all of it to be hovered over; "+": and more unknown."""
-    more = unpriced and microdollars is not None
-    exact = money(microdollars) + (
-        f", and {unpriced:,} requests whose price is unknown" if more else ""
-    )
-    text = cents(microdollars) + ("+" if more else "")
-    return format_html('<span class="st-money" title="{}">{}</span>', exact, text)
 
 
 def count(number: int) -> str:

@@ -95,6 +95,9 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
         "log_config": {
             "url": reverse("task-logs", args=[task.pk]),
             "after": after,
+            "began": task.log.order_by("sequence")
+            .values_list("recorded_at", flat=True)
+            .first(),
             "blanks": "".join(
                 f"\\u{{{first:X}}}-\\u{{{last:X}}}" for first, last in BLANK_RANGES
             ),

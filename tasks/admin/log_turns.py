@@ -37,6 +37,12 @@ class Row:
         return results.shorten(display.written(data)) if data else ""
 
     @property
+    def waits_for(self) -> str:
+        """Return the id of a call that has no result yet."""
+        is_call = self.entry.event_type == EventType.TOOL_USE and not self.result
+        return str(self.entry.data.get("callId") or "") if is_call else ""
+
+    @property
     def is_error(self) -> bool:
         shown = self.result or self.entry
         return shown.event_type == EventType.ERROR or shown.data.get("isError") is True
@@ -61,8 +67,17 @@ class Turn:
 
     @property
     def cost(self) -> SafeString | str:
-        known = [cost for cost in self.costs if cost is not None]
-        return display.amount(sum(known)) if known else ""
+        is_known = any(cost is not None for cost in self.costs)
+        return display.amount(self.microdollars) if is_known else ""
+
+    @property
+    def microdollars(self) -> int:
+        return sum(cost or 0 for cost in self.costs)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the model's usage, which ends a turn, is still to come."""
+        return not self.costs
 
     @property
     def calls(self) -> int:

@@ -1,28 +1,58 @@
-"""What the list of tasks is filtered by, and looks up for its rows."""
+"""The list of tasks: how it is sorted and counted, and what it looks up for its rows."""
 
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db import connection
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
 
-from ledger.admin.long_lists import IndexedValuesFilter, LongList
+from ledger.admin.long_lists import LongList
 from tasks.admin import costs
-from tasks.admin.base import ProfileFilter, RuntimeFilter
-from tasks.models import PermissionRequest, Run, Status, Task, TaskTag
+from tasks.admin.task_filters import list_fields
+from tasks.models import PermissionRequest, Run, Status, Task
 
 SHOWN_REASON = 300  # characters of an error
+MOST_COUNTED = 999  # of a status
+STATE = ("status__exact", "waiting")
+# The index of each order, read backwards.
+_BACKWARDS = {"-priority": "pk", "spent": "pk", "took_milliseconds": "pk"}
 
 
 class TaskList(LongList):
     """Looks up what is shown of other tables for the rows of one page, all at once."""
 
+    model_admin: Any
+    root_queryset: Any
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Show no panel of filters: they are above the list."""
+        specs, _, *others = super().get_filters(request)
+        self.selects, self.inputs = list_fields(request, specs)
+        return specs, False, *others
+
+    def get_queryset(self, request: HttpRequest, *args: Any) -> QuerySet[Any]:
+        """Leave out what has no cost, or took no time, where that is what sorts."""
+        column = self._sorted_by(request)
+        if column == "cost":
+            self.root_queryset = self.root_queryset.with_spent()
+        elif column == "took":
+            self.root_queryset = self.root_queryset.filter(
+                took_milliseconds__isnull=False
+            )
+        return super().get_queryset(request, *args)
+
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         ordering = super().get_ordering(request, queryset)
-        # The index of priorities, read backwards.
-        return ["-priority", "pk"] if ordering[0] == "-priority" else ordering
+        first = ordering[0]
+        return [first, _BACKWARDS[first]] if first in _BACKWARDS else ordering
+
+    def _sorted_by(self, request: HttpRequest) -> str:
+        number = request.GET.get("o", "").split(".")[0].removeprefix("-")
+        if not (number.isascii() and number.isdigit()):
+            return ""
+        return str(dict(enumerate(self.list_display)).get(int(number[:3]), ""))
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -32,100 +62,86 @@ class TaskList(LongList):
         waiting = set(pending.values_list("task_id", flat=True))
         ran = _last_runs(ids)
         for task in self.result_list:
-            task.ran_on, task.ran_as, task.reason = ran.get(task.pk, ("", "", ""))
+            task.ran_on, task.ran_as, task.reason, task.began_at = ran.get(
+                task.pk, ("", "", "", None)
+            )
             task.cost = spent.get(task.pk, costs.Cost())
             task.is_waiting = task.pk in waiting
+        self.tabs = self._make_tabs(request)
+        self.kept = [
+            (name, value)
+            for name, value in request.GET.items()
+            if value and name in {*STATE, "q", "o"}
+        ]
+        self.is_of_newest = self.model_admin.looks_at_newest(request)
+
+    def _make_tabs(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Return the views of the list by state, each with how many there are."""
+        counts = self._count(request)
+        query = request.GET.get("status__exact", "")
+        is_waiting = request.GET.get("waiting") == "yes"
+        waiting = PermissionRequest.objects.pending().values("task_id").distinct()
+        tabs: list[dict[str, Any]] = [
+            {
+                "title": "All",
+                "url": self.get_query_string(remove=[*STATE, "p"]),
+                "is_current": not query and not is_waiting,
+            },
+            {
+                "title": "Waiting for you",
+                "url": self.get_query_string(
+                    {"waiting": "yes"}, ["status__exact", "p"]
+                ),
+                "is_current": is_waiting,
+                "number": waiting.count(),
+            },
+        ]
+        for status in Status:
+            number = counts.get(status.value)
+            tabs.append(
+                {
+                    "title": str(status.label),
+                    "url": self.get_query_string(
+                        {"status__exact": status.value}, ["waiting", "p"]
+                    ),
+                    "is_current": query == status,
+                    "number": f"{MOST_COUNTED}+"
+                    if number is not None and number > MOST_COUNTED
+                    else number,
+                }
+            )
+        return tabs
+
+    def _count(self, request: HttpRequest) -> dict[str, int]:
+        """Count tasks by status: each up to a number, or those among the newest that match."""
+        if request.GET.get("q"):
+            return {}
+        if not self.model_admin.chosen_filters(request) - set(STATE):
+            return count_by_status()
+        tasks: Any = Task.objects.all()
+        for spec in self.filter_specs:
+            if getattr(spec, "parameter_name", "status") not in {"status", "waiting"}:
+                tasks = spec.queryset(request, tasks)
+        tasks = self.model_admin.filter_newest(request, tasks).order_by()
+        counted = dict(tasks.values_list("status").annotate(Count("pk")))
+        return {status: counted.get(status, 0) for status in Status.values}
 
 
-def _last_runs(task_ids: list[UUID]) -> dict[UUID, tuple[str, str, str]]:
-    """Return the runtime, profile and error of each task's last run."""
+def count_by_status() -> dict[str, int]:
+    """Count the tasks of each status, up to one more than `MOST_COUNTED`, by its index."""
+    counts = [
+        "(SELECT COUNT(*) FROM (SELECT 1 FROM tasks_task WHERE status = %s"  # noqa: S608
+        f" LIMIT {MOST_COUNTED + 1}) AS counted)"
+        for _ in Status.values
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)}", Status.values)
+        return dict(zip(Status.values, cursor.fetchone(), strict=True))
+
+
+def _last_runs(task_ids: list[UUID]) -> dict[UUID, tuple[Any, ...]]:
+    """Return the runtime, profile, error and begin of each task's last run."""
     runs = Run.objects.filter(task_id__in=task_ids).order_by("attempt")
     columns = ("task_id", "runtime", "profile", Left("error", SHOWN_REASON))
-    return {task_id: tuple(told) for task_id, *told in runs.values_list(*columns)}
-
-
-def state_tabs(request: HttpRequest, url: str) -> list[dict[str, Any]]:
-    """Return the views of the list by state. Only what goes on is counted: it is little."""
-    going_on = Task.objects.filter(status__in=[Status.RUNNING, Status.QUEUED])
-    counts = dict(going_on.order_by().values_list("status").annotate(Count("pk")))
-    waiting = PermissionRequest.objects.pending().values("task_id").distinct().count()
-    query = request.GET.get("status__exact", "")
-    is_waiting = request.GET.get("waiting") == "yes"
-    tabs: list[dict[str, Any]] = [
-        {"title": "All", "url": url, "is_current": not query and not is_waiting},
-        {
-            "title": "Waiting for you",
-            "url": f"{url}?waiting=yes",
-            "is_current": is_waiting,
-            "number": waiting,
-        },
-    ]
-    for status in Status:
-        number = counts.get(status, 0) if status in {"running", "queued"} else None
-        tabs.append(
-            {
-                "title": str(status.label),
-                "url": f"{url}?status__exact={status}",
-                "is_current": query == status,
-                "number": number,
-            }
-        )
-    return tabs
-
-
-class WaitingFilter(admin.SimpleListFilter):
-    """Tasks whose agent waits for a person."""
-
-    title = "waiting for a decision"
-    parameter_name = "waiting"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Waiting for you")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() != "yes":
-            return queryset
-        return queryset.waiting_for_decision()
-
-
-class PriorityFilter(admin.SimpleListFilter):
-    """Tasks by priority."""
-
-    title = "priority"
-    parameter_name = "priority"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(number), f"P{number}") for number in range(4)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset.filter(priority=value) if value in set("0123") else queryset
-
-
-class AgentFilter(RuntimeFilter):
-    """Tasks by the runtime that they name."""
-
-    parameter_name = "assigned_agent"
-
-
-class AgentProfileFilter(ProfileFilter):
-    """Tasks by the profile that they name."""
-
-    parameter_name = "agent_profile"
-
-
-class TagFilter(IndexedValuesFilter):
-    """Tasks by their tags."""
-
-    title = "tag"
-    parameter_name = "tag"
-    table = "tasks_tasktag"
-    column = "name"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        tag = self.value()
-        if not tag:
-            return queryset
-        return queryset.filter(
-            Exists(TaskTag.objects.filter(task=OuterRef("pk"), name=tag))
-        )
+    rows = runs.values_list(*columns, "started_at")
+    return {task_id: tuple(told) for task_id, *told in rows}

@@ -18,12 +18,13 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from ledger.admin.long_lists import LongListAdmin, parse_uuid
+from ledger.admin.long_lists import parse_uuid
 from tasks.admin import display, log_page, results, task_page, task_tabs, verbs
+from tasks.admin.task_actions import MatchingAdmin
 from tasks.models import Task, Worker
 
 
-class TaskPages(LongListAdmin):
+class TaskPages(MatchingAdmin):
     """What the admin of tasks is made on."""
 
     def perform(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -11,7 +12,7 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
 )
-from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from ledger.admin.long_lists import parse_uuid
@@ -22,18 +23,16 @@ from tasks.admin import (
     task_tabs,
     verbs,
 )
-from tasks.admin.base import ProjectFilter, profile_name, runtime_title
-from tasks.admin.task_actions import act_on_selected, prioritize
-from tasks.admin.task_form import TaskForm
-from tasks.admin.task_list import (
-    AgentFilter,
-    AgentProfileFilter,
-    PriorityFilter,
-    TagFilter,
-    TaskList,
-    WaitingFilter,
-    state_tabs,
+from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.task_actions import (
+    PRIORITIES,
+    VERBS,
+    act_on_selected,
+    prioritize,
 )
+from tasks.admin.task_filters import FILTERS, filter_created
+from tasks.admin.task_form import TaskForm
+from tasks.admin.task_list import TaskList
 from tasks.admin.telling import TellingAdmin
 from tasks.models import Status, Task, Worker
 from tasks.models.ids import range_of_prefix
@@ -45,7 +44,8 @@ class TaskAdmin(TellingAdmin):
     """Tasks: the list, the form to add one, and its pages."""
 
     form = TaskForm
-    sortable_by: ClassVar[Any] = ("rank", "updated")  # which have an index
+    # Which have an index.
+    sortable_by: ClassVar[Any] = ("rank", "took", "cost", "updated")
     indexed_filters = frozenset(
         {"status__exact", "project__id__exact", "priority", "waiting"}
         | {"assigned_agent", "agent_profile", "tag"}
@@ -62,30 +62,21 @@ class TaskAdmin(TellingAdmin):
         "title",
         "state",
         "rank",
-        "project",
+        "project_and_creator",
         "agent",
         "reason",
+        "took",
         "cost",
         "updated",
     )
     list_before_template: Any = "tasks/task_list_before.html"
-    list_filter = (
-        "status",
-        WaitingFilter,
-        PriorityFilter,
-        ProjectFilter,
-        AgentFilter,
-        AgentProfileFilter,
-        TagFilter,
-    )
+    list_filter = FILTERS
     list_select_related = ("project",)
     search_fields = ("title", "description", "runs__error")
     search_help_text = (
         "A part of the title, the description or a run's error, or an id's beginning"
     )
-    actions = tuple(
-        act_on_selected(name) for name in ("execute", "resume", "run_again", "cancel")
-    ) + tuple(map(prioritize, range(4)))
+    actions = (*map(act_on_selected, VERBS), *map(prioritize, PRIORITIES))
     autocomplete_fields = ("project", "documents")
     change_form_outer_before_template: Any = "tasks/task_before.html"
     fieldsets = (
@@ -125,9 +116,20 @@ class TaskAdmin(TellingAdmin):
             display.label("Waiting for you", "warning"),
         )
 
-    @admin.display(description="Priority", ordering="priority")
+    @admin.display(description="P", ordering="priority")
     def rank(self, task: Task) -> str:
         return f"P{task.priority}"
+
+    @admin.display(description="Project")
+    def project_and_creator(self, task: Task) -> str:
+        project = task.project.name if task.project else display.EMPTY
+        if not task.created_by:
+            return display.reveal(project)
+        return format_html(
+            '{}<br><span class="st-quiet">by {}</span>',
+            display.reveal(project),
+            display.reveal(task.created_by),
+        )
 
     @admin.display(description="Agent", ordering="assigned_agent")
     def agent(self, task: Any) -> str:
@@ -144,19 +146,33 @@ class TaskAdmin(TellingAdmin):
         is_told = task.status in {Status.FAILED, Status.CANCELLED}
         return display.shorten(task.reason, 120) if is_told else ""
 
-    @admin.display(description="Cost")
+    @admin.display(description="Took", ordering="took_milliseconds")
+    def took(self, task: Any) -> str:
+        """Show how long all its runs took, and how long the one that goes on takes by now."""
+        length = timedelta(milliseconds=task.took_milliseconds or 0)
+        if task.status == Status.RUNNING and task.began_at:
+            length += timezone.now() - task.began_at
+        elif task.took_milliseconds is None:
+            return display.EMPTY
+        return display.length(length)
+
+    @admin.display(description="Cost", ordering="spent")
     def cost(self, task: Any) -> str:
         cost = task.cost
         if not cost.requests:
             return display.EMPTY
         return display.amount(cost.microdollars, cost.unpriced)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        tabs = state_tabs(request, reverse("admin:tasks_task_changelist"))
-        context = {"state_tabs": tabs, **(extra_context or {})}
-        return super().changelist_view(request, context)
+    def looks_at_newest(self, request: HttpRequest) -> bool:
+        """Tell so too of what is sorted and filtered at once: no index serves both."""
+        if request.GET.get("status__exact") in {Status.RUNNING, Status.QUEUED}:
+            return False  # they are few
+        is_both = bool(request.GET.get("o") and self.chosen_filters(request))
+        is_narrow = bool(self.chosen_filters(request) & self.narrow_filters)
+        return (is_both and not is_narrow) or super().looks_at_newest(request)
+
+    def rows_to_look_at(self, request: HttpRequest) -> QuerySet[Any]:
+        return filter_created(request, Task.objects.all(), self)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

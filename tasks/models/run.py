@@ -17,6 +17,7 @@ from stagent.database.compiled import (
 )
 from tasks.models.ids import new_id
 from tasks.models.run_total import RunTotal
+from tasks.models.task import add_time
 
 MAX_LOSSES = 3  # since the last step forward
 MAX_LOSSES_IN_ALL = 2 * MAX_LOSSES  # in a row
@@ -224,9 +225,9 @@ class Run(models.Model):
             _close(run_id=self.pk, status=status, error=error, traceback=traceback)
         )
         if is_closed:
-            RunTotal.objects.add_on_commit(
-                self.runtime, status, seconds=self._seconds()
-            )
+            seconds = self._seconds()
+            RunTotal.objects.add_on_commit(self.runtime, status, seconds=seconds)
+            add_time(self.task_id, round(seconds * 1_000))
         return is_closed
 
     def _seconds(self) -> float:

@@ -5,6 +5,8 @@ from uuid import UUID
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from stagent.database.compiled import CompiledInsert, CompiledObjects, CompiledUpdate
@@ -42,6 +44,21 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def listed(self) -> Self:
         """Those that people have made, or schedules and workflows for them."""
         return self.filter(is_assist=False)
+
+    def with_spent(self) -> Self:
+        """Those that have used a model, with their `spent`, of which there is an index.
+
+        By a join that no relation makes: the ledger names tasks by id, for it outlives them.
+        """
+        joined: Any = self.extra(
+            tables=["ledger_tasktotal"],
+            where=["ledger_tasktotal.task_id = tasks_task.id"],
+        )
+        column = RawSQL(
+            "ledger_tasktotal.spent_microdollars", (), models.BigIntegerField()
+        )
+        found: Self = joined.annotate(spent=column)
+        return found
 
     def waiting_for_decision(self) -> Self:
         """Those whose agent waits for a person."""
@@ -148,6 +165,9 @@ class Task(models.Model):
     # was closed meanwhile writes nothing. No foreign key: a run is made after its task.
     live_run = models.UUIDField(null=True, blank=True, editable=False)
     log_sequence = models.PositiveIntegerField(default=0, editable=False)
+    took_milliseconds = models.PositiveBigIntegerField(
+        null=True, editable=False, help_text="How long its runs took together."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -176,6 +196,11 @@ class Task(models.Model):
                 name="task_order_by_profile",
             ),
             models.Index(fields=["-updated_at"], name="task_last_updated"),
+            models.Index(
+                fields=["-took_milliseconds", "-id"],
+                name="task_longest",
+                condition=models.Q(took_milliseconds__isnull=False),
+            ),
             # Of the few that have one: each index of all is a page more that an INSERT writes.
             *(
                 models.Index(
@@ -252,6 +277,22 @@ _by_id = CompiledObjects(
 
 def fetch(task_id: UUID) -> Task | None:
     return _by_id.first(task_id=task_id)
+
+
+_NOTHING = models.Value(0, models.PositiveBigIntegerField())
+_add_time = CompiledUpdate(
+    lambda task_id, milliseconds: (
+        Task.objects.filter(pk=task_id),
+        {"took_milliseconds": Coalesce("took_milliseconds", _NOTHING) + milliseconds},
+    ),
+    task_id=UUID,
+    milliseconds=int,
+)
+
+
+def add_time(task_id: UUID, milliseconds: int) -> None:
+    """Count the time of a run that has ended. The caller's transaction holds the task's row."""
+    _add_time(task_id=task_id, milliseconds=milliseconds)
 
 
 def change(

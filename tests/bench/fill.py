@@ -35,7 +35,7 @@ TABLES = {
     "tasks_project": "id name description created_at updated_at",
     "tasks_task": "id title description project_id status priority assigned_agent agent_profile"
     " created_by result output_schema resume_count log_sequence created_at updated_at"
-    " is_assist tags",
+    " is_assist took_milliseconds tags",
     "tasks_tasktag": "task_id name",
     "tasks_session": "id task_id runtime state created_at updated_at",
     "tasks_run": "id task_id session_id attempt status runtime profile is_resume started_by"
@@ -73,6 +73,7 @@ def fill(tasks: int) -> None:
     days.SCOPES.update(runtime="runtime", overall="substr(runtime, 1, 0)")
     days.fill(apps, SimpleNamespace(connection=connection))
     with connection.cursor() as cursor:
+        cursor.execute(import_module("ledger.migrations.0009_task_totals").FILL)
         cursor.execute("ANALYZE")
 
 
@@ -85,26 +86,17 @@ def _task(
     kind = number % 4
     runtime, model = RUNTIMES[kind], MODELS[kind]
     priority = chance.choices([0, 1, 2, 3], [2, 18, 70, 10])[0]
-    later = at + timedelta(seconds=chance.randrange(5, 900))
+    took = chance.randrange(5, 900)
+    later = at + timedelta(seconds=took)
     result = f"## Report {number}\n\nAll is well." if status == "completed" else ""
     yield (
         "tasks_task",
         (
             *(_id(task_id), f"Report {number}", "Summarize what happened.", project),
-            *(
-                status,
-                priority,
-                runtime,
-                "general",
-                "admin",
-                result,
-                "",
-                0,
-                3,
-                at,
-                later,
-            ),
-            *(_false(), '["weekly"]' if number % 2 else "[]"),
+            *(status, priority, runtime, "general", "admin"),
+            *(result, "", 0, 3, at, later),
+            *(_false(), None if status == "planned" else took * 1_000),
+            '["weekly"]' if number % 2 else "[]",
         ),
     )
     if number % 2:

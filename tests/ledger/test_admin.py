@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from ledger.models import Budget, LedgerEntry, Scope
-from tests.factories import ProjectFactory, UserFactory
+from tests.factories import ProjectFactory, TaskFactory, UserFactory
 from tests.ledger.factories import (
     USD,
     BudgetFactory,
@@ -38,17 +38,30 @@ def test_the_book_shows_tokens_and_money_for_people(admin_client):
     assert "$0.048195" in text
 
 
+def test_the_book_and_reservations_name_tasks_and_projects(admin_client):
+    task = TaskFactory(title="Sum it up", project=ProjectFactory(name="Marketing"))
+    ids = {"task_id": task.pk, "project_id": task.project_id}
+    entry = LedgerEntryFactory(**ids)
+    ReservationFactory(**ids)
+    for name in (BOOK, RESERVATIONS):
+        text = page(admin_client, name)
+        assert f'href="/admin/tasks/task/{task.pk}/change/">Sum it up</a>' in text
+        assert "Marketing" in text
+    assert "Sum it up" in page(
+        admin_client, "admin:ledger_ledgerentry_change", entry.pk
+    )
+
+
 def test_the_book_says_unknown_and_not_0(admin_client):
     LedgerEntryFactory(usage=UnknownUsageFactory())
     text = page(admin_client, BOOK)
     assert "unknown" in text
-    assert "$0.00" in text  # of what was spent today
-    assert text.count("$0.00") == 2  # and this month
+    assert text.count(">$0.00<") == 2  # and this month
 
 
 def test_the_book_shows_what_today_and_this_month_cost(admin_client):
     DailySpendFactory(spent_microdollars=1_250_000)
-    assert page(admin_client, BOOK).count("$1.25") == 2
+    assert page(admin_client, BOOK).count(">$1.25<") == 2
 
 
 def test_an_entry_shows_its_price(admin_client):

@@ -31,7 +31,10 @@ ASKED = [
 
 def take(folder: Path, wanted: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, live.site(Path(home)) as site:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        live.site(Path(home), is_new=True) as site,
+    ):
         site.manage("migrate", "-v", "0")
         subprocess.run(
             [sys.executable, "-m", "tests.screenshots.fill"],

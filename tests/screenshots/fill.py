@@ -105,7 +105,11 @@ def _task(at: datetime, now: datetime) -> None:
         worker="worker-1",
     )
     Run.objects.filter(pk=run.pk).update(queued_at=ended - took)
-    Task.objects.filter(pk=task.pk).update(created_at=ended - took, updated_at=ended)
+    Task.objects.filter(pk=task.pk).update(
+        created_at=ended - took,
+        updated_at=ended,
+        took_milliseconds=took.total_seconds() * 1_000,
+    )
     for number in range(CHANCE.randrange(2, 9)):
         _book(run, number, model, ended)
 
@@ -154,6 +158,7 @@ def _long_log(now: datetime) -> UUID:
         created_by="ada",
         result=REPORT,
         log_sequence=TURNS * 5,
+        took_milliseconds=116 * 60_000,
     )
     session = Session.objects.create(task=task, runtime="claude-code")
     began = now - timedelta(hours=2)

@@ -155,7 +155,10 @@ def test_a_log_is_followed_and_the_head_of_the_task_with_it(site, browser):
         f"/api/tasks/{task}/respond",
         json={"notificationId": request, "behavior": "allow"},
     )
-    has(browser, "document.querySelector('.st-live').innerText.includes('I go on.')")
+    has(
+        browser,
+        "document.querySelector('.st-turn:last-child').innerText.includes('I go on.')",
+    )
     has(
         browser, "document.querySelector('.st-summary').innerText.includes('COMPLETED')"
     )

@@ -47,8 +47,8 @@ def test_turns_end_with_what_they_cost_and_have_calls_with_their_results(admin_c
     )
     write(task, (EventType.ASSISTANT, "I go on.", {}), usage(20_000))
     text = page(admin_client, LOG, task.pk)
-    assert text.count('class="st-turn"') == 2
-    first, second = text.split('class="st-turn"')[1:]
+    assert text.count('class="st-turn" data-cost') == 2
+    first, second = text.split('class="st-turn" data-cost')[1:]
     assert "$0.07" in first
     assert "2 calls" in first
     assert first.count("Done.") == 2

@@ -1,15 +1,19 @@
 """The operator's list of tasks: what goes on, and what needs somebody."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ledger.admin.long_lists import LAST_PAGE
+from ledger.models import LedgerEntry
 from stagent.admin_theme import UNFOLD
 from tasks.models import Run, Status, Task
+from tasks.models.ids import first_id_at
 from tests.factories import (
     PermissionRequestFactory,
     ProjectFactory,
@@ -17,7 +21,7 @@ from tests.factories import (
     TaskFactory,
 )
 from tests.ledger.factories import LedgerEntryFactory, UnknownUsageFactory, UsageFactory
-from tests.tasks.admin.pages import page, select
+from tests.tasks.admin.pages import login_operator, page, press, select
 
 pytestmark = pytest.mark.django_db
 
@@ -197,7 +201,153 @@ def test_tabs_lead_to_tasks_by_state_with_the_number_of_those_at_work(admin_clie
     text = page(admin_client, LIST, status__exact="running")
     tab = re.search(r'<a href="[^"]*=running" aria-current="true">Running.*?</a>', text)
     assert ">2<" in tab[0]
-    assert re.search(r'<a href="[^"]*=failed">Failed</a>', text)
+    tab = re.search(r'<a href="[^"]*=failed">Failed.*?</a>', text)
+    assert ">1<" in tab[0]
+
+
+def test_no_status_is_counted_to_its_end(admin_client, monkeypatch):
+    monkeypatch.setattr("tasks.admin.task_list.MOST_COUNTED", 2)
+    TaskFactory.create_batch(4, status=Status.FAILED)
+    TaskFactory.create_batch(2, status=Status.COMPLETED)
+    text = page(admin_client, LIST)
+    assert re.search(r">Failed <span[^>]*>2\+<", text)
+    assert re.search(r">Completed <span[^>]*>2<", text)
+
+
+def test_tabs_keep_the_other_filters_and_count_what_they_leave(admin_client):
+    TaskFactory(status=Status.FAILED, created_by="ada")
+    TaskFactory(status=Status.FAILED, created_by="bob")
+    text = page(admin_client, LIST, created_by="ada", status__exact="planned")
+    tab = re.search(r'<a href="([^"]*)">Failed <span[^>]*>(\d+)<', text)
+    assert "created_by=ada" in tab[1]
+    assert "status__exact=failed" in tab[1]
+    assert tab[2] == "1"
+
+
+def titles(client, **query):
+    shown = client.get(reverse(f"admin:{LIST}"), query).context["cl"].result_list
+    return [task.title for task in shown]
+
+
+def column(name):
+    return list(site.get_model_admin(Task).list_display).index(name) + 1
+
+
+@pytest.fixture
+def three_tasks():
+    """Tasks by name that cost and took ever more; the fourth never ran."""
+    for number, name in enumerate(("cheap", "middle", "dear"), 1):
+        task = TaskFactory(title=name, took_milliseconds=number * 61_000)
+        usage = UsageFactory(input_tokens=number * 1_000_000, output_tokens=0)
+        LedgerEntryFactory(task_id=task.pk, usage=usage)
+    TaskFactory(title="never ran")
+
+
+@pytest.mark.parametrize("name", ["cost", "took"])
+@pytest.mark.parametrize("query", [{}, {"status__exact": "planned"}])
+def test_tasks_are_sorted_by_cost_and_duration(admin_client, three_tasks, name, query):
+    number = column(name)
+    dearest = ["dear", "middle", "cheap"]
+    assert titles(admin_client, o=f"-{number}", **query) == dearest
+    assert titles(admin_client, o=str(number), **query) == dearest[::-1]
+
+
+def test_a_correction_takes_its_cost_off_the_order(admin_client, three_tasks):
+    dear = Task.objects.get(title="dear")
+    entry = LedgerEntry.objects.get(task_id=dear.pk)
+    LedgerEntry.objects.correct(entry, reason="Was free.")
+    assert titles(admin_client, o=f"-{column('cost')}")[-1] == "dear"
+
+
+def test_the_list_tells_how_long_tasks_took(admin_client, three_tasks):
+    assert "2 min 2 s" in page(admin_client, LIST)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"cost": "6"}, ["dear", "middle"]),
+        ({"cost": "6.000001"}, ["dear"]),
+        ({"cost": "nonsense"}, ["never ran", "dear", "middle", "cheap"]),
+        ({"cost": "1e400"}, ["never ran", "dear", "middle", "cheap"]),
+        ({"created_by": "nobody"}, []),
+    ],
+)
+def test_tasks_are_filtered_by_cost_and_creator(
+    admin_client, three_tasks, query, found
+):
+    assert titles(admin_client, **query) == found
+
+
+def test_tasks_are_filtered_by_the_days_of_their_creation(admin_client):
+    for day in (1, 2, 3):
+        at = datetime(2026, 3, day, 12, tzinfo=UTC)
+        TaskFactory(id=first_id_at(at), title=f"of day {day}")
+    found = titles(admin_client, created_from="2026-03-02")
+    assert found == ["of day 3", "of day 2"]
+    found = titles(admin_client, created_from="2026-03-02", created_to="2026-03-02")
+    assert found == ["of day 2"]
+    assert (
+        len(titles(admin_client, created_from="0000-99", created_to="9999-12-31")) == 3
+    )
+
+
+def test_a_filter_looks_through_the_newest_rows_of_the_days_that_are_asked_for(
+    admin_client, monkeypatch
+):
+    monkeypatch.setattr("ledger.admin.long_lists.SEARCHED_ROWS", 1)
+    for day in (1, 2, 3):
+        at = datetime(2026, 3, day, 12, tzinfo=UTC)
+        TaskFactory(id=first_id_at(at), title=f"of day {day}", created_by="ada")
+    query = {"created_by": "ada", "created_to": "2026-03-02"}
+    assert titles(admin_client, **query) == ["of day 2"]
+    assert "Of the newest" in page(admin_client, LIST, **query)
+
+
+# --- All that match -----------------------------------------------------------------------
+
+
+def act_on_matching(client, action, **query):
+    url = reverse(f"admin:{LIST}", query=query)
+    form = {"action": action, "_selected_action": [str(Task.objects.first().pk)]}
+    return press(client, url, select_across=["0", "1"], **form)
+
+
+def test_all_that_match_are_cancelled_and_no_others(admin_client):
+    TaskFactory.create_batch(60, created_by="ada")
+    TaskFactory(created_by="bob")
+    done = TaskFactory(created_by="ada", status=Status.COMPLETED)
+    text = act_on_matching(admin_client, "cancel_selected", created_by="ada")
+    assert "Cancel requested: 60 of 60 tasks." in text
+    states = Task.objects.filter(status=Status.CANCELLED)
+    assert set(states.values_list("created_by", flat=True)) == {"ada"}
+    done.refresh_from_db()
+    assert done.status == Status.COMPLETED
+
+
+def test_all_that_match_are_done_in_steps(admin_client, monkeypatch):
+    monkeypatch.setattr("tasks.admin.tasks.TaskAdmin.most_matching", 2)
+    TaskFactory.create_batch(3)
+    text = act_on_matching(admin_client, "set_priority_0")
+    assert "the first 2" in text
+    assert Task.objects.filter(priority=0).count() == 2
+    text = act_on_matching(admin_client, "set_priority_0")
+    assert "P0 for 1 task." in text
+    assert "There is none" in act_on_matching(admin_client, "set_priority_0")
+
+
+def test_nothing_is_deleted_because_it_matches(admin_client):
+    TaskFactory.create_batch(2)
+    text = act_on_matching(admin_client, "delete_selected")
+    assert "not to all that match" in text
+    assert Task.objects.count() == 2
+
+
+def test_who_may_only_look_can_change_nothing_that_matches(client):
+    login_operator(client, "view_task")
+    TaskFactory()
+    act_on_matching(client, "cancel_selected")
+    assert Task.objects.get().status == Status.PLANNED
 
 
 def test_the_priority_of_selected_tasks_is_set(admin_client):
