@@ -96,6 +96,8 @@ class Assignment:
     network: bool = False  # the profile's: commands reach more than the provider
     # What the result is to satisfy, as a JSON Schema: see `agents.protocol.structured_output`.
     output_schema: JSON | None = None
+    model: str = ""  # empty: the one that the server's environment names
+    effort: str = ""  # one of the runtime's, in `tasks.catalog`; empty: the model's own
     is_question: bool = False  # one answer is wanted, and no tool is to be used
     # For agents that take their turn again where they are taken up: see `build_reminder`.
     reminder: str = ""

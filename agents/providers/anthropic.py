@@ -1,7 +1,7 @@
 """Where the requests go: read from the environment at the start of every run."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers import embedded
@@ -43,6 +43,14 @@ class AnthropicEndpoint(Endpoint):
             "There is no key for Anthropic, and no embedded model is running. Set"
             " ANTHROPIC_API_KEY in the server's environment and restart it."
         )
+
+    def with_model(self, model: str) -> Self:
+        if self.is_embedded and model not in ("", self.model):
+            raise RuntimeFailed(
+                f"Only the embedded model is here, and not {model}. Set ANTHROPIC_API_KEY in"
+                " the server's environment and restart it."
+            )
+        return super().with_model(model)
 
     @property
     def provider(self) -> str:

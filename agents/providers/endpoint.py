@@ -3,8 +3,8 @@
 import os
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 from urllib.parse import unquote_to_bytes
 
 import httpx2
@@ -25,6 +25,12 @@ class Endpoint(ABC):
 
     url: str
     model: str
+    # The task or its profile names the model, and not the server's environment.
+    is_chosen: bool = field(default=False, kw_only=True)
+
+    def with_model(self, model: str) -> Self:
+        """Return this endpoint with a model that a task has chosen; itself for none."""
+        return replace(self, model=model, is_chosen=True) if model else self
 
     @property
     @abstractmethod
@@ -69,6 +75,11 @@ class Endpoint(ABC):
 
     @property
     def unknown_model_message(self) -> str:
+        if self.is_chosen:
+            return (
+                f"{self.url} does not know the model {self.model}. Name another one in the"
+                " task or in its profile, then resume or start it afresh."
+            )
         return (
             f"{self.url} does not know the model {self.model}, or is no {self.api}. Correct"
             f" {self.model_name} or {self.url_name} in the server's environment and restart it."

@@ -57,9 +57,14 @@ class OllamaEndpoint(Endpoint):
 
     @property
     def unknown_model_message(self) -> str:
+        place = (
+            "the task or in its profile"
+            if self.is_chosen
+            else "OLLAMA_MODEL in the server's environment"
+        )
         return (
             f"{self.url} does not have the model {self.model}. Get it there with `ollama pull"
-            f" {self.model}`, or name another in OLLAMA_MODEL in the server's environment."
+            f" {self.model}`, or name another in {place}."
         )
 
 

@@ -50,6 +50,8 @@ STAGENT_PROVIDER_TIMEOUT_SECONDS = read_whole_number(
 )
 # The runtime of tasks that name none; empty: the first of the five that is ready.
 STAGENT_DEFAULT_RUNTIME = os.environ.get("STAGENT_DEFAULT_RUNTIME", "")
+# Lets tasks name models whose price is not known: no budget bounds what such a model costs.
+STAGENT_ALLOW_UNPRICED = read_flag("STAGENT_ALLOW_UNPRICED")
 # Every route needs a token or a login, on loopback and without tokens issued too.
 STAGENT_REQUIRE_AUTH = read_flag("STAGENT_REQUIRE_AUTH")
 # /metrics to anybody who reaches it, instead of to who may view the ledger.

@@ -70,7 +70,18 @@ class RunAdmin(OfTaskAdmin):
                 )
             },
         ),
-        ("Agent", {"fields": ("runtime_title", "profile_name", "session_link")}),
+        (
+            "Agent",
+            {
+                "fields": (
+                    "runtime_title",
+                    "profile_name",
+                    "model",
+                    "effort",
+                    "session_link",
+                )
+            },
+        ),
         (
             "Times",
             {

@@ -17,10 +17,12 @@ from unfold.widgets import (
 from ledger.pricing import dollars
 from tasks import catalog
 from tasks.admin.agent_choices import offer_agents
+from tasks.admin.model_choice import ModelInput, list_efforts
 from tasks.catalog.json_schemas import problems_of
+from tasks.catalog.model_names import MAX_CHARACTERS, find_name_problem
 from tasks.models import Status, Task
 from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS, to_text
-from tasks.models.task import DEFAULT_MAX_TURNS
+from tasks.models.task import DEFAULT_MAX_TURNS, MAX_TIMEOUT_MINUTES
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[Task]
@@ -60,6 +62,25 @@ class TaskForm(BaseForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="Words to find it by, with commas between.",
     )
+    model = forms.CharField(
+        required=False,
+        max_length=MAX_CHARACTERS,
+        widget=ModelInput,
+        help_text="Empty: the profile's, else the runtime's.",
+    )
+    effort = forms.ChoiceField(
+        required=False,
+        choices=list_efforts,
+        widget=UnfoldAdminSelectWidget,
+        help_text="How hard the model thinks.",
+    )
+    timeout_minutes = forms.FloatField(
+        label="Time limit (minutes)",
+        required=False,
+        max_value=MAX_TIMEOUT_MINUTES,
+        widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}),
+        help_text="Of one run, without the time that it waits for people. Empty: none.",
+    )
     max_turns = forms.IntegerField(
         label="Turn limit",
         required=False,
@@ -86,8 +107,11 @@ class TaskForm(BaseForm):
             "project",
             "assigned_agent",
             "agent_profile",
+            "model",
+            "effort",
             "documents",
             "max_turns",
+            "timeout_minutes",
             "output_schema",
         )
         widgets = {
@@ -146,6 +170,18 @@ class TaskForm(BaseForm):
             raise forms.ValidationError(problems)
         return text
 
+    def clean_model(self) -> str:
+        model: str = self.cleaned_data["model"]
+        if model and (problem := find_name_problem(model)):
+            raise forms.ValidationError(problem)
+        return model
+
+    def clean_timeout_minutes(self) -> float | None:
+        minutes: float | None = self.cleaned_data["timeout_minutes"]
+        if minutes is not None and not minutes > 0:
+            raise forms.ValidationError("Number must be greater than 0")
+        return minutes
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         problem = catalog.incompatibility(
@@ -153,10 +189,21 @@ class TaskForm(BaseForm):
         )
         if problem:
             self.add_error("agent_profile", problem)
+        self._check_model(data)
         if "project" in self.changed_data and self.instance.status == Status.RUNNING:
             message = "The project of a running task cannot be changed."
             self.add_error("project", message)
         return data
+
+    def _check_model(self, data: dict[str, Any]) -> None:
+        name = data.get("assigned_agent")
+        facts = catalog.runtime(name) if name else catalog.default_runtime()
+        if facts is None:
+            return
+        if problem := catalog.find_model_problem(facts, data.get("model") or ""):
+            self.add_error("model", problem)
+        if problem := catalog.find_effort_problem(facts, data.get("effort") or ""):
+            self.add_error("effort", problem)
 
     def changed_columns(self) -> set[str]:
         """Return the columns that were edited: the others may have moved meanwhile."""

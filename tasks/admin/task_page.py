@@ -66,22 +66,29 @@ class RunRow:
     status: SafeString
     runtime: str
     profile: str
+    model: str  # what answered, else what was asked for
     queued: str
     duration: str
     error: SafeString
 
     @classmethod
-    def make(cls, run: Run) -> "RunRow":
+    def make(cls, run: Run, lines: list[costs.Line]) -> "RunRow":
         end = run.finished_at or (timezone.now() if run.is_live else None)
         return cls(
             run=run,
             status=display.state(run.status, run.get_status_display()),
             runtime=runtime_title(run.runtime),
             profile=profile_name(run.profile),
+            model=_name_models(run, lines),
             queued=display.ago(run.queued_at),
             duration=display.duration(run.started_at, end),
             error=display.reveal(run.error),
         )
+
+
+def _name_models(run: Run, lines: list[costs.Line]) -> str:
+    answered = dict.fromkeys(line.model for line in lines if line.run_id == run.pk)
+    return ", ".join(answered) or run.model
 
 
 def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
@@ -107,7 +114,7 @@ def sections(task: Task, *, may_change: bool) -> dict[str, Any]:
         "ran_on": runtime_title(runs[-1].runtime) if runs else "",
         "ran_as": profile_name(runs[-1].profile) if runs else "",
         "cards": [RequestCard.make(one) for one in pending],
-        "runs": [RunRow.make(run) for run in reversed(runs)],
+        "runs": [RunRow.make(run, lines) for run in reversed(runs)],
         "lines": [(attempts.get(line.run_id), line) for line in lines],
         "result": results.render(task.result, reverse("task-output", args=[task.pk])),
         "result_kind": content_type_of(task.result),

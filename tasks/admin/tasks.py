@@ -90,8 +90,11 @@ class TaskAdmin(TellingAdmin):
                 "fields": (
                     "assigned_agent",
                     "agent_profile",
+                    "model",
+                    "effort",
                     "documents",
                     "max_turns",
+                    "timeout_minutes",
                     "output_schema",
                     "max_budget_usd",
                 )

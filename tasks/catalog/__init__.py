@@ -14,9 +14,16 @@ from functools import cache
 from django.conf import settings
 
 from tasks.catalog import profile_files
+from tasks.catalog.models import (
+    ModelChoice,
+    choose_model,
+    find_effort_problem,
+    find_model_problem,
+)
 from tasks.catalog.profile_files import BUILT_IN, TOOL_NAMES, Profile
 from tasks.catalog.runtimes import (
     ECHO,
+    EFFORTS,
     PROCESS_RUNTIMES,
     RUNTIME_NAMES,
     RUNTIMES,
@@ -27,16 +34,21 @@ from tasks.catalog.runtimes import (
 
 __all__ = [
     "BUILT_IN",
+    "EFFORTS",
     "GENERAL",
     "PROCESS_RUNTIMES",
     "RUNTIMES",
     "RUNTIME_NAMES",
     "TOOL_NAMES",
+    "ModelChoice",
     "Profile",
     "Readiness",
     "RuntimeFacts",
+    "choose_model",
     "classify",
     "default_runtime",
+    "find_effort_problem",
+    "find_model_problem",
     "has_embedded_model",
     "incompatibility",
     "profile",

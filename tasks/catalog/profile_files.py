@@ -12,9 +12,13 @@ out, the reason is kept, and one of ours keeps its place.
     tools = ["read", "list", "write"]         # of the direct runtimes' own; all if left out
     runtimes = ["claude-code"]                # those it suits; all if left out
     network = true                            # its commands reach the network; false if left out
+    model = "claude-opus-5-5"                 # where the task names none
+    effort = "high"                           # where the task says none, and the runtime has it
     max_turns = 20
     max_budget_usd = 0.5
     domain = "writing"                        # with `tags` and `author`: for people
+    [models]                                  # by runtime, before `model`
+    openai-direct = "gpt-6-sol"
     [keywords]                                # find it for tasks that name no profile
     translate = 3
 """
@@ -31,7 +35,8 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
-from tasks.catalog.runtimes import ECHO, RUNTIME_NAMES
+from tasks.catalog.model_names import find_name_problem
+from tasks.catalog.runtimes import ECHO, EFFORTS, RUNTIME_NAMES
 from tasks.rules import patterns
 
 TOOL_NAMES: tuple[str, ...] = (
@@ -62,6 +67,9 @@ class Profile:
     runtimes: tuple[str, ...] = RUNTIME_NAMES  # those it suits
     tools: tuple[str, ...] = TOOL_NAMES  # of the direct runtimes' own
     network: bool = False  # whether what it runs reaches more than its provider
+    model: str = ""  # where the task names none
+    models: Mapping[str, str] = field(default_factory=dict, hash=False)  # by runtime
+    effort: str = ""
     max_turns: int | None = None
     max_budget_usd: float | None = None
     domain: str = ""
@@ -222,6 +230,26 @@ def _weights(key: str, value: Any) -> dict[str, int]:
     return value
 
 
+def _model(key: str, value: Any) -> str:
+    name = _text(key, value)
+    if problem := find_name_problem(name):
+        raise UnusableProfile(f"{key}: {problem}")
+    return name
+
+
+def _models(key: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise UnusableProfile(f"{key}: must be a table of runtimes and models")
+    _names_among(RUNTIME_NAMES, key, list(value))
+    return {
+        runtime: _model(f"{key}.{runtime}", name) for runtime, name in value.items()
+    }
+
+
+def _effort(key: str, value: Any) -> str:
+    return _names_among(EFFORTS, key, [value])[0]
+
+
 def _flag(key: str, value: Any) -> bool:
     if type(value) is not bool:
         raise UnusableProfile(f"{key}: must be true or false")
@@ -254,6 +282,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "tools": _tools,
     "keywords": _weights,
     "network": _flag,
+    "model": _model,
+    "models": _models,
+    "effort": _effort,
     "max_turns": _turns,
     "max_budget_usd": _dollars,
 }

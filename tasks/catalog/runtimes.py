@@ -54,6 +54,8 @@ class RuntimeFacts:
     can_resume: bool = True
     is_a_process: bool = False  # of its own, with memory of its own, for every run
     edits_input: bool = True  # who allows a tool call may change its input
+    efforts: tuple[str, ...] = ()  # how hard a model may be told to think
+    known_models: tuple[str, ...] = ()  # some of those it has: any name may be given
     model_variable: str = ""  # the environment variable that names the model
     default_model: str = ""  # where nothing names it
 
@@ -75,6 +77,12 @@ class RuntimeFacts:
             return EMBEDDED_MODEL
         named = os.environ.get(self.model_variable, "").strip()
         return named or self.default_model
+
+    def models(self) -> list[str]:
+        """List the models to choose from, the one that runs by itself first."""
+        own = self.model()
+        others = () if own == EMBEDDED_MODEL else self.known_models
+        return list(dict.fromkeys(filter(None, (own, *others))))
 
     def obstacle_here(self) -> tuple[str, str]:
         """Return why the machine cannot run it and what mends that; nothing where it can."""
@@ -125,6 +133,19 @@ def _version(distribution: str) -> str | None:
 
 
 EMBEDDED_MODEL = "smollm2-135m"
+# As each takes them: which of them a model knows is up to the model.
+AGENT_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+OPENAI_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+OLLAMA_EFFORTS = ("none", "low", "medium", "high")
+EFFORTS: tuple[str, ...] = OPENAI_EFFORTS  # all there are
+CLAUDE_MODELS = (
+    *("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-fable-5-2"),
+    *("claude-opus-4-8", "claude-sonnet-4-6", "claude-haiku-4-5"),
+)
+GPT_MODELS = (
+    *("gpt-6.1-sol", "gpt-6-astra", "gpt-6-sol", "gpt-6-luna", "gpt-5.6-sol"),
+    *("gpt-5.6-terra", "gpt-5.6-luna", "gpt-5.5"),
+)
 ANTHROPIC_MODEL = ("ANTHROPIC_MODEL", "claude-sonnet-5-5")
 OPENAI_MODEL = ("OPENAI_MODEL", "gpt-5.5")
 OLLAMA_MODEL = ("OLLAMA_MODEL", "qwen3")
@@ -134,6 +155,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
     for facts in (
         RuntimeFacts(
             name="claude-code",
+            efforts=AGENT_EFFORTS,
+            known_models=CLAUDE_MODELS,
             model_variable=ANTHROPIC_MODEL[0],
             default_model=ANTHROPIC_MODEL[1],
             title="Claude Code",
@@ -148,6 +171,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="openai-codex-app-server",
+            efforts=AGENT_EFFORTS,
+            known_models=GPT_MODELS,
             model_variable=OPENAI_MODEL[0],
             default_model=OPENAI_MODEL[1],
             title="OpenAI Codex",
@@ -162,6 +187,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="anthropic-direct",
+            efforts=AGENT_EFFORTS,
+            known_models=CLAUDE_MODELS,
             model_variable=ANTHROPIC_MODEL[0],
             default_model=ANTHROPIC_MODEL[1],
             title="Anthropic API",
@@ -174,6 +201,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="openai-direct",
+            efforts=OPENAI_EFFORTS,
+            known_models=GPT_MODELS,
             model_variable=OPENAI_MODEL[0],
             default_model=OPENAI_MODEL[1],
             title="OpenAI API",
@@ -185,6 +214,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
         ),
         RuntimeFacts(
             name="ollama",
+            efforts=OLLAMA_EFFORTS,
             model_variable=OLLAMA_MODEL[0],
             default_model=OLLAMA_MODEL[1],
             title="Ollama",

@@ -7,6 +7,7 @@ has the worker's part, `tasks.lifecycle.messages` what people say to an agent.
 
 from tasks.lifecycle.starting import (
     budget_of,
+    choose_model,
     choose_runtime_and_profile,
     execute,
     resume,
@@ -21,6 +22,7 @@ __all__ = [
     "SHORT_LOG",
     "budget_of",
     "cancel",
+    "choose_model",
     "choose_runtime_and_profile",
     "delete",
     "execute",

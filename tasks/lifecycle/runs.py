@@ -253,6 +253,8 @@ def _queue_successor(
         attempt=run.attempt + 1,
         runtime=run.runtime,
         profile=run.profile,
+        model=run.model,
+        effort=run.effort,
         priority=run.priority,
         is_resume=run.is_resume,
         is_follow_up=run.is_follow_up,

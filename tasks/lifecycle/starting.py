@@ -1,5 +1,6 @@
 """Starts runs: fresh, again, or from a session's last checkpoint."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -159,6 +160,22 @@ def budget_of(task: Task, profile: str) -> int:
     return task.budget_microdollars
 
 
+def choose_model(task: Task, runtime: str, profile: str) -> catalog.ModelChoice:
+    """Return the model and the effort that a run of `task` asks for, or raise Refused."""
+    facts = catalog.runtime(runtime)
+    if facts is None:
+        return catalog.ModelChoice()
+    choice = catalog.choose_model(
+        facts, catalog.profile(profile), model=task.model, effort=task.effort
+    )
+    problem = catalog.find_model_problem(
+        facts, choice.model
+    ) or catalog.find_effort_problem(facts, choice.effort)
+    if problem:
+        raise Refused(problem)
+    return choice
+
+
 def queue_run(
     task: Task,
     session: Session,
@@ -169,6 +186,8 @@ def queue_run(
     is_resume: bool = False,
     is_follow_up: bool = False,
 ) -> Run:
+    """Queue a run, or raise Refused (its model) or BudgetExceeded."""
+    choice = choose_model(task, session.runtime, profile)
     budgets.reserve(
         task_id=task.pk,
         run_id=run_id,
@@ -183,6 +202,8 @@ def queue_run(
         attempt=_next_attempt(task.pk),
         runtime=session.runtime,
         profile=profile,
+        model=choice.model,
+        effort=choice.effort,
         priority=task.priority,
         is_resume=is_resume,
         is_follow_up=is_follow_up,
@@ -191,10 +212,30 @@ def queue_run(
     )
     Run.objects.insert(run)
     verb = "Resume" if is_resume else "Follow-up" if is_follow_up else "Execution"
-    message = f"{verb} started on {run.runtime} as {profile}."
-    log_status(task, message, run, moved_to=Status.RUNNING)
+    model = choice.model or _default_model(run.runtime)
+    log_status(
+        task,
+        f"{verb} started on {run.runtime} as {profile}{_describe(model, choice.effort)}.",
+        run,
+        moved_to=Status.RUNNING,
+        **_present(modelId=model, effort=choice.effort),
+    )
     transaction.on_commit(pubsub.wake_workers)
     return run
+
+
+def _default_model(runtime: str) -> str:
+    facts = catalog.runtime(runtime)
+    return facts.model() if facts else ""
+
+
+def _describe(model: str, effort: str) -> str:
+    with_model = f", with {model}" if model else ""
+    return f"{with_model}, effort {effort}" if effort else with_model
+
+
+def _present(**data: str) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value}
 
 
 _last_attempt = CompiledQuery(

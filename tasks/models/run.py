@@ -125,6 +125,10 @@ class Run(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
     runtime = models.CharField(max_length=40)
     profile = models.CharField(max_length=100)
+    model = models.CharField(
+        max_length=200, blank=True, help_text="Empty: the runtime's own choice."
+    )
+    effort = models.CharField(max_length=20, blank=True)
     is_resume = models.BooleanField(default=False)
     is_follow_up = models.BooleanField(
         default=False, help_text="A message to a finished task started it."

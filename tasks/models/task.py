@@ -17,6 +17,7 @@ MAX_RESUME_COUNT = 3
 NO_TAGS = "[]"
 DEFAULT_MAX_TURNS = 50
 DEFAULT_MAX_BUDGET_MICRODOLLARS = 2_000_000
+MAX_TIMEOUT_MINUTES = 30 * 24 * 60
 WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS = 5_000_000
 
 
@@ -103,6 +104,12 @@ class Task(models.Model):
     agent_profile = models.CharField(
         max_length=100, blank=True, help_text="Empty: chosen by title and description."
     )
+    model = models.CharField(
+        max_length=200, blank=True, help_text="Empty: the profile's or runtime's."
+    )
+    effort = models.CharField(
+        max_length=20, blank=True, help_text="How hard the model thinks."
+    )
     documents = models.ManyToManyField(
         "tasks.Document", blank=True, related_name="tasks"
     )
@@ -119,6 +126,11 @@ class Task(models.Model):
         help_text=f"Requests to the model a run. Empty: {DEFAULT_MAX_TURNS}.",
     )
     max_budget_microdollars = models.PositiveBigIntegerField(null=True, blank=True)
+    timeout_minutes = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="What a run may take, without the time that it waits for people.",
+    )
     # Text, not JSONField: PostgreSQL would reorder keys, in whose order a model answers.
     output_schema = models.TextField(
         blank=True, help_text="A JSON Schema that the result is to satisfy."

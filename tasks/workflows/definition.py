@@ -9,6 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from tasks.catalog import EFFORTS
+from tasks.catalog.model_names import MAX_CHARACTERS, find_name_problem
 from tasks.workflows.json_reader import JSONReader, is_number
 
 MAX_STEPS = 100
@@ -53,6 +55,8 @@ class Step:
     depends_on: tuple[str, ...] = ()
     assigned_agent: str = ""
     agent_profile: str = ""  # empty: chosen by title and description
+    model: str = ""  # empty: the profile's or the runtime's
+    effort: str = ""
     document_ids: tuple[str, ...] = ()
     budget_usd: float | None = None
     delay: timedelta | None = None
@@ -172,6 +176,8 @@ def _step(reader: JSONReader) -> Step:
         depends_on=reader.texts("dependsOn", most=MAX_STEPS),
         assigned_agent=_agent(reader),
         agent_profile="" if profile == "auto" else profile,
+        model=_model(reader),
+        effort=reader.choice("effort", EFFORTS),
         document_ids=reader.texts("documentIds", most=MAX_DOCUMENTS),
         budget_usd=budget,
         delay=delay,
@@ -181,6 +187,13 @@ def _step(reader: JSONReader) -> Step:
 def _agent(reader: JSONReader) -> str:
     key = "assignedAgent" if reader.data.get("assignedAgent") else "runtimeId"
     return reader.text(key, default="", longest=40, shortest=0)
+
+
+def _model(reader: JSONReader) -> str:
+    model = reader.text("model", default="", longest=MAX_CHARACTERS, shortest=0)
+    if model and (problem := find_name_problem(model)):
+        reader.refuse("model", problem)
+    return model
 
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -37,6 +37,22 @@ def _problems_of_step(step: Step, missing: set[str]) -> Iterator[str]:
         yield f"assignedAgent: Expected one of: {names}"
     elif problem := catalog.incompatibility(runtime, step.agent_profile):
         yield f"agentProfile: {problem}"
+    else:
+        yield from _problems_of_model(step)
+
+
+def _problems_of_model(step: Step) -> Iterator[str]:
+    """Say what the step's runtime cannot have, or the default one if it names none."""
+    if not (step.model or step.effort):
+        return
+    agent = step.assigned_agent
+    facts = catalog.runtime(agent) if agent else catalog.default_runtime()
+    if facts is None:
+        return
+    if problem := catalog.find_model_problem(facts, step.model):
+        yield f"model: {problem}"
+    if problem := catalog.find_effort_problem(facts, step.effort):
+        yield f"effort: {problem}"
 
 
 def _missing_documents(definition: Definition) -> set[str]:

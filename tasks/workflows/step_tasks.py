@@ -35,6 +35,8 @@ def make_task(
         priority=definition.priority,
         assigned_agent=step.assigned_agent,
         agent_profile=step.agent_profile,
+        model=step.model,
+        effort=step.effort,
         max_budget_microdollars=None
         if budget is None
         else round(budget * 1_000_000) or 1,

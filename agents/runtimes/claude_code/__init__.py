@@ -39,7 +39,7 @@ class ClaudeCode:
                 yield events.Finished(session.result)
                 return
             session.reopen()
-        endpoint = AnthropicEndpoint.from_environment()
+        endpoint = AnthropicEndpoint.from_environment().with_model(assignment.model)
         run = AgentRun(assignment, ask, endpoint, session, self._policy)
         async with aclosing(run.perform(self._get_start_slots())) as performance:
             async for event in performance:

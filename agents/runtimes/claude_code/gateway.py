@@ -18,6 +18,8 @@ from aiohttp import web
 from agents.protocol.cancellation import run_in_thread
 from agents.protocol.runtime import RuntimeFailed
 from agents.providers.anthropic import AnthropicEndpoint
+from agents.providers.failures import Refusal, make_refusal_failure
+from agents.providers.model_text import parse_json_object
 from agents.runtimes.claude_code.metering import Meter, Request
 from agents.runtimes.claude_environment import find_socket_problem
 
@@ -87,9 +89,7 @@ class Gateway:
         try:
             metered = await self._meter.enter(request.headers.get(AGENT, ""), body)
         except RuntimeFailed as refusal:
-            if not self.refusal.done():
-                self.refusal.set_result(refusal)
-            await asyncio.Future()  # no answer: the run is over in a moment
+            await self._refuse(refusal)
         try:
             return await self._forward(request, body, metered)
         except asyncio.CancelledError:
@@ -97,6 +97,31 @@ class Gateway:
             raise
         finally:
             self._meter.leave(metered)
+
+    async def _refuse(self, refusal: RuntimeFailed) -> None:
+        """End the run; the CLI gets no answer, for it would be gone in a moment."""
+        if not self.refusal.done():
+            self.refusal.set_result(refusal)
+        await asyncio.Future()
+
+    def _is_without_model(self, answer: httpx2.Response, metered: Request) -> bool:
+        """Tell if the provider does not have the run's model; a helper's is the agent's business."""
+        is_own = not metered.agent and metered.model == self._endpoint.model
+        return is_own and answer.status_code == httpx2.codes.NOT_FOUND
+
+    async def _refuse_unknown_model(
+        self, answer: httpx2.Response, metered: Request
+    ) -> None:
+        """End the run in the provider's words: the CLI has its own, and asks once more."""
+        self._meter.leave(metered)
+        body = (await answer.aread()).decode(errors="replace")
+        error = (parse_json_object(body) or {}).get("error")
+        error = error if isinstance(error, dict) else {"message": body}
+        kind, message = str(error.get("type") or ""), str(error.get("message") or "")
+        refusal = Refusal(answer.status_code, kind, message, answer.headers)
+        failure = make_refusal_failure(refusal, self._endpoint)
+        if isinstance(failure, RuntimeFailed):  # and nothing that passes
+            await self._refuse(failure)
 
     async def _handle_free(self, request: web.Request) -> web.StreamResponse:
         return await self._forward(request, await request.read(), None)
@@ -110,6 +135,8 @@ class Gateway:
             async with asyncio.timeout(self._answer_seconds):
                 answer = await self._client.send(asked, stream=True)
             try:
+                if metered and self._is_without_model(answer, metered):
+                    await self._refuse_unknown_model(answer, metered)
                 response = web.StreamResponse(
                     status=answer.status_code, headers=_filter_headers(answer.headers)
                 )

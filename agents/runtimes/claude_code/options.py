@@ -46,6 +46,7 @@ def make_options(
         env=variables,
         cwd=str(assignment.workspace),
         model=endpoint.model,
+        effort=assignment.effort or None,  # type: ignore[arg-type]  # the catalog's words
         tools=list(tools),
         # The embedded model's one answer is cut at its limit, which the CLI would ask about.
         max_turns=1 if endpoint.is_embedded else assignment.max_turns,

@@ -43,7 +43,7 @@ class Codex:
         conversation = Conversation(
             assignment,
             ask,
-            endpoint=OpenAIEndpoint.from_environment(),
+            endpoint=OpenAIEndpoint.from_environment().with_model(assignment.model),
             policy=self._policy,
             homes=self._homes or sandbox.get_agent_homes(),
         )

@@ -166,7 +166,7 @@ class Conversation:
             "turn/start",
             input=[*given, *messages],
             **more,
-            **self._thread.output_schema,
+            **self._thread.turn_settings,
         )
         self._turn = started["turn"]
         while self._turn["status"] == "inProgress":

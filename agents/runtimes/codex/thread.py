@@ -69,14 +69,19 @@ class Thread:
         return "" if schema is None else StructuredOutput(schema).instruction
 
     @property
-    def output_schema(self) -> JSON:
-        """The parameter of a turn that holds it to the schema of the result, as far as it can be.
+    def turn_settings(self) -> JSON:
+        """What is said anew with each turn: how hard to think, and the schema of the result.
 
-        Given with each turn. It is the Responses API's, which takes a part of the language and
-        refuses all else; for what it refuses, the prompt describes the schema.
+        The schema is the Responses API's, which takes a part of the language and refuses all
+        else; for what it refuses, the prompt describes the schema.
         """
+        settings: JSON = {}
+        if self._assignment.effort:
+            settings["effort"] = self._assignment.effort
         schema = self._assignment.output_schema
-        return {"outputSchema": schema} if schema and is_strict(schema) else {}
+        if schema and is_strict(schema):
+            settings["outputSchema"] = schema
+        return settings
 
     @property
     def marker(self) -> str:

@@ -40,7 +40,11 @@ class DirectRuntime(ABC):
         wire = self.make_wire(
             self._connections.get_client(),
             ModelSetup(
-                assignment.instructions, toolbox.schemas, assignment.output_schema
+                assignment.instructions,
+                toolbox.schemas,
+                assignment.output_schema,
+                model=assignment.model,
+                effort=assignment.effort,
             ),
         )
         loop = AgentLoop(wire, toolbox, assignment, ask, policy=self._policy)

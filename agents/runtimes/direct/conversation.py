@@ -1,5 +1,6 @@
 """A conversation with a model: its history, the calls it waits for, and its checkpoints."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal, Self, get_args
 from uuid import UUID
@@ -51,6 +52,8 @@ class Conversation:
             skipped  # kept items before ours, of a history that cannot be read
         )
         self._kept = 0
+        self._model = ""  # that goes on with it
+        self._of_others = 0  # items that other models had their part in, the first ones
 
     @classmethod
     def restore(cls, wire: str, checkpoint: Checkpoint) -> Self | None:
@@ -64,6 +67,8 @@ class Conversation:
             self.turns = int(state["turns"])
             self.text = str(state["text"])
             self.pending = [PendingCall(**call) for call in state["pending"]]
+            self._model = str(state.get("model", ""))
+            self._of_others = int(state.get("of_others", 0))
         except (KeyError, TypeError, ValueError):
             return None
         self.history = checkpoint.items[self._skipped :]
@@ -77,6 +82,19 @@ class Conversation:
             and bool(self.history)
             and (self.phase == "tools") == bool(self.pending)
         )
+
+    def set_model(self, model: str) -> None:
+        """Go on with this model; what another thought, only that one can read."""
+        if self._model not in ("", model):
+            self._of_others = len(self.history)
+        self._model = model
+
+    def list_readable(self, make_portable: Callable[[JSON], JSON | None]) -> list[JSON]:
+        """Return the history as the model may have it: what others made only as portable."""
+        if not self._of_others:
+            return self.history
+        portable = map(make_portable, self.history[: self._of_others])
+        return [*filter(None, portable), *self.history[self._of_others :]]
 
     @property
     def is_kept(self) -> bool:
@@ -93,6 +111,8 @@ class Conversation:
             "pending": [asdict(call) for call in self.pending],
             "turns": self.turns,
             "skipped": self._skipped,
+            "model": self._model,
+            "of_others": self._of_others,
             # Only the result, for a run that is cut off before it can hand it over.
             "text": self.text if self.phase == "done" else "",
         }

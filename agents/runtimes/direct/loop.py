@@ -58,6 +58,7 @@ class AgentLoop:
         self._output = None if schema is None else StructuredOutput(schema)
         self._is_repair = False  # the model mends its result
         self._conversation, self._notice = self._restore_conversation()
+        self._conversation.set_model(wire.endpoint.model)
         self._calls = ToolCalls(toolbox, ask, self._conversation)
 
     async def run(self) -> AsyncGenerator[Event, None]:
@@ -158,9 +159,8 @@ class AgentLoop:
     async def _stream(self) -> AsyncGenerator[Event | Turn, None]:
         text = shown = ""
         shown_at = worked_at = float("-inf")
-        stream = self._wire.stream_turn(
-            self._conversation.history, is_repair=self._is_repair
-        )
+        history = self._conversation.list_readable(self._wire.make_portable)
+        stream = self._wire.stream_turn(history, is_repair=self._is_repair)
         async with aclosing(stream):
             async for step in stream:
                 if not isinstance(step, str):

@@ -9,8 +9,10 @@ from agents.tools import ToolSchema
 
 @dataclass(frozen=True)
 class ModelSetup:
-    """Instructions, the tools it may call, and the schema of the result, if there is one."""
+    """Instructions, the tools it may call, the schema of the result, and how hard to think."""
 
     instructions: str
     tools: Sequence[ToolSchema]
     output_schema: JSON | None = None
+    model: str = ""  # empty: the one that the environment names
+    effort: str = ""

@@ -20,6 +20,7 @@ Row = tuple[Any, ...]
 _SAMPLES: dict[type, Callable[[int], Any]] = {
     UUID: lambda n: UUID(int=n),
     int: lambda n: 30_011 + n,
+    float: lambda n: 30_011.5 + n,
     str: lambda n: f"<sample {n}>",
     datetime: lambda n: datetime(1901, 1, 1 + n, tzinfo=UTC),
     date: lambda n: date(1902, 1, 1 + n),

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 
 from ledger.models import LedgerEntry
 from stagent.database.json_text import iso_text
@@ -18,6 +18,7 @@ def represent_provenance(task: Task) -> JSON:
     """Return the graph. `sourceType` is manual, assist, workflow or schedule; `parentId` names it."""
     source, parent = _source(task)
     totals = LedgerEntry.objects.for_task(task.pk).totals()
+    models = _models_by_run(task)
     return {
         "taskId": str(task.pk),
         "sourceType": source,
@@ -34,7 +35,7 @@ def represent_provenance(task: Task) -> JSON:
             {"id": str(pk), "title": title}
             for pk, title in task.files_from.order_by("pk").values_list("pk", "title")
         ],
-        "runs": list(map(_run, _last(task.runs.order_by("-attempt")))),
+        "runs": [_run(run, models) for run in _last(task.runs.order_by("-attempt"))],
         "permissions": list(map(_permission, _last(_permissions(task)))),
         "costMicros": totals.cost_microdollars,
     }
@@ -101,13 +102,25 @@ def _schedule_of_run(workflow_run: UUID) -> Schedule | None:
     return Schedule.objects.filter(firings__workflow_run=workflow_run).first()
 
 
-def _run(run: Run) -> JSON:
+def _models_by_run(task: Task) -> dict[UUID, list[str]]:
+    """Return what answered in each run, as the providers call it, in the order of its first answer."""
+    pairs = LedgerEntry.objects.for_task(task.pk).order_by().values("run_id", "model")
+    models: dict[UUID, list[str]] = {}
+    for pair in pairs.annotate(first=Min("pk")).order_by("first"):
+        models.setdefault(pair["run_id"], []).append(pair["model"])
+    return models
+
+
+def _run(run: Run, models: dict[UUID, list[str]]) -> JSON:
     return {
         "id": str(run.pk),
         "attempt": run.attempt,
         "status": run.status,
         "runtime": run.runtime,
         "profile": run.profile,
+        "model": run.model or None,
+        "effort": run.effort or None,
+        "modelIds": models.get(run.pk, []),
         "isResume": run.is_resume,
         "isFollowUp": run.is_follow_up,
         "startedBy": run.started_by or None,

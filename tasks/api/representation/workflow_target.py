@@ -34,7 +34,9 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
     shown: JSON = {
         "stepId": step.id,
         "name": step.name,
-        **dict.fromkeys(("runtime", "profile", "model", "budgetUsd", "refusal")),
+        **dict.fromkeys(
+            ("runtime", "profile", "model", "effort", "budgetUsd", "refusal")
+        ),
     }
     if step.delay:
         return shown
@@ -44,6 +46,8 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
         project_id=workflow.project_id,
         assigned_agent=step.assigned_agent,
         agent_profile=step.agent_profile,
+        model=step.model,
+        effort=step.effort,
         workflow_id=workflow.pk,
         max_budget_microdollars=None
         if step.budget_usd is None
@@ -51,6 +55,7 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
     )
     try:
         runtime, profile = lifecycle.choose_runtime_and_profile(task)
+        choice = lifecycle.choose_model(task, runtime, profile)
     except Refused as refusal:
         return {**shown, "refusal": str(refusal)}
     budget = lifecycle.budget_of(task, profile)
@@ -58,7 +63,8 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
         **shown,
         "runtime": runtime,
         "profile": profile,
-        "model": _model_of(runtime),
+        "model": choice.model or _model_of(runtime),
+        "effort": choice.effort or None,
         "budgetUsd": budget / 1_000_000,
         "refusal": _budget_refusal(task, runtime, budget),
     }

@@ -9,9 +9,9 @@ from tasks.api.requests.fields import (
     document_ids_field,
     page_limit_field,
 )
-from tasks.catalog import RUNTIME_NAMES, json_schemas
+from tasks.catalog import EFFORTS, RUNTIME_NAMES, json_schemas, model_names
 from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS
-from tasks.models.task import Status
+from tasks.models.task import MAX_TIMEOUT_MINUTES, Status
 
 MAX_SOURCES = 20  # whose files one task begins with
 
@@ -47,6 +47,40 @@ def _max_budget() -> zod.Number:
         min_is_exclusive=True,
         max_value=10_000,
         help_text="US dollars, more than 0. Null: the default.",
+    )
+
+
+def _model() -> zod.String:
+    return zod.String(
+        required=False,
+        allow_null=True,
+        max_length=model_names.MAX_CHARACTERS,
+        pattern=model_names.PATTERN,
+        hint=model_names.HINT,
+        help_text="What the provider calls it; /api/runtimes names some. Null: the profile's,"
+        " else the runtime's.",
+    )
+
+
+def _effort() -> zod.Enum:
+    return zod.Enum(
+        EFFORTS,
+        required=False,
+        allow_null=True,
+        help_text="How hard the model thinks, in the words that /api/runtimes has for each"
+        " runtime. Null: as the profile says, else the model's own.",
+    )
+
+
+def _timeout() -> zod.Number:
+    return zod.Number(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        min_is_exclusive=True,
+        max_value=MAX_TIMEOUT_MINUTES,
+        help_text="How long one run may take, without the time that it waits for people."
+        " Null: without a limit.",
     )
 
 
@@ -131,6 +165,9 @@ class CreateTask(zod.Serializer):
     maxBudgetUsd = _max_budget()
     outputSchema = _output_schema()
     tags = _tags()
+    model = _model()
+    effort = _effort()
+    timeoutMinutes = _timeout()
     assistId = _assist_id()
 
 
@@ -152,6 +189,9 @@ class UpdateTask(zod.Serializer):
     )
     outputSchema = _output_schema()
     tags = _tags()
+    model = _model()
+    effort = _effort()
+    timeoutMinutes = _timeout()
 
 
 class TaskListQuery(zod.Serializer):

@@ -8,7 +8,7 @@ from rest_framework import serializers as drf
 
 from tasks.api import zod
 from tasks.api.requests.fields import ListQuery
-from tasks.catalog import RUNTIME_NAMES
+from tasks.catalog import EFFORTS, RUNTIME_NAMES
 from tasks.workflows.definition import (
     MAX_DOCUMENTS,
     MAX_ITERATIONS,
@@ -44,6 +44,12 @@ class WorkflowStep(drf.Serializer[Any]):
     runtimeId = drf.CharField(required=False, help_text="The same.")
     agentProfile = drf.CharField(
         required=False, help_text="auto, or none: chosen by name and prompt."
+    )
+    model = drf.CharField(
+        required=False, help_text="The profile's, else the runtime's, if none is given."
+    )
+    effort = drf.ChoiceField(
+        choices=EFFORTS, required=False, help_text="How hard the model thinks."
     )
     documentIds = _texts()
     budgetUsd = drf.FloatField(required=False, help_text="5.00 if none is given.")

@@ -17,6 +17,11 @@ class Profile(Answer):
     allowed = texts()
     denied = texts()
     network = drf.BooleanField()
+    model = nullable_text(help_text="The model of tasks that name none.")
+    models = drf.DictField(
+        child=text(), help_text="By runtime, where it is not `model`."
+    )
+    effort = nullable_text(help_text="Left out where the runtime does not know it.")
     maxTurns = drf.IntegerField(allow_null=True)
     maxBudgetUsd = drf.FloatField(allow_null=True)
     source = choice(BUILT_IN, "site")  # type: ignore[assignment]  # of Field, too
@@ -38,3 +43,8 @@ class Runtime(Answer):
     version = nullable_text()
     canResume = drf.BooleanField()
     editsInput = drf.BooleanField()
+    model = nullable_text(
+        help_text="What runs where neither task nor profile name one."
+    )
+    models = texts(help_text="Some of those to choose from; any other may be named.")
+    efforts = texts(help_text="How hard a model may be told to think.")

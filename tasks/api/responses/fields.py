@@ -19,8 +19,8 @@ def nullable_time(**options: Any) -> drf.DateTimeField:
     return drf.DateTimeField(allow_null=True, **options)
 
 
-def texts() -> drf.ListField:
-    return drf.ListField(child=drf.CharField())
+def texts(**options: Any) -> drf.ListField:
+    return drf.ListField(child=drf.CharField(), **options)
 
 
 def choice(*names: str, **options: Any) -> drf.ChoiceField:

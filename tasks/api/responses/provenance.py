@@ -39,6 +39,14 @@ class ProvenanceRun(Answer):
     status = drf.ChoiceField(choices=RUN_STATUSES)
     runtime = drf.CharField()
     profile = drf.CharField()
+    model = drf.CharField(
+        allow_null=True,
+        help_text="What the task or its profile asked for. Null: the runtime's own choice.",
+    )
+    effort = drf.CharField(allow_null=True)
+    modelIds = drf.ListField(
+        child=drf.CharField(), help_text="What answered, as the provider calls it."
+    )
     isResume = drf.BooleanField()
     isFollowUp = drf.BooleanField(
         help_text="A message to the finished task started it."

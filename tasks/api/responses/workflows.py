@@ -181,6 +181,7 @@ class StepTarget(Answer):
     runtime = nullable_text()
     profile = nullable_text()
     model = nullable_text(help_text="Null: the runtime's own choice.")
+    effort = nullable_text(help_text="Null: the model's own.")
     budgetUsd = drf.FloatField(allow_null=True)
     refusal = nullable_text(help_text="Why it would not start now; null if it would.")
 

@@ -40,6 +40,9 @@ def _runtime(
         "version": readiness.version,
         "canResume": facts.can_resume,
         "editsInput": facts.edits_input,
+        "model": facts.model() or None,
+        "models": facts.models(),
+        "efforts": facts.efforts,
     }
 
 
@@ -76,6 +79,9 @@ def _profile(profile: catalog.Profile) -> dict[str, Any]:
         "allowed": profile.allowed,
         "denied": profile.denied,
         "network": profile.network,
+        "model": profile.model or None,
+        "models": profile.models,
+        "effort": profile.effort or None,
         "maxTurns": profile.max_turns,
         "maxBudgetUsd": profile.max_budget_usd,
         "source": "built-in" if profile.source == catalog.BUILT_IN else "site",

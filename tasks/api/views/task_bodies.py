@@ -24,7 +24,10 @@ COLUMNS = {
     "result": "result",
     "maxTurns": "max_turns",
     "projectId": "project_id",
+    "timeoutMinutes": "timeout_minutes",
 }
+# The same, of texts that null empties.
+NULLABLE_TEXTS = ("model", "effort")
 
 _project_query = CompiledQuery(
     lambda project_id: Project.objects.filter(pk=project_id).values_list("pk"),
@@ -35,6 +38,9 @@ _project_query = CompiledQuery(
 def changes_of(data: JSON) -> JSON:
     """Return the columns that a body names, with their values."""
     changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
+    for name in NULLABLE_TEXTS:
+        if name in data:
+            changes[name] = data[name] or ""
     if "maxBudgetUsd" in data:
         budget = data["maxBudgetUsd"]
         changes["max_budget_microdollars"] = (
@@ -70,6 +76,22 @@ def check_compatible(runtime: str | None, profile: str | None) -> None:
     """Raise Invalid if the profile does not suit the runtime."""
     if problem := catalog.incompatibility(runtime, profile):
         raise Invalid.form(problem)
+
+
+def check_model(runtime: str | None, *, model: str | None, effort: str | None) -> None:
+    """Raise Invalid if the runtime cannot have the model or the effort that a body names.
+
+    Of a runtime that is not named, it is the default one that counts.
+    """
+    if not (model or effort):
+        return
+    facts = catalog.runtime(runtime) if runtime else catalog.default_runtime()
+    if facts is None:
+        return
+    if model and (problem := catalog.find_model_problem(facts, model)):
+        raise Invalid.field("model", problem)
+    if effort and (problem := catalog.find_effort_problem(facts, effort)):
+        raise Invalid.field("effort", problem)
 
 
 def documents_of(ids: Iterable[str]) -> list[Document]:

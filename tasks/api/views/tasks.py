@@ -27,6 +27,7 @@ from tasks.api.views.lookups import get_task, parse_uuid
 from tasks.api.views.task_bodies import (
     changes_of,
     check_compatible,
+    check_model,
     check_references,
     documents_of,
     sources_of,
@@ -84,6 +85,11 @@ class TaskViewSet(ApiViewSet):
         _check_rights(request, data)
         check_references(data)
         check_compatible(data.get("assignedAgent"), data.get("agentProfile"))
+        check_model(
+            data.get("assignedAgent"),
+            model=data.get("model"),
+            effort=data.get("effort"),
+        )
         documents = documents_of(data.get("documentIds", []))
         sources = sources_of(data["filesFrom"]) if "filesFrom" in data else []
         columns = changes_of(data) | {"created_by": actor(request)}
@@ -131,6 +137,8 @@ class TaskViewSet(ApiViewSet):
             "agentProfile",
             "projectId",
             "tags",
+            "model",
+            "effort",
         } & data.keys():
             self._update_checked(get_task(str(pk)), data, by=actor(request))
         elif changes := changes_of(data):
@@ -143,6 +151,12 @@ class TaskViewSet(ApiViewSet):
             check_compatible(
                 data.get("assignedAgent", task.assigned_agent) or None,
                 data.get("agentProfile", task.agent_profile) or None,
+            )
+        if {"assignedAgent", "model", "effort"} & data.keys():
+            check_model(
+                data.get("assignedAgent", task.assigned_agent),
+                model=data.get("model", task.model),
+                effort=data.get("effort", task.effort),
             )
         documents = documents_of(data["documentIds"]) if "documentIds" in data else None
         changes = changes_of(data)

@@ -96,7 +96,7 @@ def test_executing_takes_at_most_sixteen(count):
 
 
 @pytest.mark.parametrize(
-    ("what", "most"), [("output", 2), ("siblings", 2), ("provenance", 7)]
+    ("what", "most"), [("output", 2), ("siblings", 2), ("provenance", 8)]
 )
 def test_reading_more_of_a_task_takes_a_few(count, what, most):
     assert count("get", f"/api/tasks/{many(TaskFactory()).pk}/{what}") <= most

@@ -28,7 +28,7 @@ class AnthropicDirect(DirectRuntime):
         endpoint = AnthropicEndpoint.from_environment()
         sdk = _get_sdk(endpoint, client, self.read_seconds)
         kind = EmbeddedWire if endpoint.is_embedded else MessagesWire
-        return kind(sdk, endpoint, setup)
+        return kind(sdk, endpoint.with_model(setup.model), setup)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)

@@ -16,6 +16,7 @@ from agents.runtimes.direct.anthropic.reply import Reply
 from agents.runtimes.direct.model_setup import ModelSetup
 
 MAX_OUTPUT_TOKENS = 16_384  # of one answer
+THOUGHT = frozenset({"thinking", "redacted_thinking"})
 
 
 class MessagesWire:
@@ -58,6 +59,14 @@ class MessagesWire:
             for result in results
         ]
         return [{"role": "user", "content": blocks}]
+
+    def make_portable(self, item: JSON) -> JSON | None:
+        """Leave out what is signed for the model that thought it."""
+        content = item["content"]
+        if item["role"] != "assistant" or isinstance(content, str):
+            return item
+        kept = [block for block in content if block["type"] not in THOUGHT]
+        return {**item, "content": kept} if kept else None
 
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
@@ -102,13 +111,19 @@ class MessagesWire:
             request["system"] = self._setup.instructions
         if self._tools:
             request["tools"] = self._tools
+        if config := self._make_output_config():
+            request["output_config"] = config
+        return request
+
+    def _make_output_config(self) -> JSON:
+        config: JSON = {}
+        if self._setup.effort:
+            config["effort"] = self._setup.effort
         if self._setup.output_schema and (
             form := _transform_schema(self._setup.output_schema)
         ):
-            request["output_config"] = {
-                "format": {"type": "json_schema", "schema": form}
-            }
-        return request
+            config["format"] = {"type": "json_schema", "schema": form}
+        return config
 
 
 def _transform_schema(schema: JSON) -> JSON | None:

@@ -33,7 +33,7 @@ class Ollama(DirectRuntime):
     def make_wire(self, client: httpx2.AsyncClient, setup: ModelSetup) -> Wire:
         return ChatWire(
             client,
-            OllamaEndpoint.from_environment(),
+            OllamaEndpoint.from_environment().with_model(setup.model),
             setup,
             timeout=make_timeout(self.read_seconds),
         )
@@ -74,6 +74,10 @@ class ChatWire:
 
     def make_result_items(self, results: Sequence[Result]) -> list[JSON]:
         return [_make_result_item(result) for result in results]
+
+    def make_portable(self, item: JSON) -> JSON | None:
+        """Return it as it is: nothing in it is of one model alone."""
+        return item
 
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
@@ -131,6 +135,9 @@ class ChatWire:
             "truncate": False,
             "shift": False,
         }
+        if effort := self._setup.effort:
+            # The levels are of few models; all others take one for yes.
+            request["think"] = effort if effort != "none" else False
         # A server that holds a model to a format lets it call no tools: so first it works,
         # and then it answers.
         if self._setup.output_schema and (is_repair or not self._tools):

@@ -36,7 +36,7 @@ class OpenAIDirect(DirectRuntime):
     def make_wire(self, client: httpx2.AsyncClient, setup: ModelSetup) -> Wire:
         endpoint = OpenAIEndpoint.from_environment()
         sdk = _get_sdk(endpoint, client, self.read_seconds)
-        return ResponsesWire(sdk, endpoint, setup)
+        return ResponsesWire(sdk, endpoint.with_model(setup.model), setup)
 
 
 @lru_cache(maxsize=KEPT_CLIENTS)
@@ -96,6 +96,12 @@ class ResponsesWire:
             for result in results
         ]
 
+    def make_portable(self, item: JSON) -> JSON | None:
+        """Leave out reasoning, which is encrypted, and the ids that bind items to theirs."""
+        if item.get("type") == "reasoning":
+            return None
+        return {name: value for name, value in item.items() if name != "id"}
+
     async def stream_turn(
         self, history: list[JSON], *, is_repair: bool = False
     ) -> AsyncGenerator[str | Turn, None]:
@@ -136,6 +142,8 @@ class ResponsesWire:
         }
         if self._setup.instructions:
             request["instructions"] = self._setup.instructions
+        if self._setup.effort:
+            request["reasoning"] = {"effort": self._setup.effort}
         if self._setup.output_schema:
             request["text"] = {"format": _make_format(self._setup.output_schema)}
         return request
