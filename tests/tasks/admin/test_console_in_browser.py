@@ -1,10 +1,12 @@
 """The operator's jobs in a real browser: by the keyboard, live, and without a complaint of its console."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests import live
 from tests.chromium import PROGRAM, chromium
-from tests.tasks.admin.accessibility.pages import log_in, press, resize
+from tests.tasks.admin.accessibility.pages import log_in, press, resize, tab
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -144,22 +146,143 @@ def test_a_press_on_a_bar_shows_that_day_and_that_model(site, browser):
     assert browser.complaints == []
 
 
-def test_a_log_is_followed_and_the_head_of_the_task_with_it(site, browser):
+def test_a_log_is_followed_in_turns_and_the_head_of_the_task_with_it(site, browser):
     task = site.execute(
-        "say: I begin.", "ask: write:/x", "say: I go on.", "finish: done"
+        "say: I begin.",
+        "ask: write:/x",
+        "say: I go on.",
+        "use: input=1000 output=10 model=claude-sonnet-4-5 provider=anthropic",
+        "say: I end.",
+        "finish: done",
     )
     request = site.pending(task)["id"]
     browser.open(f"{site.url}/admin/tasks/task/{task}/log/")
     has(browser, "document.querySelector('.st-log').innerText.includes('I begin.')")
-    site.client.post(
-        f"/api/tasks/{task}/respond",
-        json={"notificationId": request, "behavior": "allow"},
-    )
-    has(
-        browser,
-        "document.querySelector('.st-turn:last-child').innerText.includes('I go on.')",
-    )
+    turns = browser.evaluate("document.querySelectorAll('.st-turn').length")
+    _allow(site, request)
+    text = "document.querySelector('.st-turn:nth-of-type({})')?.innerText ?? ''"
+    has(browser, f"({text.format(turns + 1)}).includes('I end.')")
+    of_first = browser.evaluate(text.format(turns))
+    assert "I go on." in of_first
+    assert "<$0.01" in of_first
     has(
         browser, "document.querySelector('.st-summary').innerText.includes('COMPLETED')"
     )
+    numbers = "[...document.querySelectorAll('[data-sequence]')].map(row => row.dataset.sequence)"
+    live_ones = browser.evaluate(numbers)
+    browser.open(f"{site.url}/admin/tasks/task/{task}/log/")
+    assert browser.evaluate(numbers) == live_ones
+    assert browser.evaluate("document.querySelectorAll('.st-turn').length") == turns + 1
+    assert browser.complaints == []
+
+
+def _allow(site, request):
+    site.client.post(
+        f"/api/tasks/{_task_of(site, request)}/respond",
+        json={"notificationId": request, "behavior": "allow"},
+    )
+
+
+def test_times_are_those_of_the_readers_zone(site, browser):
+    task = site.execute("finish: done", title="Told in Tokyo")
+    site.wait_for_status(task, "completed")
+    browser.call("Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
+    try:
+        browser.open(f"{site.url}/admin/tasks/task/{task}/log/")
+        shown, utc, title = browser.evaluate(
+            "(time => [time.textContent, time.dateTime, time.title])"
+            "(document.querySelector('.st-turn summary time'))"
+        )
+        wanted = datetime.fromisoformat(utc) + timedelta(hours=9)
+        assert shown == f"{wanted:%Y-%m-%d %H:%M:%S}"
+        assert title == f"{shown} GMT+9"
+        browser.open(f"{site.url}/admin/tasks/task/")
+        ago = "document.querySelector('#result_list .field-updated time')"
+        assert browser.evaluate(f"{ago}.textContent").endswith(("ago", "now"))
+        assert browser.evaluate(f"{ago}.title").endswith("GMT+9")
+    finally:
+        browser.call("Emulation.setTimezoneOverride", timezoneId="")
+
+
+def tab_to(browser, wanted):
+    """Press Tab until the element of this selector has the focus."""
+    for _ in range(90):
+        tab(browser)
+        if browser.evaluate(f"document.activeElement.matches({wanted!r})"):
+            return
+    raise AssertionError(f"Tab does not reach {wanted}")
+
+
+def enter_content(browser):
+    tab(browser)
+    press(browser, "Enter", 13)  # past the navigation
+
+
+def test_tasks_are_filtered_sorted_and_cancelled_by_the_keyboard(site, browser):
+    for title in ("Keyed one", "Keyed two"):
+        site.client.post("/api/tasks", json={"title": title})
+    browser.open(f"{site.url}/admin/tasks/task/")
+    enter_content(browser)
+    tab_to(browser, "[name=created_by]")
+    browser.call("Input.insertText", text="api")
+    press(browser, "Enter", 13)
+    has(browser, "location.search === '?created_by=api'")
+    tab_to(browser, "nav [href*='status__exact=planned']")
+    press(browser, "Enter", 13)
+    has(browser, "location.search.includes('status__exact=planned')")
+    assert "created_by=api" in browser.evaluate("location.search")
+    tab_to(browser, "#result_list th [href*='o=']")
+    press(browser, "Enter", 13)
+    has(browser, "/[?&]o=-?\\d/.test(location.search)")
+    tab_to(browser, "#result_list input.action-select")
+    press(browser, " ", 32)
+    tab_to(browser, "select[name=action]")
+    press(browser, "C", 67)
+    browser.evaluate(
+        "(one => { one.value = 'cancel_selected';"
+        " one.dispatchEvent(new Event('change', {bubbles: true})) })(document.activeElement)"
+    )
+    tab_to(browser, "#changelist-actions button[type=submit]")
+    press(browser, "Enter", 13)
+    has(browser, "document.body.innerText.includes('Cancel requested: 1 of 1')")
+    assert browser.complaints == []
+
+
+def test_costs_are_filtered_and_read_as_a_table_by_the_keyboard(site, browser):
+    task = site.execute(
+        "use: input=1000 output=10 model=claude-sonnet-4-5 provider=anthropic",
+        "finish: done",
+    )
+    site.wait_for_status(task, "completed")
+    browser.open(f"{site.url}/admin/costs/")
+    enter_content(browser)
+    tab_to(browser, "nav [href*='by=runtime']")
+    press(browser, "Enter", 13)
+    has(browser, "location.search.includes('by=runtime')")
+    enter_content(browser)
+    tab_to(browser, "details summary")
+    press(browser, "Enter", 13)
+    has(
+        browser,
+        "document.querySelector('details[open] table')?.innerText.includes('Echo')",
+    )
+    tab_to(browser, "nav [href*='table=model']")
+    press(browser, "Enter", 13)
+    has(browser, "document.body.innerText.includes('claude-sonnet-4-5')")
+    assert browser.complaints == []
+
+
+def test_the_audit_of_one_person_is_read_by_the_keyboard(site, browser):
+    request = ask(site, "write:/audited.md")
+    browser.open(f"{site.url}/admin/approvals/?request={request}")
+    press(browser, "a", 65)
+    browser.open(f"{site.url}/admin/audit/")  # leaving sends it
+    live.wait_for(lambda: status(site, request) == "allowed")
+    browser.open(f"{site.url}/admin/audit/")
+    enter_content(browser)
+    tab_to(browser, "[name=by]")
+    browser.call("Input.insertText", text="admin")
+    press(browser, "Enter", 13)
+    has(browser, "location.search.includes('by=admin')")
+    has(browser, "document.body.innerText.includes('/audited.md')")
     assert browser.complaints == []
