@@ -11,7 +11,7 @@
   const keysOn = document.getElementById("keys-on");
   const list = () => page.querySelector('[data-section="list"]');
   const card = () => page.querySelector(".st-approval");
-  const items = () => [...page.querySelectorAll(".st-inbox-list li")].filter((item) => !item.hidden);
+  const items = () => [...page.querySelectorAll("li[data-request]")].filter((item) => !item.hidden);
   let held = null; // the decision that can still be undone
   const gone = new Set(); // requests that are decided here
 
@@ -30,9 +30,18 @@
   }
 
   function hideGone() {
-    for (const item of page.querySelectorAll(".st-inbox-list li")) item.hidden = gone.has(item.dataset.request);
+    for (const item of page.querySelectorAll("li[data-request]")) item.hidden = gone.has(item.dataset.request);
+    for (const head of page.querySelectorAll("li[data-group]")) head.hidden = alike(head).length < 2;
     if (gone.has(card()?.dataset.request)) card().hidden = true;
   }
+
+  // What is alike stands below its head, whose box selects all of it.
+  const alike = (head) => items().filter((item) => item.dataset.of === head.dataset.group);
+  page.addEventListener("change", (event) => {
+    const head = event.target.closest("li[data-group]");
+    if (!head) return;
+    for (const item of alike(head)) item.querySelector("input").checked = event.target.checked;
+  });
 
   function neighbour(step) {
     const all = items();

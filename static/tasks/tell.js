@@ -25,7 +25,8 @@
     tell(answer.error);
     if (!response.ok) return;
     field.value = "";
-    if (answer.followUp) window.location.reload(); // the log goes on, which had ended
+    // The log goes on, which had ended; what was said is in a list of the server's.
+    if (answer.followUp || !document.getElementById("task-log")) window.location.reload();
   }
 
   form.addEventListener("submit", async (event) => {

@@ -5,16 +5,21 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest
-from django.urls import reverse
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from tasks.admin import display
 from tasks.admin.file_previews import preview
 from tasks.api.views.task_files import url_of
 from tasks.files.changes import MADE, State, TaskFile, TaskFiles, files_of, pruned_at
 from tasks.files.diff import DIFFERENT, diff_of
+from tasks.files.keeping import NotKept, keep_file
 from tasks.files.listing import is_text, show_path
 from tasks.models import Task
 
@@ -42,14 +47,14 @@ _LINES = (
 def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
     """Return what the tab shows: the list, and the file or the diff that is open."""
     asked = request.GET
-    view, path = asked.get("view", ""), asked.get("path", "")
+    view, wanted = asked.get("view", ""), asked.get("path", "")
     files = files_of(task.pk)
     counts = files.counts()
     has_made = any(counts[state] for state in VIEWS["made"][1])
     view = view if view in VIEWS else ("made" if has_made else "all")
     chosen = files.filter_states(VIEWS[view][1])
     base = reverse("admin:tasks_task_files", args=[task.pk])
-    opened = _find(files, path)
+    opened = _find(files, wanted)
     return {
         "pruned_at": pruned_at(task.pk),
         "counts": [(state, counts[state], TONES.get(state, "")) for state in State],
@@ -67,7 +72,8 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
         "list_url": reverse("task-files", args=[task.pk]),
         "diff_url": f"{base}?view={view}&diff=1" if has_made else "",
         "diff": _color_diff(diff_of(files)) if asked.get("diff") == "1" else "",
-        "opened": show_path(opened.path) if opened else path,
+        "opened": show_path(opened.path) if opened else wanted,
+        "may_keep": request.user.has_perm("tasks.add_document"),
         "opened_url": url_of(opened, task.pk) if opened else None,
         "preview": preview(files, opened, task.pk) if opened else "",
         "opened_diff": _diff_of_one(files, opened) if opened else "",
@@ -85,6 +91,7 @@ def _row(file: TaskFile, task_id: UUID, base: str) -> dict[str, Any]:
         "url": f"{base}&{query}#opened" if query else "",
         "state": display.label(file.state.value, TONES.get(file.state, "")),
         "size": display.size(file.found.size) if file.found else display.EMPTY,
+        "kept_path": file.path if file.found and is_text(file.path) else "",
         "modified": display.ago(file.modified_at),
         "download": url_of(file, task_id),
     }
@@ -117,3 +124,27 @@ def _color_diff(pieces: Any) -> SafeString:
 def _line(line: str) -> tuple[str, SafeString]:
     css = next((name for start, name in _LINES if line.startswith(start)), "")
     return css, display.reveal(line[:MAX_LINE])
+
+
+def urls(model_admin: Any) -> list[URLPattern]:
+    """Return the address that keeps a file as a document."""
+
+    def keep(request: HttpRequest, task_id: UUID) -> HttpResponse:
+        task = get_object_or_404(Task, pk=task_id)
+        if not model_admin.has_view_permission(
+            request, task
+        ) or not request.user.has_perm("tasks.add_document"):
+            raise PermissionDenied
+        try:
+            wanted = request.POST.get("path", "").replace("\x00", "")
+            document = keep_file(task, wanted, project_id=task.project_id)
+        except NotKept as refused:
+            model_admin.message_user(request, str(refused), messages.ERROR)
+        else:
+            link = display.link(document)
+            told = format_html("Kept as a document: {}.", link)
+            model_admin.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:tasks_task_files", args=[task.pk]))
+
+    view = model_admin.admin_site.admin_view(require_POST(keep))
+    return [path("<uuid:task_id>/files/keep/", view, name="tasks_task_keep_file")]

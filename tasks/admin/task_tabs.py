@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from tasks.admin import file_pages, log_page, task_history
+from tasks.admin import file_pages, log_page, task_history, task_messages
 from tasks.models import Task
 
 Fill = Callable[[HttpRequest, Task], dict[str, Any]]
@@ -40,6 +40,7 @@ TABS = (
     Tab("log", "Log", "tasks/log.html", log_page.fill),
     Tab("runs", "Runs", "tasks/section_runs.html"),
     Tab("cost", "Cost", "tasks/section_costs.html"),
+    Tab("messages", "Messages", "tasks/tab_messages.html", task_messages.fill),
     Tab("history", "History", "tasks/tab_history.html", task_history.fill),
     EDIT,
 )

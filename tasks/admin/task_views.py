@@ -19,7 +19,15 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from ledger.admin.long_lists import parse_uuid
-from tasks.admin import display, log_page, results, task_page, task_tabs, verbs
+from tasks.admin import (
+    display,
+    file_pages,
+    log_page,
+    results,
+    task_page,
+    task_tabs,
+    verbs,
+)
 from tasks.admin.task_actions import MatchingAdmin
 from tasks.models import Task, Worker
 
@@ -73,6 +81,7 @@ class TaskPages(MatchingAdmin):
             ),
             path("<uuid:task_id>/edit/", view(self.edit_view), name="tasks_task_edit"),
             *log_page.urls(self),
+            *file_pages.urls(self),
             *super().get_urls(),
         ]
 

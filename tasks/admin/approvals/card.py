@@ -1,7 +1,6 @@
 """One request with all that one needs to know before deciding it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.safestring import SafeString
 
@@ -100,13 +99,3 @@ def make_fields(asked: PermissionRequest) -> list[Field]:
     return [
         Field(key, display.written(value)) for key, value in asked.tool_input.items()
     ]
-
-
-def summary(asked: PermissionRequest) -> dict[str, Any]:
-    """Return what the list shows of a request."""
-    return {
-        "id": asked.pk,
-        "action": display.shorten(asked.action, 120),
-        "task": asked.task.title,
-        "since": display.ago(asked.created_at),
-    }

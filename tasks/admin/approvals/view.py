@@ -18,7 +18,8 @@ from django.views.decorators.http import require_POST
 from tasks.access import rights
 from tasks.admin import display
 from tasks.admin.approvals import decision, rule
-from tasks.admin.approvals.card import make_card, summary
+from tasks.admin.approvals.card import make_card
+from tasks.admin.approvals.groups import group_alike
 from tasks.exceptions import AlreadyAnswered
 from tasks.models import PermissionRequest, PermissionRule
 from tasks.rules import patterns
@@ -48,7 +49,8 @@ def _list_waiting(request: HttpRequest) -> dict[str, Any]:
     chosen = next((one for one in oldest if one.pk == wanted), None)
     chosen = chosen or (oldest[0] if oldest else None)
     return {
-        "requests": [summary(one) for one in oldest],
+        "requests": oldest,
+        "groups": group_alike(oldest),
         "chosen": chosen.pk if chosen else "",
         "card": make_card(chosen) if chosen else None,
     }

@@ -3,10 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count
-from django.db.models.functions import TruncHour
+from django.db.models.functions import TruncDay, TruncHour
 from django.urls import reverse
 
 from ledger.models import Budget
@@ -17,7 +18,6 @@ from tasks.admin.spending.names import names_of, page_of
 from tasks.admin.spending.question import NONE, Question
 from tasks.models import Run
 
-HOURS = 24
 OUTCOMES = {
     Run.Status.COMPLETED: "completed",
     Run.Status.FAILED: "failed",
@@ -28,9 +28,12 @@ STACKS = {"model": "Model", "runtime": "Runtime", "project": "Project"}
 SHOWN = 5
 
 
-def cost_by_day(by: str, budgets: list[Budget], now: datetime) -> dict[str, Any]:
+def cost_by_day(
+    by: str, ended: str, budgets: list[Budget], now: datetime
+) -> dict[str, Any]:
     """Return 30 days as the page Costs draws them, whose address its bars lead to."""
     by = by if by in STACKS else "model"
+    kept = f"&ended={ended}" if ended in PERIODS and ended else ""
     question = Question.read({"period": "30", "by": by}, now.date())
     series = chart.stack(question)
     drawn = chart.chart(question, series, chart.daily_limit(question, budgets))
@@ -40,7 +43,7 @@ def cost_by_day(by: str, budgets: list[Budget], now: datetime) -> dict[str, Any]
         "chart_head": ["Day", *(one.name for one in series), "Together"],
         "chart_rows": chart.rows(question, series),
         "stacks": [
-            (title, name == by, f"?by={name}") for name, title in STACKS.items()
+            (title, name == by, f"?by={name}{kept}") for name, title in STACKS.items()
         ],
     }
 
@@ -82,8 +85,8 @@ def _bars(usage: Usage, by: str) -> list[Bar]:
 
 
 @dataclass(frozen=True)
-class Hour:
-    """What happened in one hour."""
+class Span:
+    """What happened in one hour or one day."""
 
     begins: str
     completed: int
@@ -103,21 +106,56 @@ class Hour:
         )
 
 
-def outcomes(now: datetime) -> list[Hour]:
-    """Count the runs that ended in each of the last 24 hours, by how."""
-    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    ended = Run.objects.filter(status__in=list(OUTCOMES), finished_at__gte=first)
-    rows = ended.order_by().values_list(TruncHour("finished_at"), "status")
+# By the word in the address: how many spans of what length.
+PERIODS = {
+    "": ("24 h", 24, timedelta(hours=1)),
+    "7": ("7 days", 7, timedelta(days=1)),
+    "30": ("30 days", 30, timedelta(days=1)),
+}
+
+
+def outcomes(period: str, by: str, now: datetime) -> dict[str, Any]:
+    """Return how many runs ended how, by the hour or day (UTC), and the other periods."""
+    period = period if period in PERIODS else ""
+    stack = f"by={by}&" if by in STACKS else ""
+    return {
+        "spans": _cached_spans(period, now) if period else _spans(period, now),
+        "span_title": PERIODS[period][0],
+        "periods": [
+            (title, name == period, f"?{stack}ended={name}")
+            for name, (title, _, _) in PERIODS.items()
+        ],
+    }
+
+
+@lru_cache(maxsize=4)
+def _spans_of_minute(period: str, minute: datetime) -> list[Span]:
+    return _spans(period, minute)
+
+
+def _cached_spans(period: str, now: datetime) -> list[Span]:
+    """Count many days once a minute: the page is renewed more often, by everybody who looks."""
+    return _spans_of_minute(period, now.replace(second=0, microsecond=0))
+
+
+def _spans(period: str, now: datetime) -> list[Span]:
+    _, number, length = PERIODS[period]
+    is_days = length >= timedelta(days=1)
+    midnight = {"hour": 0} if is_days else {}
+    last = now.replace(minute=0, second=0, microsecond=0, **midnight)
+    begins = [last - length * (number - 1 - one) for one in range(number)]
+    ended = Run.objects.filter(status__in=list(OUTCOMES), finished_at__gte=begins[0])
+    truncate = TruncDay if is_days else TruncHour
+    rows = ended.order_by().values_list(truncate("finished_at"), "status")
     counts: Counter[tuple[datetime, str]] = Counter()
-    for hour, status, number in rows.annotate(Count("pk")):
-        counts[hour, status] = number
-    hours = [first + timedelta(hours=number) for number in range(HOURS)]
-    most = max(sum(counts[hour, one] for one in OUTCOMES) for hour in hours) or 1
+    for begin, status, found in rows.annotate(Count("pk")):
+        counts[begin, status] = found
+    most = max(sum(counts[begin, one] for one in OUTCOMES) for begin in begins) or 1
     return [
-        Hour(
-            begins=f"{hour:%H:%M}",
-            height=100 * sum(counts[hour, one] for one in OUTCOMES) // most,
-            **{word: counts[hour, status] for status, word in OUTCOMES.items()},
+        Span(
+            begins=f"{begin:%Y-%m-%d}" if is_days else f"{begin:%H:%M}",
+            height=100 * sum(counts[begin, one] for one in OUTCOMES) // most,
+            **{word: counts[begin, status] for status, word in OUTCOMES.items()},
         )
-        for hour in hours
+        for begin in begins
     ]

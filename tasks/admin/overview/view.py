@@ -29,6 +29,7 @@ def parts(request: HttpRequest) -> HttpResponse:
 
 def _parts(request: HttpRequest) -> dict[str, Any]:
     may, now = request.user.has_perm, timezone.now()
+    by, ended = request.GET.get("by", ""), request.GET.get("ended", "")
     found: dict[str, Any] = {"newest": lists.newest()}
     shown = tiles.count_tasks()
     if may("tasks.view_permissionrequest"):
@@ -37,11 +38,11 @@ def _parts(request: HttpRequest) -> dict[str, Any]:
     if may("tasks.view_run"):
         shown.append(tiles.count_failed(now))
         found["failed"] = lists.list_failed()
-        found["hours"] = plots.outcomes(now)
+        found |= plots.outcomes(ended, by, now)
     if may("ledger.view_ledgerentry"):
         shown.append(tiles.spent_today(now))
         active = budgets.active_budgets()
-        found |= plots.cost_by_day(request.GET.get("by", ""), active, now)
+        found |= plots.cost_by_day(by, ended, active, now)
         found |= {"budgets": budgets.bars(active), "reserved": budgets.reserved()}
         found["dearest"] = plots.dearest(now)
     shown.append(tiles.workers())

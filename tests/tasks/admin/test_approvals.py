@@ -288,3 +288,19 @@ def test_a_diff_shows_no_file_from_outside_the_workspace(admin_client, tmp_path)
     asked = ask("write:/notes.md", {"path": "notes.md", "content": "new\n"})
     (workspace_of(asked.task_id) / "notes.md").symlink_to(tmp_path / "secret")
     assert "very secret" not in show(admin_client)
+
+
+def test_what_is_alike_stands_together_where_its_oldest_does(admin_client):
+    actions = ["write:/src/a.py", "run:make test", "write:/src/b.py", "write:/doc/c.md"]
+    for action in actions:
+        PermissionRequestFactory(action=action)
+    response = admin_client.get("/admin/approvals/")
+    groups = response.context["groups"]
+    assert [[one["action"] for one in group.requests] for group in groups] == [
+        ["write:/src/a.py", "write:/src/b.py"],
+        ["run:make test"],
+        ["write:/doc/c.md"],
+    ]
+    text = response.content.decode()
+    assert text.count('class="st-group"') == 1
+    assert "2 alike: <code>write:/src/*</code>" in text

@@ -81,7 +81,7 @@ def test_requests_are_decided_and_undone_by_the_keyboard(site, browser):
 
 def test_a_request_comes_by_itself_and_the_title_counts(site, browser):
     browser.open(f"{site.url}/admin/approvals/")
-    has(browser, "document.body.innerText.includes('Nothing waits for you')")
+    has(browser, "document.body?.innerText.includes('Nothing waits for you')")
     request = ask(site, "write:/live.md")
     has(browser, f"{CARD} === '{request}'")
     has(browser, "document.title.startsWith('(1)')")
@@ -118,7 +118,7 @@ def test_the_overview_renews_itself(site, browser):
     browser.open(f"{site.url}/admin/")
     browser.evaluate("window.isSamePage = true")
     site.execute("fail: The rates are gone.", title="Fetch the rates")
-    has(browser, "document.body.innerText.includes('The rates are gone.')")
+    has(browser, "document.body?.innerText.includes('The rates are gone.')")
     assert browser.evaluate("window.isSamePage") is True
     assert browser.complaints == []
 
@@ -237,15 +237,52 @@ def test_tasks_are_filtered_sorted_and_cancelled_by_the_keyboard(site, browser):
     tab_to(browser, "#result_list input.action-select")
     press(browser, " ", 32)
     tab_to(browser, "select[name=action]")
-    press(browser, "C", 67)
     browser.evaluate(
         "(one => { one.value = 'cancel_selected';"
         " one.dispatchEvent(new Event('change', {bubbles: true})) })(document.activeElement)"
     )
     tab_to(browser, "#changelist-actions button[type=submit]")
     press(browser, "Enter", 13)
-    has(browser, "document.body.innerText.includes('Cancel requested: 1 of 1')")
+    has(browser, "document.body?.innerText.includes('Cancel requested: 1 of 1')")
     assert browser.complaints == []
+
+
+def test_what_is_alike_is_selected_by_one_box(site, browser):
+    asked = [ask(site, f"write:/alike/{name}.md") for name in "ab"]
+    lone = ask(site, "fetch:https://example.com/x")
+    browser.open(f"{site.url}/admin/approvals/")
+    enter_content(browser)
+    tab_to(browser, "li[data-group] input")
+    press(browser, " ", 32)
+    chosen = "[...document.querySelectorAll('[name=_selected_action]:checked')].map(one => one.value)"
+    assert browser.evaluate(chosen) == asked
+    tab_to(browser, "button[value=deny_selected]")
+    press(browser, "Enter", 13)
+    for request in asked:
+        live.wait_for(lambda request=request: status(site, request) == "denied")
+    assert status(site, lone) == "pending"
+    _allow(site, lone)
+    assert browser.complaints == []
+
+
+def test_a_notification_tells_of_what_waits_where_that_is_allowed(site, browser):
+    browser.call(
+        "Browser.setPermission",
+        permission={"name": "notifications"},
+        setting="granted",
+        origin=site.url,
+    )
+    browser.open(f"{site.url}/admin/tasks/project/")
+    browser.evaluate(
+        "window.told = [];"
+        "window.Notification = class { static permission = 'granted';"
+        " constructor(title, options) { told.push([title, options.body]) } };"
+        "Object.defineProperty(document, 'hidden', { get: () => true }); 0"
+    )
+    live.wait_for(lambda: browser.evaluate("typeof told") == "object")
+    request = ask(site, "write:/told.md")
+    has(browser, "told.length === 1 && told[0][0] === 'An agent waits for you'")
+    _allow(site, request)
 
 
 def test_costs_are_filtered_and_read_as_a_table_by_the_keyboard(site, browser):
@@ -268,7 +305,7 @@ def test_costs_are_filtered_and_read_as_a_table_by_the_keyboard(site, browser):
     )
     tab_to(browser, "nav [href*='table=model']")
     press(browser, "Enter", 13)
-    has(browser, "document.body.innerText.includes('claude-sonnet-4-5')")
+    has(browser, "document.body?.innerText.includes('claude-sonnet-4-5')")
     assert browser.complaints == []
 
 
@@ -284,5 +321,5 @@ def test_the_audit_of_one_person_is_read_by_the_keyboard(site, browser):
     browser.call("Input.insertText", text="admin")
     press(browser, "Enter", 13)
     has(browser, "location.search.includes('by=admin')")
-    has(browser, "document.body.innerText.includes('/audited.md')")
+    has(browser, "document.body?.innerText.includes('/audited.md')")
     assert browser.complaints == []

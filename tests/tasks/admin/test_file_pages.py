@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 
 from tasks.files.removal import prune_files
+from tasks.models import Document
 from tests.factories import TaskFactory
-from tests.tasks.admin.pages import login_operator, page
+from tests.tasks.admin.pages import login_operator, page, press
 from tests.tasks.files.work import Work
 
 pytestmark = pytest.mark.django_db
@@ -160,3 +161,31 @@ def test_it_takes_the_same_queries_whatever_there_is(
     work.write(**{f"{number}.txt": "x" for number in range(600)})
     with django_assert_num_queries(len(first)):
         assert "more: " in page(admin_client, PAGE, work.task.pk, diff="1")
+
+
+def keep(client, work, path):
+    url = reverse("admin:tasks_task_keep_file", args=[work.task.pk])
+    return press(client, url, path=path)
+
+
+def test_a_file_is_kept_as_a_document(admin_client, work):
+    assert 'value="report.md"' in page(admin_client, PAGE, work.task.pk)
+    text = keep(admin_client, work, "report.md")
+    document = Document.objects.get()
+    assert f"/admin/tasks/document/{document.pk}/change/" in text
+    assert (document.name, document.made_by) == ("report.md", work.task.pk)
+    with document.file as file:
+        assert file.read().startswith(b"# Q4")
+
+
+@pytest.mark.parametrize("path", ["nothing.md", "../../etc/passwd", "", "a\x00b"])
+def test_what_is_no_file_of_the_task_is_not_kept(admin_client, work, path):
+    assert "Kept as a document" not in keep(admin_client, work, path)
+    assert not Document.objects.exists()
+
+
+def test_who_may_add_no_document_keeps_none(client, work):
+    login_operator(client, "view_task")
+    assert "Keep as document" not in page(client, PAGE, work.task.pk)
+    keep(client, work, "report.md")
+    assert not Document.objects.exists()

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stagent.admin_theme import UNFOLD
+from tasks.admin.overview import plots
 from tasks.models import Run, Status, Task, Worker
 from tests.factories import (
     PermissionRequestFactory,
@@ -118,6 +119,23 @@ def test_outcomes_are_counted_by_the_hour(admin_client):
     told = re.findall(r'<li title="([^"]*)"', page(admin_client, "index"))
     assert len(told) == 24
     assert told[-1].endswith("1 completed, 1 failed, 0 cancelled")
+
+
+@pytest.mark.parametrize(("ended", "days"), [("7", 7), ("30", 30)])
+def test_outcomes_are_counted_by_the_day(admin_client, ended, days):
+    plots._spans_of_minute.cache_clear()
+    failed_run()
+    for age in (2, 20):
+        finished_at = timezone.now() - timedelta(days=age)
+        RunFactory(status=Run.Status.COMPLETED, finished_at=finished_at)
+    text = page(admin_client, "index", ended=ended, by="runtime")
+    told = re.findall(r'<li title="([^"]*)"', text)
+    assert len(told) == days
+    assert told[-1] == f"{timezone.now():%Y-%m-%d}: 0 completed, 1 failed, 0 cancelled"
+    assert "1 completed" in told[-3]
+    assert sum("1 completed" in one for one in told) == (1 if days == 7 else 2)
+    assert 'href="?by=runtime&ended=30"' in text
+    assert f'href="?by=project&ended={ended}"' in text
 
 
 def test_a_first_start_says_what_to_do_first(admin_client):

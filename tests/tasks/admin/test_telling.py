@@ -2,6 +2,7 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from tasks.models import Message, Run, Status
 from tests.factories import RunFactory, TaskFactory
@@ -78,3 +79,17 @@ def test_a_task_that_is_gone_is_not_found(admin_client):
     url = line_of(task)
     task.delete()
     assert admin_client.post(url, {"text": "x"}).status_code == 404
+
+
+def test_the_tab_of_messages_shows_what_was_said_and_what_has_arrived(admin_client):
+    task = TaskFactory()
+    for number, text in enumerate(("Use <b>euros</b>.", "Hurry up."), 1):
+        Message.objects.create(task=task, sequence=number, text=text, by="ada")
+    Message.objects.filter(sequence=1).update(delivered_at=timezone.now())
+    url = reverse("admin:tasks_task_messages", args=[task.pk])
+    text = admin_client.get(url).content.decode()
+    newest, older = text.split("<li><p")[1:3]
+    assert "Hurry up." in newest
+    assert "not delivered yet" in newest
+    assert "Use &lt;b&gt;euros" in older
+    assert "the agent got it" in older
