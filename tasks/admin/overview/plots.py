@@ -141,8 +141,9 @@ def _cached_spans(period: str, now: datetime) -> list[Span]:
 def _spans(period: str, now: datetime) -> list[Span]:
     _, number, length = PERIODS[period]
     is_days = length >= timedelta(days=1)
-    midnight = {"hour": 0} if is_days else {}
-    last = now.replace(minute=0, second=0, microsecond=0, **midnight)
+    last = now.replace(
+        hour=0 if is_days else now.hour, minute=0, second=0, microsecond=0
+    )
     begins = [last - length * (number - 1 - one) for one in range(number)]
     ended = Run.objects.filter(status__in=list(OUTCOMES), finished_at__gte=begins[0])
     truncate = TruncDay if is_days else TruncHour

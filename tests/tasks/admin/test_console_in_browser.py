@@ -43,7 +43,8 @@ def browser(site, tmp_path_factory):
 
 
 def has(browser, expression):
-    live.wait_for(lambda: browser.evaluate(expression) is True)
+    loaded = f"document.readyState === 'complete' && ({expression})"
+    live.wait_for(lambda: browser.evaluate(loaded) is True)
 
 
 def ask(site, action, title="Asks"):
