@@ -98,6 +98,8 @@ class Assignment:
     output_schema: JSON | None = None
     model: str = ""  # empty: the one that the server's environment names
     effort: str = ""  # one of the runtime's, in `tasks.catalog`; empty: the model's own
+    # The wall clock of this run, which the worker holds it to: see `agents.worker.time_limit`.
+    timeout_minutes: float | None = None
     is_question: bool = False  # one answer is wanted, and no tool is to be used
     # For agents that take their turn again where they are taken up: see `build_reminder`.
     reminder: str = ""

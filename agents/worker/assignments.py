@@ -108,6 +108,7 @@ def prepare_run(run: Run) -> PreparedRun:
         output_schema=orjson.loads(task.output_schema) if task.output_schema else None,
         model=run.model,
         effort=run.effort,
+        timeout_minutes=task.timeout_minutes,
         is_question=task.is_assist,
         checkpoint=Checkpoint(*kept) if kept else None,
         reminder=build_reminder(_list_waiting_calls(run)) if kept else "",

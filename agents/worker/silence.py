@@ -4,6 +4,8 @@ After STAGENT_SILENCE_SECONDS without an event the log says so, and says again w
 goes on; after STAGENT_PROVIDER_TIMEOUT_SECONDS the provider counts as dead and the run fails.
 Only content counts: a provider's pings do not, so runtimes make no events of them. The time
 in which a person is asked does not count either.
+
+Here a run ends at its own time limit, too.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from agents.protocol.runtime import (
 )
 from agents.providers import causes
 from agents.providers.failures import make_failure
+from agents.worker.time_limit import TimeLimit
 
 END = None  # the last item in the queue
 
@@ -61,6 +64,7 @@ class _SilenceWatcher:
         self._asking = 0
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._clock = _Clock()
+        self._limit = TimeLimit(assignment.timeout_minutes)
 
     async def perform(self) -> None:
         """Perform the assignment in one task, and queue its events one at a time."""
@@ -78,12 +82,12 @@ class _SilenceWatcher:
         """Yield the queued events and the notices, or raise RuntimeFailed after the timeout."""
         while True:
             try:
-                async with asyncio.timeout_at(self._clock.due_at):
+                async with asyncio.timeout_at(
+                    min(self._clock.due_at, self._limit.due_at)
+                ):
                     event = await self._queue.get()
             except TimeoutError:
-                if self._asking:
-                    self._clock.reset()
-                elif notice := self._clock.check_silence():
+                if notice := self._check_clocks():
                     yield notice
                 continue
             if event is END:
@@ -92,16 +96,32 @@ class _SilenceWatcher:
                 yield notice
             if not isinstance(event, events.Working):
                 yield event
+            if not isinstance(event, events.Finished):
+                self._limit.check()  # an agent that is never silent has a limit, too
             self._queue.task_done()
+
+    def _check_clocks(self) -> Event | None:
+        """Return a notice of silence; raise RuntimeFailed where a clock has run out."""
+        self._limit.check()
+        if self._asking:
+            self._clock.reset()
+            return None
+        return self._clock.check_silence()
 
     async def _ask_and_reset(self, call: ToolCall) -> Decision:
         self._queue.put_nowait(events.Working())  # a question ends a silence
+        if not self._asking:
+            self._limit.pause()
         self._asking += 1
         try:
             return await self._ask(call)
         finally:
             self._asking -= 1
             self._clock.reset()
+            if not self._asking:
+                self._limit.go_on()
+            if self._limit.is_set:
+                self._queue.put_nowait(events.Working())  # its end is another one now
 
 
 class _Clock:

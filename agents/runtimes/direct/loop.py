@@ -64,6 +64,9 @@ class AgentLoop:
     async def run(self) -> AsyncGenerator[Event, None]:
         for notice in filter(None, (self._wire.notice, self._notice)):
             yield events.Notice(notice)
+        if self._assignment.timeout_minutes and not self._conversation.is_kept:
+            # The limit may come in the very first request: a resume is to have what to go on from.
+            yield self._conversation.make_checkpoint(will_continue=False)
         try:
             while not self._is_done():
                 in_tools = self._conversation.phase == "tools"
