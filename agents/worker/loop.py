@@ -17,7 +17,7 @@ from channels.worker import Worker as ChannelsWorker
 from django.conf import settings
 
 from agents import runtimes
-from agents.worker import documents, leftovers, schedules
+from agents.worker import documents, leftovers, schedules, webhooks
 from agents.worker.capacity import choose_batch_size, count_busy, count_processes
 from agents.worker.chores import PASSING, Chores
 from agents.worker.database import run_in_database
@@ -79,6 +79,7 @@ class Worker(ChannelsWorker):
         self._poison_runs = PoisonRuns()
         self._workflows = WorkflowSweep()
         self._pruning = NightlyPruning()
+        self._webhooks = webhooks.WebhookSender()
         self._presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
         )
@@ -105,6 +106,7 @@ class Worker(ChannelsWorker):
             await self._poison_runs.wait_until_ended()
         finally:
             await self._chores.end()
+            await self._webhooks.close()
             await self._chores.try_once(
                 "record that this worker is gone", self._presence.leave
             )
@@ -139,6 +141,16 @@ class Worker(ChannelsWorker):
             "advance workflows",
             self._workflows.advance,
             every_seconds=MIN_WAIT_SECONDS,
+        )
+        self._chores.repeat(
+            "send webhooks",
+            self._webhooks.look,
+            every_seconds=webhooks.SENDING_SECONDS,
+        )
+        self._chores.repeat(
+            "remove old events",
+            webhooks.remove_old,
+            every_seconds=webhooks.REMOVING_SECONDS,
         )
         self._chores.repeat("prune", self._pruning.look, every_seconds=PRUNING_SECONDS)
         self._chores.start(warm_up())

@@ -1,6 +1,7 @@
 """Reads the environment: what is not set has a default."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -20,3 +21,13 @@ def read_whole_number(name: str, default: int) -> int:
     if not text.isdecimal():
         raise ImproperlyConfigured(f"{name} takes a whole number; got {text!r}.")
     return int(text)
+
+
+def read_networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Read addresses and networks: `10.1.2.3, 192.168.0.0/16`."""
+    try:
+        return [ip_network(text) for text in read_names(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} takes addresses and networks, such as 10.1.0.0/16: {error}."
+        ) from error

@@ -7,7 +7,12 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from stagent import home
-from stagent.settings.environment import read_flag, read_names, read_whole_number
+from stagent.settings.environment import (
+    read_flag,
+    read_names,
+    read_networks,
+    read_whole_number,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -37,6 +42,18 @@ if unknown := set(STAGENT_PRUNE_KINDS) - {"logs", "workspaces", "tasks"}:
 STAGENT_MAX_PARK_SECONDS = read_whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
 # How many days what came of a schedule's firings is kept, but for the last of each.
 STAGENT_FIRING_DAYS = read_whole_number("STAGENT_FIRING_DAYS", 90)
+# Days that events, which streams and webhooks tell of, are kept with their deliveries.
+STAGENT_EVENT_DAYS = read_whole_number("STAGENT_EVENT_DAYS", 30)
+# Webhooks are sent to public addresses, and to these: addresses and networks.
+STAGENT_WEBHOOK_ALLOW = read_networks("STAGENT_WEBHOOK_ALLOW")
+# A webhook that failed for so many days, without one delivery, is paused.
+STAGENT_WEBHOOK_PAUSE_DAYS = read_whole_number("STAGENT_WEBHOOK_PAUSE_DAYS", 5)
+# A part of a budget in percent: where it is used up, an event and a notification say so.
+STAGENT_BUDGET_WARNING_PERCENT = read_whole_number("STAGENT_BUDGET_WARNING_PERCENT", 80)
+# Where people reach the server, for links in what is sent to them.
+STAGENT_PUBLIC_URL = (
+    os.environ.get("STAGENT_PUBLIC_URL") or "http://localhost:3000"
+).rstrip("/")
 # How long who asks `POST /api/tasks/assist` is kept waiting for a model's answer.
 STAGENT_ASSIST_SECONDS = read_whole_number("STAGENT_ASSIST_SECONDS", 300)
 # How long a worker that is gone keeps its runs; it renews them at a third of that.

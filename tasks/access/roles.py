@@ -20,7 +20,10 @@ _MATERIAL = (
     *("tasks.task", "tasks.project", "tasks.document"),
     *("tasks.workflow", "tasks.schedule"),
 )
-_CONTROLS = ("tasks.permissionrule", "ledger.budget", "tasks.apitoken")
+_CONTROLS = (
+    *("tasks.permissionrule", "ledger.budget", "tasks.apitoken"),
+    "tasks.webhook",  # its deliveries are a part of it
+)
 
 
 def _rights(models: Iterable[str], *verbs: str) -> frozenset[str]:

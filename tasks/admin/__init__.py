@@ -11,6 +11,7 @@ from tasks.admin import (
     rules,
     schedules,
     tasks,
+    webhooks,
     workflows,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "rules",
     "schedules",
     "tasks",
+    "webhooks",
     "workflows",
 ]

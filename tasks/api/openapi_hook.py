@@ -14,6 +14,7 @@ TAGS = {
     "tasks": "What agents are to do: create, queue, execute, follow, answer, read.",
     "notifications": "What agents ask people for.",
     "events": "What happens to all tasks, as it happens.",
+    "webhooks": "Addresses that are sent what happens, signed, and what came of it.",
     "permissions": "Standing rules: what agents may do unasked, and what they never may.",
     "projects": "Where tasks and documents belong together.",
     "documents": "Files that tasks are given.",

@@ -26,6 +26,7 @@ from tasks.api.views.task_files import (
 from tasks.api.views.task_runs import TaskRunViewSet
 from tasks.api.views.tasks import TaskViewSet
 from tasks.api.views.usage import UsageView
+from tasks.api.views.webhooks import WebhookViewSet
 from tasks.api.views.workflow_documents import WorkflowDocumentsView
 from tasks.api.views.workflows import WorkflowViewSet
 from tasks.api.views.workflows_from_assist import WorkflowFromAssistView
@@ -51,6 +52,7 @@ _LIST: Actions = {"get": "list", "post": "create"}
 _ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 TASK = "tasks/<id:task_id>"
 SCHEDULE = "schedules/<id:schedule_id>"
+WEBHOOK = "webhooks/<id:webhook_id>"
 WORKFLOW = "workflows/<id:workflow_id>"
 
 urlpatterns = [
@@ -181,6 +183,28 @@ urlpatterns = [
         f"{SCHEDULE}/heartbeat-history",
         ScheduleViewSet.as_view({"get": "heartbeat_history"}),
         name="schedule-heartbeat-history",
+    ),
+    path("webhooks", WebhookViewSet.as_view(_LIST), name="webhooks"),
+    path(WEBHOOK, WebhookViewSet.as_view(_ONE), name="webhook"),
+    path(
+        f"{WEBHOOK}/test",
+        WebhookViewSet.as_view({"post": "test"}),
+        name="webhook-test",
+    ),
+    path(
+        f"{WEBHOOK}/deliveries",
+        WebhookViewSet.as_view({"get": "deliveries"}),
+        name="webhook-deliveries",
+    ),
+    path(
+        f"{WEBHOOK}/deliveries/<id:delivery_id>",
+        WebhookViewSet.as_view({"get": "delivery"}),
+        name="webhook-delivery",
+    ),
+    path(
+        f"{WEBHOOK}/deliveries/<id:delivery_id>/redeliver",
+        WebhookViewSet.as_view({"post": "redeliver"}),
+        name="webhook-redeliver",
     ),
     path("runtimes", RuntimesView.as_view(), name="runtimes"),
 ]

@@ -15,12 +15,14 @@ from tasks.models.session import Session, SessionItem
 from tasks.models.tag import TaskTag
 from tasks.models.task import MAX_RESUME_COUNT, Status, Task
 from tasks.models.token import ApiToken
+from tasks.models.webhook import Delivery, Webhook
 from tasks.models.worker import Worker
 from tasks.models.workflow import StepRun, Workflow, WorkflowDocument, WorkflowRun
 
 __all__ = [
     "MAX_RESUME_COUNT",
     "ApiToken",
+    "Delivery",
     "Document",
     "DocumentText",
     "EventType",
@@ -46,6 +48,7 @@ __all__ = [
     "StepRun",
     "Task",
     "TaskTag",
+    "Webhook",
     "Worker",
     "Workflow",
     "WorkflowDocument",

@@ -17,6 +17,7 @@ from tasks.streams.log_stream import (
     listen,
     read_repeatedly,
 )
+from tasks.webhooks.publication import publish_all
 
 PAGE = 500
 
@@ -41,8 +42,7 @@ class Page:
 
 def last_sequence() -> int:
     """Return the number of the last event, after giving numbers to what has none yet."""
-    while OutboxEvent.objects.publish():
-        pass
+    publish_all()
     counted = OutboxCounter.objects.values_list("last_sequence", flat=True)
     return counted.first() or 0
 

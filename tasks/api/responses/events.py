@@ -2,8 +2,8 @@
 
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, text
-from tasks.models import OutboxType
+from tasks.api.responses.fields import Answer, choice, text
+from tasks.api.responses.webhooks import EVENT_TYPES
 
 
 class Event(Answer):
@@ -11,7 +11,7 @@ class Event(Answer):
 
     id = text(help_text="The same in each delivery of it by a webhook.")
     sequence = drf.IntegerField(help_text="The order of events, without a gap.")
-    type = drf.ChoiceField(OutboxType.choices)
+    type = choice(*EVENT_TYPES)
     timestamp = drf.DateTimeField()
     taskId = text(allow_null=True)
     projectId = text(allow_null=True)

@@ -65,6 +65,15 @@ MATRIX = [
     ("document-file", "GET", "tasks.view_document", "Viewer"),
     ("document-versions", "GET", "tasks.view_document", "Viewer"),
     ("document-content", "GET", "tasks.view_document", "Viewer"),
+    ("webhooks", "GET", "tasks.view_webhook", "Administrator"),
+    ("webhooks", "POST", "tasks.add_webhook", "Administrator"),
+    ("webhook", "GET", "tasks.view_webhook", "Administrator"),
+    ("webhook", "PATCH", "tasks.change_webhook", "Administrator"),
+    ("webhook", "DELETE", "tasks.delete_webhook", "Administrator"),
+    ("webhook-test", "POST", "tasks.change_webhook", "Administrator"),
+    ("webhook-deliveries", "GET", "tasks.view_webhook", "Administrator"),
+    ("webhook-delivery", "GET", "tasks.view_webhook", "Administrator"),
+    ("webhook-redeliver", "POST", "tasks.change_webhook", "Administrator"),
     ("events", "GET", "tasks.view_task", "Viewer"),
     ("notifications", "GET", "tasks.view_permissionrequest", "Viewer"),
     ("notification", "GET", "tasks.view_permissionrequest", "Viewer"),
@@ -504,6 +513,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         "tasks.message",  # a task's: who may see and change the one, may the other
         *("tasks.workflowrun", "tasks.steprun", "tasks.workflowdocument"),
         *("tasks.runtotal", "tasks.idempotencykey", "tasks.documenttext"),
+        "tasks.delivery",  # a webhook's
         *("tasks.outboxevent", "tasks.outboxcounter"),  # each by what it tells of
         *("ledger.dailyspend", "ledger.dailytaskspend"),
         *("ledger.modeltotal", "ledger.tasktotal"),
