@@ -14,12 +14,12 @@ SCOPES = {
     RUN: "create, change, execute, cancel and delete tasks, projects, documents, workflows"
     " and schedules",
     APPROVE: "answer permission requests and questions, and make and remove rules",
-    ADMIN: "set budgets, manage tokens, read the audit",
+    ADMIN: "set budgets, manage tokens and webhooks, read the audit",
 }
 _RUN = frozenset({"task", "project", "document", "workflow", "schedule"})
 _APPROVE = frozenset({"permissionrequest", "permissionrule"})
-# Who may look at these could learn who administers, and how.
-_ADMIN = frozenset({"apitoken", "auditentry"})
+# Who may look at these could learn who administers, and how, or an address that is a secret.
+_ADMIN = frozenset({"apitoken", "auditentry", "webhook"})
 
 
 def scope_of(right: str) -> str:
