@@ -16,13 +16,18 @@ window.sections = (url, root = document) => {
 
   // What the reader has typed, opened and focused goes on being so where it is still there.
   function replace(old, next) {
-    const fieldsOf = (part) => [...part.querySelectorAll("form :is(input:not([type=hidden]), textarea, select)")];
-    const key = (field) => field.form.getAttribute("action") + " " + field.name;
+    const fieldsOf = (part) => [...part.querySelectorAll(":is(input:not([type=hidden]), textarea, select)")];
+    const isTicked = (field) => ["checkbox", "radio"].includes(field.type); // several of one name
+    const key = (field) => {
+      const form = field.closest("[data-section] form")?.getAttribute("action"); // one around it is not renewed
+      return [form, field.name, isTicked(field) ? field.value : ""].join(" ");
+    };
     const fresh = new Map(fieldsOf(next).map((field) => [key(field), field]));
     const focused = document.activeElement;
     const kept = fieldsOf(old).filter((field) => fresh.has(key(field)));
     for (const field of kept) {
-      if (field.value !== field.defaultValue) fresh.get(key(field)).value = field.value;
+      if (isTicked(field)) fresh.get(key(field)).checked = field.checked;
+      else if (field.value !== field.defaultValue) fresh.get(key(field)).value = field.value;
     }
     old.querySelectorAll("details").forEach((one, number) => {
       const same = next.querySelectorAll("details")[number];
