@@ -16,7 +16,7 @@ from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import MAX_KEY
 from ledger.models.open_request import COUNTS
 from stagent.database.compiled import CompiledQuery
-from tasks import pubsub
+from tasks import budget_notes, pubsub
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import messages
 from tasks.models import LogEntry, NewEntry, Run, Task, session
@@ -174,6 +174,7 @@ class Recorder:
     def _book(self, event: events.UsageReported, this_try: _Try) -> None:
         # Booked even if the lease is lost, for the provider bills it. The log entry may then
         # not be written, so it gets a transaction of its own.
+        facts = self._find_task_facts()
         entry = LedgerEntry.objects.record(
             task_id=self.task_id,
             run_id=self.run_id,
@@ -181,12 +182,18 @@ class Recorder:
             usage=event.usage,
             runtime=self.runtime,
             profile=self.profile,
-            **self._find_task_facts(),
+            **facts,
             is_estimated=event.is_estimated,
             open_key=_fit_key(event.open_key)
             if event.open_key in self._begun_requests
             else None,
         )
+        if entry.cost_microdollars:
+            budget_notes.write_due(
+                task_id=self.task_id,
+                runtime=self.runtime,
+                project_id=facts.get("project_id", ""),
+            )
         told = make_usage_entry(
             event.usage, entry.cost_microdollars, is_estimated=event.is_estimated
         )

@@ -9,7 +9,11 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from ledger.admin.display import show_amount, show_moment
 from ledger.models import (
@@ -41,10 +45,16 @@ class BudgetForm(BaseForm):
 
     class Meta:
         model = Budget
-        fields = ("period", "is_active")
+        fields = ("period", "is_active", "warn_percent", "on_exceed")
+        widgets = {
+            "warn_percent": UnfoldAdminIntegerFieldWidget,
+            "on_exceed": UnfoldAdminSelectWidget,
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "on_exceed" in self.fields:
+            self.fields["on_exceed"].required = False  # left out, it stays as it is
         if self.instance.pk:
             self.initial["limit_usd"] = dollars(
                 self.instance.limit_microdollars
@@ -55,11 +65,27 @@ class BudgetForm(BaseForm):
         self.instance.limit_microdollars = int(usd.scaleb(6))
         return usd
 
+    def clean_on_exceed(self) -> str:
+        return self.cleaned_data["on_exceed"] or self.instance.on_exceed
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if {"limit_usd", "warn_percent", "is_active"} & set(self.changed_data):
+            # Notes are due anew, as `BudgetQuerySet.change()` has it.
+            self.instance.warned_on = self.instance.exceeded_on = None
+        return data
+
 
 class BudgetAdmin(ModelAdmin):
     """Registered where runtimes and projects are known, so that they can be chosen."""
 
-    limit_fields: tuple[str, ...] = ("period", "limit_usd", "is_active")
+    limit_fields: tuple[str, ...] = (
+        "period",
+        "limit_usd",
+        "warn_percent",
+        "on_exceed",
+        "is_active",
+    )
     form = BudgetForm
     list_display: Any = (
         "period",

@@ -1,7 +1,7 @@
 """The book and its limits."""
 
 from ledger.models.append_only import EntryIsFinal
-from ledger.models.budget import Budget, BudgetQuerySet, Reservation
+from ledger.models.budget import Budget, BudgetQuerySet, OnExceed, Reservation
 from ledger.models.daily_spend import (
     DailySpend,
     DailyTaskSpend,
@@ -25,6 +25,7 @@ __all__ = [
     "EntryIsFinal",
     "LedgerEntry",
     "ModelTotal",
+    "OnExceed",
     "OpenRequest",
     "Origin",
     "Period",

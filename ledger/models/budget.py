@@ -9,6 +9,8 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
@@ -23,6 +25,17 @@ def _total(rows: models.QuerySet[Any], column: str) -> Coalesce:
     """Sum `column` in a subquery."""
     one_group = rows.order_by().values(group=Value(1))
     return Coalesce(Subquery(one_group.values(total=Sum(column))), 0)
+
+
+class OnExceed(models.TextChoices):
+    """What becomes of a run that meets a limit."""
+
+    STOP = "stop", "it ends, and may be resumed"
+    ASK = "ask", "it waits for a person, who raises the limit or ends it"
+
+
+def default_warn_percent() -> int:
+    return int(settings.STAGENT_BUDGET_WARNING_PERCENT)
 
 
 class BudgetQuerySet(models.QuerySet["Budget"]):
@@ -51,6 +64,34 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
             starts_on=Case(*starts, output_field=models.DateField()),
             spent_microdollars=_total(days_spent, "spent_microdollars"),  # type: ignore[no-redef]
         )
+
+    def to_note(
+        self,
+        days: Mapping[Period, date],
+        *,
+        percent: int,
+        runtime: str,
+        project_id: str,
+    ) -> BudgetQuerySet:
+        """Return those of which so much is spent that a note is due, and was not written yet."""
+        warns_at = F("limit_microdollars") * Coalesce("warn_percent", percent)
+        warned = Q(warned_on__isnull=True) | Q(warned_on__lt=F("starts_on"))
+        exceeded = Q(exceeded_on__isnull=True) | Q(exceeded_on__lt=F("starts_on"))
+        return (
+            self.applying_to(runtime=runtime, project_id=project_id)
+            .with_spent_since(days)
+            .alias(percents=F("spent_microdollars") * 100)
+            .filter(
+                Q(percents__gte=warns_at) & warned
+                | Q(spent_microdollars__gte=F("limit_microdollars")) & exceeded
+            )
+        )
+
+    def change(self, pk: int, **changes: Any) -> int:
+        """Write `changes` of a budget; with another limit, notes are due anew."""
+        if {"limit_microdollars", "warn_percent", "is_active"} & changes.keys():
+            changes |= {"warned_on": None, "exceeded_on": None}
+        return self.filter(pk=pk).update(updated_at=timezone.now(), **changes)
 
     def with_reserved(self, *, except_task: UUID | None = None) -> BudgetQuerySet:
         """Add `reserved_microdollars`, by tasks other than `except_task`."""
@@ -99,6 +140,25 @@ class Budget(models.Model):
     is_active = models.BooleanField(
         "active", default=True, help_text="Only active budgets stop tasks."
     )
+    warn_percent = models.PositiveSmallIntegerField(
+        "note at (%)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="A note is written once a window when so much is spent. Empty: what the"
+        " server's settings say, 80 by default.",
+    )
+    on_exceed = models.CharField(
+        "when used up",
+        max_length=4,
+        choices=OnExceed.choices,
+        default=OnExceed.STOP,
+        help_text="What becomes of a task that runs and meets the limit.",
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+    # The first day of the window for which a note was written, of either kind.
+    warned_on = models.DateField(null=True, editable=False)
+    exceeded_on = models.DateField(null=True, editable=False)
 
     objects = BudgetQuerySet.as_manager()
 
@@ -125,6 +185,9 @@ class Budget(models.Model):
             models.CheckConstraint(
                 condition=Q(period__in=Period.values), name="ledger_budget_period"
             ),
+            models.CheckConstraint(
+                condition=Q(on_exceed__in=OnExceed.values), name="ledger_budget_exceed"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -144,6 +207,10 @@ class Budget(models.Model):
     def is_spent(self) -> bool:
         """Whether all of it is spent, so that not even the end of running tasks helps."""
         return self.spent_microdollars >= self.limit_microdollars
+
+    @property
+    def warns_at_percent(self) -> int:
+        return self.warn_percent or default_warn_percent()
 
     def resets_at(self, now: datetime | None = None) -> datetime:
         return Period(self.period).resets_at(now or timezone.now())

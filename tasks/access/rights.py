@@ -104,6 +104,8 @@ RIGHTS: dict[str, Rights] = {
     "runtimes": {"GET": VIEW_TASK},
     "budgets": _list("ledger.budget"),
     "budget": _one("ledger.budget"),
+    # To set a limit needs the right to add one, too.
+    "settings-budgets": {"GET": VIEW_BUDGETS, "POST": "ledger.change_budget"},
     "usage": {"GET": "ledger.view_ledgerentry"},
     # Whoever adds, changes or runs one needs ADD_TASK, too: it makes tasks.
     "schedules": _list("tasks.schedule"),

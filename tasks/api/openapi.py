@@ -104,6 +104,8 @@ OPERATIONS = {
     "GET /api/budgets/{budget_id}": "getBudget",
     "PATCH /api/budgets/{budget_id}": "updateBudget",
     "DELETE /api/budgets/{budget_id}": "deleteBudget",
+    "GET /api/settings/budgets": "getBudgetSettings",
+    "POST /api/settings/budgets": "setBudgetSettings",
     "GET /api/usage": "getUsage",
     "GET /api/schedules": "listSchedules",
     "POST /api/schedules": "createSchedule",

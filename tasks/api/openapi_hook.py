@@ -23,6 +23,7 @@ TAGS = {
     "runtimes": "What agents run on.",
     "schedules": "What starts tasks at certain times, and what came of each time.",
     "budgets": "Limits on what is spent.",
+    "settings": "What holds for the whole server.",
     "usage": "What was used, and what it cost.",
 }
 IDEMPOTENCY_KEY: JSON = {

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from tasks.api.views.assist import AssistView
+from tasks.api.views.budget_settings import BudgetSettingsView
 from tasks.api.views.budgets import BudgetViewSet
 from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
 from tasks.api.views.documents import DocumentViewSet
@@ -166,6 +167,7 @@ urlpatterns = [
     path("profiles/<id:profile_id>", ProfileView.as_view(), name="profile"),
     path("budgets", BudgetViewSet.as_view(_LIST), name="budgets"),
     path("budgets/<id:budget_id>", BudgetViewSet.as_view(_ONE), name="budget"),
+    path("settings/budgets", BudgetSettingsView.as_view(), name="settings-budgets"),
     path("usage", UsageView.as_view(), name="usage"),
     path("schedules", ScheduleViewSet.as_view(_LIST), name="schedules"),
     path(

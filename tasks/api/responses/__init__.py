@@ -3,7 +3,7 @@
 `tests/tasks/api/test_openapi.py` holds real answers against these, to the last key.
 """
 
-from tasks.api.responses.budgets import Budget
+from tasks.api.responses.budgets import Budget, BudgetSettings
 from tasks.api.responses.catalog import Profile, ProfileWithInstructions, Runtime
 from tasks.api.responses.common import (
     BAD_REQUEST,
@@ -33,6 +33,7 @@ __all__ = [
     "LINK",
     "NOT_MODIFIED",
     "Budget",
+    "BudgetSettings",
     "DefaultDocuments",
     "Document",
     "DocumentWithText",

@@ -2,8 +2,15 @@
 
 from rest_framework import serializers as drf
 
-from ledger.models import Period, Scope
-from tasks.api.responses.fields import Answer, choice, microdollars, nullable_text, text
+from ledger.models import OnExceed, Period, Scope
+from tasks.api.responses.fields import (
+    Answer,
+    choice,
+    microdollars,
+    nullable_text,
+    nullable_time,
+    text,
+)
 
 
 class Budget(Answer):
@@ -18,3 +25,50 @@ class Budget(Answer):
     reservedMicros = microdollars()
     leftMicros = microdollars()
     resetsAt = drf.DateTimeField()
+    warnPercent = drf.IntegerField(allow_null=True)
+    onExceed = choice(*OnExceed.values)
+    updatedAt = drf.DateTimeField()
+
+
+class SpendCap(Answer):
+    monthlySpendCapUsd = drf.FloatField(allow_null=True)
+
+
+class SpendPolicy(Answer):
+    """The monthly limits of everything and of each runtime; null is none."""
+
+    overall = SpendCap()
+    runtimes = drf.DictField(child=SpendCap())
+
+
+class SpendStatus(Answer):
+    """A limit and what is spent of it, in microdollars; a limit that is null is none."""
+
+    id = text(help_text="overall:daily:spend, or with a runtime's name for overall.")
+    scopeId = text()
+    scopeLabel = text()
+    runtimeId = nullable_text()
+    window = choice(*Period.values)
+    currentValue = drf.IntegerField()
+    limitValue = drf.IntegerField(allow_null=True)
+    ratio = drf.FloatField(allow_null=True)
+    health = choice("unlimited", "ok", "warning", "blocked")
+    resetAtIso = drf.DateTimeField()
+
+
+class BudgetSettings(Answer):
+    dailyLimit = drf.FloatField(
+        allow_null=True, help_text="US dollars. Null: no limit."
+    )
+    monthlyLimit = drf.FloatField(
+        allow_null=True, help_text="US dollars. Null: no limit."
+    )
+    dailySpend = drf.FloatField()
+    monthlySpend = drf.FloatField()
+    alertThreshold = drf.FloatField()
+    onExceed = choice(*OnExceed.values)
+    updatedAt = nullable_time()
+    policy = SpendPolicy()
+    statuses = SpendStatus(many=True)
+    dailyResetAtIso = drf.DateTimeField()
+    monthlyResetAtIso = drf.DateTimeField()

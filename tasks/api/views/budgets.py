@@ -74,7 +74,7 @@ class BudgetViewSet(ApiViewSet):
         pk = parse_key(budget_id, "Budget")
         changes = _changes(validate_update(json_body(request)))
         if changes:
-            Budget.objects.filter(pk=pk).update(**changes)
+            Budget.objects.change(pk, **changes)
         return Response(_find_budget(pk))
 
     @extend_schema(responses={200: responses.Success})
@@ -100,6 +100,10 @@ def _changes(data: JSON) -> JSON:
         changes["limit_microdollars"] = round(data["limitUsd"] * 1_000_000)
     if "isActive" in data:
         changes["is_active"] = data["isActive"]
+    if "warnPercent" in data:
+        changes["warn_percent"] = data["warnPercent"]
+    if "onExceed" in data:
+        changes["on_exceed"] = data["onExceed"]
     return changes
 
 
@@ -121,4 +125,7 @@ def _represent(budget: Budget) -> JSON:
         "reservedMicros": int(budget.reserved_microdollars),
         "leftMicros": int(budget.left_microdollars),
         "resetsAt": iso_text(budget.resets_at()),
+        "warnPercent": budget.warn_percent,
+        "onExceed": budget.on_exceed,
+        "updatedAt": iso_text(budget.updated_at),
     }

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from ledger.models import Totals
 from ledger.usage import TASK, Days, Group, TooManyGroups, Usage
+from tasks.api.csv import csv_response
 from tasks.api.json import Response
 from tasks.api.responses.usage import GROUPS, UsageGroups, UsageTotals
 from tasks.api.views.base import ApiView
@@ -24,6 +25,7 @@ JSON = dict[str, Any]
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 366
+USAGE_FILE = "usage.csv"
 # What is filtered by, with the ledger's names.
 FILTERS = {
     "taskId": TASK,
@@ -48,6 +50,11 @@ _PARAMETERS = [
         "to", date, description="The last day (UTC). Unless given: today."
     ),
     *(OpenApiParameter(name) for name in FILTERS),
+    OpenApiParameter(
+        "format",
+        enum=["json", "csv"],
+        description="csv: a table for spreadsheets, a row a group, under the names that JSON has.",
+    ),
 ]
 
 
@@ -64,7 +71,7 @@ class UsageView(ApiView):
             )
         },
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """Sum up what was used and what it cost, in all or by day, model, project and so on."""
         query = {
             name: str(value).replace("\x00", "")
@@ -73,9 +80,22 @@ class UsageView(ApiView):
         }
         by = _group_by(query.get("groupBy", ""))
         usage = Usage(_days(query, is_grouped=bool(by)), _filters(query))
+        is_csv = _is_csv(query)
         if not by:
-            return Response(_totals(usage.totals()))
-        return Response(_represent_groups(usage, by))
+            totals = _totals(usage.totals())
+            return csv_response([totals], USAGE_FILE) if is_csv else Response(totals)
+        groups = _represent_groups(usage, by)
+        if not is_csv:
+            return Response(groups)
+        header = [*by, *groups["totals"]]
+        return csv_response(groups["groups"], USAGE_FILE, header=header)
+
+
+def _is_csv(query: dict[str, str]) -> bool:
+    wanted = query.get("format", "json")
+    if wanted not in {"json", "csv"}:
+        raise Invalid.field("format", "Expected json or csv")
+    return wanted == "csv"
 
 
 def _group_by(text: str) -> list[str]:

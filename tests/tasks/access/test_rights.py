@@ -104,6 +104,8 @@ MATRIX = [
     ("budget", "GET", "ledger.view_budget", "Viewer"),
     ("budget", "PATCH", "ledger.change_budget", "Administrator"),
     ("budget", "DELETE", "ledger.delete_budget", "Administrator"),
+    ("settings-budgets", "GET", "ledger.view_budget", "Viewer"),
+    ("settings-budgets", "POST", "ledger.change_budget", "Administrator"),
     ("usage", "GET", "ledger.view_ledgerentry", "Viewer"),
     ("schedules", "GET", "tasks.view_schedule", "Viewer"),
     ("schedules", "POST", "tasks.add_schedule", "Operator"),

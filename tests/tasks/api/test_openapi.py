@@ -335,7 +335,9 @@ def test_the_catalog_and_money(check):
     check("patch", path, {"isActive": False})
     check("get", path)
     BudgetFactory(scope="runtime", scope_id="ollama")
-    assert len(check("get", "/api/budgets")) == 2
+    check("post", "/api/settings/budgets", {"monthlyLimit": 5})
+    check("get", "/api/settings/budgets")
+    assert len(check("get", "/api/budgets")) == 3
     check("get", "/api/usage")
     check("get", "/api/usage?groupBy=day,model,project,runtime,profile,createdBy,task")
     check("delete", path)
