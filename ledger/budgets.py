@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from ledger.models import Budget, LedgerEntry, Period, Reservation
+from ledger.models import Budget, LedgerEntry, OnExceed, Period, Reservation
 from ledger.pricing import dollars
 from stagent.database.compiled import CompiledDelete, CompiledQuery
 
@@ -26,10 +26,24 @@ class BudgetExceeded(Exception):
     but a person who raises a limit, or tasks that run.
     """
 
-    def __init__(self, message: str, *, retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: int | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.budget = (
+            budget  # with what is spent and reserved of it; None: the task's own
+        )
+
+    @property
+    def is_to_ask(self) -> bool:
+        """Whether a run that meets this limit waits for a person."""
+        return self.budget is not None and self.budget.on_exceed == OnExceed.ASK
 
 
 def reserve(
@@ -68,6 +82,16 @@ def reserve(
 def release(task_id: UUID) -> None:
     """Give back what the task has reserved: its run is over."""
     _release(task_id=task_id)
+
+
+def hand_on(task_id: UUID, *, run_id: UUID) -> None:
+    """Let the run that goes on with a task have what the one before it had reserved."""
+    Reservation.objects.filter(task_id=task_id).update(run_id=run_id)
+
+
+def raise_limit(pk: int, *, above: int, to: int) -> None:
+    """Raise the limit of a budget, unless it is no longer what somebody saw, `above`."""
+    Budget.objects.filter(limit_microdollars=above).change(pk, limit_microdollars=to)
 
 
 def exceeded_by(
@@ -215,6 +239,7 @@ def _spent(budget: Budget, now: datetime) -> BudgetExceeded:
         f"The {budget} is used up ({dollars(budget.spent_microdollars)} USD spent),"
         f" resets at {resets_at:%Y-%m-%d %H:%M} UTC.",
         retry_after_seconds=math.ceil((resets_at - now).total_seconds()),
+        budget=budget,
     )
 
 
@@ -223,5 +248,6 @@ def _held(budget: Budget) -> BudgetExceeded:
         f"Running tasks hold what is left of the {budget}:"
         f" {dollars(budget.reserved_microdollars)} USD are reserved for them, and"
         f" {dollars(budget.spent_microdollars)} USD spent. Try again when one of them has"
-        " ended, or raise the budget."
+        " ended, or raise the budget.",
+        budget=budget,
     )

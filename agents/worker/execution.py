@@ -15,6 +15,7 @@ from agents.protocol.cancellation import run_to_end
 from agents.protocol.runtime import AgentKilled, Parked, RuntimeFailed
 from agents.protocol.structured_output import OutputMismatched, StructuredOutput
 from agents.worker.assignments import PreparedRun, copy_files, prepare_run
+from agents.worker.budget_requests import ask_for_budget
 from agents.worker.database import retry_until_written, run_in_database
 from agents.worker.documents import read_now
 from agents.worker.inbox import RunInbox
@@ -22,7 +23,7 @@ from agents.worker.log_entries import make_storable
 from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder
 from agents.worker.silence import perform_watched
-from agents.worker.spending import RunSpending
+from agents.worker.spending import BudgetUsedUp, RunSpending
 from tasks.exceptions import LeaseLost
 from tasks.files.keeping import has_outputs, keep_outputs
 from tasks.lifecycle import runs
@@ -150,10 +151,19 @@ class Execution:
         return Outcome(Status.COMPLETED, "Completed.", result=result)
 
     async def _find_result(self) -> str:
-        result = await self._work()
+        result = await self._work_within_budgets()
         if has_outputs(self.run.task_id):
             await retry_until_written(keep_outputs, self.run.task_id)
         return result
+
+    async def _work_within_budgets(self) -> str:
+        while True:
+            try:
+                return await self._work()
+            except BudgetUsedUp as used_up:
+                if not used_up.is_to_ask:
+                    raise
+                # Once more, from the checkpoint: `_work` asks before it begins.
 
     def _find_stop_outcome(self) -> Outcome | None:
         if self._stop is Stop.CANCELLED:
@@ -215,6 +225,7 @@ class Execution:
         prepared = await run_to_end(asyncio.to_thread(copy_files, prepared))
         budget = prepared.budget_microdollars
         spending = RunSpending(self.recorder, budget_microdollars=budget)
+        await ask_for_budget(spending, gate, self.recorder)
         assignment = replace(prepared.assignment, spending=spending, inbox=inbox)
         runtime = await runtimes.load_runtime(self.run.runtime)
         performance = perform_watched(runtime, assignment, gate.ask)

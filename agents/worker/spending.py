@@ -8,11 +8,16 @@ from agents.protocol.runtime import RuntimeFailed, Spending
 from agents.worker.database import retry_until_written
 from agents.worker.recorder import Recorder
 from ledger import budgets
+from ledger.budgets import BudgetExceeded
 from ledger.pricing import Usage, price_of
 
 
 class BudgetUsedUp(RuntimeFailed):
     """A budget of the run is used up; the message says which, and how to go on."""
+
+    def __init__(self, exceeded: BudgetExceeded) -> None:
+        super().__init__(f"{exceeded} Then resume.")
+        self.is_to_ask = exceeded.is_to_ask
 
 
 class RunSpending(Spending):
@@ -30,10 +35,14 @@ class RunSpending(Spending):
 
     def require_budget(self) -> None:
         """Raise BudgetUsedUp if the run must stop; call it after each booking."""
-        if exceeded := budgets.exceeded_by(
+        if exceeded := self.find_exceeded():
+            raise BudgetUsedUp(exceeded)
+
+    def find_exceeded(self) -> BudgetExceeded | None:
+        """Return the budget that lets the run make no further request, if one does."""
+        return budgets.exceeded_by(
             self._task_id, run_id=self._run_id, task_limit_microdollars=self._limit
-        ):
-            raise BudgetUsedUp(f"{exceeded} Then resume.")
+        )
 
     def _has_room(self, in_flight: Sequence[Usage]) -> bool:
         self.require_budget()

@@ -40,8 +40,6 @@ if unknown := set(STAGENT_PRUNE_KINDS) - {"logs", "workspaces", "tasks"}:
     )
 # The longest that a run is parked because its provider's rate limit opens only then.
 STAGENT_MAX_PARK_SECONDS = read_whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 3600)
-# When so many percent of a budget are spent, a note says so; a budget may have its own.
-STAGENT_BUDGET_WARNING_PERCENT = read_whole_number("STAGENT_BUDGET_WARNING_PERCENT", 80)
 # How many days what came of a schedule's firings is kept, but for the last of each.
 STAGENT_FIRING_DAYS = read_whole_number("STAGENT_FIRING_DAYS", 90)
 # Days that events, which streams and webhooks tell of, are kept with their deliveries.
@@ -50,7 +48,8 @@ STAGENT_EVENT_DAYS = read_whole_number("STAGENT_EVENT_DAYS", 30)
 STAGENT_WEBHOOK_ALLOW = read_networks("STAGENT_WEBHOOK_ALLOW")
 # A webhook that failed for so many days, without one delivery, is paused.
 STAGENT_WEBHOOK_PAUSE_DAYS = read_whole_number("STAGENT_WEBHOOK_PAUSE_DAYS", 5)
-# A part of a budget in percent: where it is used up, an event and a notification say so.
+# A part of a budget in percent: where it is used up, an event and a notification say so. A
+# budget may have its own.
 STAGENT_BUDGET_WARNING_PERCENT = read_whole_number("STAGENT_BUDGET_WARNING_PERCENT", 80)
 # Where people reach the server, for links in what is sent to them.
 STAGENT_PUBLIC_URL = (

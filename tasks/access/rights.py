@@ -30,7 +30,7 @@ DECIDE = "tasks.change_permissionrequest"
 MAKE_RULES = "tasks.add_permissionrule"
 DELETE_RULES = "tasks.delete_permissionrule"
 VIEW_DOCUMENTS = "tasks.view_document"
-VIEW_BUDGETS = "ledger.view_budget"
+VIEW_BUDGETS, CHANGE_BUDGET = "ledger.view_budget", "ledger.change_budget"
 
 
 def _list(model: str) -> Rights:
@@ -55,7 +55,7 @@ RIGHTS: dict[str, Rights] = {
     "task-cancel": {"POST": CHANGE_TASK},
     # Documents need VIEW_DOCUMENTS, too.
     "task-messages": {"GET": VIEW_TASK, "POST": CHANGE_TASK},
-    # With `alwaysAllow` it needs MAKE_RULES, too.
+    # With `alwaysAllow` it needs MAKE_RULES, too; to raise a budget by it, CHANGE_BUDGET.
     "task-respond": {"POST": DECIDE},
     "task-output": {"GET": VIEW_TASK},
     "task-logs": {"GET": VIEW_TASK},

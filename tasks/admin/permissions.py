@@ -214,6 +214,11 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
     def _answer(
         self, request: HttpRequest, asked: PermissionRequest, answer: Answer
     ) -> None:
+        raises = asked.is_of_budget and answer.is_allowed
+        if raises and not rights.may(request.user, rights.CHANGE_BUDGET):
+            why = f"{asked} To raise a budget needs the right {rights.CHANGE_BUDGET}."
+            self.message_user(request, why, messages.ERROR)
+            return
         try:
             asked.answer(answer)
         except AlreadyAnswered as error:

@@ -246,6 +246,7 @@ def _queue_successor(
     if not held.update(live_run=successor_id):
         raise LeaseLost(f"Run {run.pk} is no longer live.")
     run.close(status)
+    budgets.hand_on(run.task_id, run_id=successor_id)
     Run.objects.create(
         pk=successor_id,
         task_id=run.task_id,

@@ -20,6 +20,7 @@ from tasks.models.permission_rule import PermissionRule
 from tasks.models.task import Task
 from tasks.models.workflow import mark_due
 from tasks.rules import questions
+from tasks.rules.budget_questions import is_of_budget
 
 JSON = dict[str, Any]
 
@@ -171,10 +172,17 @@ class PermissionRequest(models.Model):
         """Whether it asks before a step of a workflow, and no agent asks."""
         return self.run_id is None
 
+    @property
+    def is_of_budget(self) -> bool:
+        """Whether allowing it raises a budget, for which the right to change one is needed."""
+        return is_of_budget(self.action)
+
     def why_no_rule(self) -> str | None:
         """Say why no rule can decide what is asked here; None if one can."""
         if self.is_checkpoint:
             return "No rule answers for a person before a step of a workflow"
+        if self.is_of_budget:
+            return "No rule raises a budget"
         return "No rule answers a question" if self.is_question else None
 
     def is_of_call(self, call_id: str) -> bool:

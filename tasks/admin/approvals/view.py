@@ -99,6 +99,8 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
         answer = decision.read(request, asked)
         if answer.always_allow:
             _require(request, rights.MAKE_RULES)
+        if asked.is_of_budget and answer.is_allowed:
+            _require(request, rights.CHANGE_BUDGET)
         asked.answer(answer)
     except (ValidationError, AlreadyAnswered) as error:
         told = error.messages[0] if isinstance(error, ValidationError) else str(error)

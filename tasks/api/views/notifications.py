@@ -47,6 +47,8 @@ class RespondView(ApiView):
         if data["behavior"] == "allow" and data.get("alwaysAllow"):
             rights.require(request, rights.MAKE_RULES)
         asked = get_notification(data["notificationId"], task=task)
+        if asked.is_of_budget and data["behavior"] == "allow":
+            rights.require(request, rights.CHANGE_BUDGET)
         asked.answer(
             Answer(
                 is_allowed=data["behavior"] == "allow",
@@ -70,7 +72,7 @@ def _read_edits(asked: PermissionRequest, data: JSON) -> JSON | None:
         message = "A step of a workflow starts as it is: allow it, or deny it"
         raise Invalid.field("updatedInput", message)
     facts = catalog.runtime(asked.session.runtime)
-    if facts and not facts.edits_input:
+    if facts and not facts.edits_input and not asked.is_of_budget:
         raise Invalid.field(
             "updatedInput",
             f"{facts.title} takes no edited input: allow the call as it is, or deny it and say"

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0008_estimated_usage'),
+        ('ledger', '0009_task_totals'),
     ]
 
     operations = [
