@@ -160,8 +160,21 @@ def _false() -> object:
     return 0 if connection.vendor == "sqlite" else False
 
 
+def _defaults(table: str, named: list[str]) -> dict[str, object]:
+    """Return what Django would write into the columns that are not named."""
+    model = next(one for one in apps.get_models() if one._meta.db_table == table)
+    return {
+        field.column: field.get_db_prep_save(field.get_default(), connection)
+        for field in model._meta.concrete_fields
+        if field.column not in named and not field.null and not field.primary_key
+    }
+
+
 def _insert(table: str, rows: Iterable[Row]) -> None:
     columns = TABLES[table].split()
+    more = _defaults(table, columns)
+    columns += more
+    rows = ((*row, *more.values()) for row in rows)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             command = f"COPY {table} ({', '.join(columns)}) FROM STDIN"

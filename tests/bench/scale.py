@@ -73,7 +73,9 @@ def urls() -> list[str]:
         "/admin/costs/?table=model",
         f"/admin/costs/?table=model&project={project}",
         "/admin/costs/?period=90&model=gpt-5.5",
+        "/admin/?ended=30",
         "/admin/approvals/",
+        "/admin/approvals/?tab=decided",
         "/admin/audit/",
         "/admin/tasks/task/",
         "/admin/tasks/task/?status__exact=failed",
@@ -88,7 +90,10 @@ def urls() -> list[str]:
         "/admin/tasks/task/?waiting=yes",
         "/admin/tasks/task/?p=10000",
         f"/admin/tasks/task/{task}/change/",
-        f"/admin/tasks/task/{task}/log/",
+        *(
+            f"/admin/tasks/task/{task}/{tab}/"
+            for tab in ("files", "log", "runs", "cost", "messages", "history", "edit")
+        ),
         "/admin/tasks/logentry/",
         f"/admin/tasks/logentry/?task__id__exact={task}",
         f"/admin/tasks/logentry/?q={task}",
