@@ -6,7 +6,7 @@ looked at anew under its lock.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -162,7 +162,7 @@ class NightlyPruning:
             until=until,
             since=self._pruned_until,
         )
-        removed: Counter[Kind] = Counter()
+        removed: Counter[str] = Counter()
         while step := await _threads.run(persistent_connections.call, next, walk, None):
             kind, was_there = step
             removed[kind] += was_there
@@ -175,5 +175,5 @@ def _find_next_night(after: datetime) -> datetime:
     return night if night > after else night + DAY
 
 
-def describe_counts(removed: Counter[Kind]) -> str:
+def describe_counts(removed: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {kind}" for kind, n in removed.items() if n) or "nothing"

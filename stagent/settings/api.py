@@ -43,6 +43,7 @@ SPECTACULAR_SETTINGS = {
         "DocumentDirection": "tasks.api.responses.documents.DIRECTIONS",
         "FileState": "tasks.api.responses.files.FILE_STATES",
         "NotificationType": "tasks.api.responses.notifications.NOTIFICATION_TYPES",
+        "NoteType": "tasks.api.responses.notifications.NOTE_TYPES",
         "NotificationStatus": "tasks.api.responses.notifications.NOTIFICATION_STATUSES",
         "OutboxEventType": "tasks.api.responses.webhooks.EVENT_TYPES",
         "SubscribedType": "tasks.api.responses.webhooks.SUBSCRIBED_TYPES",

@@ -79,7 +79,9 @@ RIGHTS: dict[str, Rights] = {
     "document-versions": {"GET": VIEW_DOCUMENTS},
     "document-content": {"GET": VIEW_DOCUMENTS},
     "notifications": {"GET": "tasks.view_permissionrequest"},
-    "notification": {"GET": "tasks.view_permissionrequest"},
+    # Notes are shown to who has VIEW_TASK, too.
+    "notification": {"GET": "tasks.view_permissionrequest", "PATCH": DECIDE},
+    "notifications-mark-all-read": {"PATCH": DECIDE},
     "rules": _list("tasks.permissionrule"),
     "rule": _one("tasks.permissionrule"),
     # Documents, and the task whose documents it takes, need the rights to view those, too.

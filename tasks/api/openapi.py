@@ -62,6 +62,8 @@ OPERATIONS = {
     "POST /api/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": "redeliverDelivery",
     "GET /api/notifications": "listNotifications",
     "GET /api/notifications/{notification_id}": "getNotification",
+    "PATCH /api/notifications/{notification_id}": "markNotification",
+    "PATCH /api/notifications/mark-all-read": "markAllNotifications",
     "GET /api/permissions": "listPermissionRules",
     "POST /api/permissions": "createPermissionRule",
     "GET /api/permissions/{rule_id}": "getPermissionRule",

@@ -85,6 +85,13 @@ def _read_time_and_uuid(cursor: str) -> Place:
     return created_at, UUID(last_id)
 
 
+def _read_time_and_key(cursor: str) -> Place:
+    created_at, last_id = _read_time(cursor)
+    if not (last_id.isascii() and last_id.isdigit() and len(last_id) < 16):
+        raise ValueError(cursor)
+    return created_at, int(last_id)
+
+
 def _time_cursor(row: Any) -> str:
     return f"{(row.created_at - _EPOCH) // timedelta(microseconds=1)}.{row.pk}"
 
@@ -112,6 +119,7 @@ def _urgency_cursor(row: tuple[str, int, Any]) -> str:
 MOST_URGENT = Order(("priority", "-id"), _urgency_cursor, _read_urgency)
 NEWEST = Order(("-created_at", "-id"), _time_cursor, _read_time)
 NEWEST_UUID = Order(("-created_at", "-id"), _time_cursor, _read_time_and_uuid)
+NEWEST_KEY = Order(("-created_at", "-id"), _time_cursor, _read_time_and_key)
 BY_SCOPE = Order(("scope", "id"), lambda row: f"{row.scope}.{row.pk}", _read_scope)
 BY_NAME = Order(("name", "id"), lambda row: f"{row.pk}/{row.name}", _read_name)
 

@@ -11,6 +11,7 @@ from tasks.api.views.documents import DocumentViewSet
 from tasks.api.views.events import EventsView
 from tasks.api.views.messages import MessageViewSet
 from tasks.api.views.notifications import (
+    MarkAllReadView,
     NotificationsView,
     NotificationView,
     RespondView,
@@ -121,6 +122,11 @@ urlpatterns = [
     ),
     path("events", EventsView.as_view(), name="events"),
     path("notifications", NotificationsView.as_view(), name="notifications"),
+    path(
+        "notifications/mark-all-read",
+        MarkAllReadView.as_view(),
+        name="notifications-mark-all-read",
+    ),
     path(
         "notifications/<id:notification_id>",
         NotificationView.as_view(),

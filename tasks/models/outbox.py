@@ -54,6 +54,8 @@ NOTES = {
     OutboxType.SCHEDULE_PAUSED: "schedule_paused",
 }
 
+ALL_NOTES = "notes"
+
 
 def type_of_status(status: str) -> OutboxType:
     return OutboxType(f"task.{status}")

@@ -130,6 +130,7 @@ class PermissionRequest(models.Model):
     delivered_at = models.DateTimeField(
         null=True, blank=True, help_text="When the agent heard the answer."
     )
+    read_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = PermissionRequestQuerySet.as_manager()

@@ -20,7 +20,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ledger.models import ModelTotal
-from tasks.models import PermissionRequest, Run, RunTotal, Worker
+from tasks.models import (
+    Delivery,
+    OutboxEvent,
+    PermissionRequest,
+    Run,
+    RunTotal,
+    Webhook,
+    Worker,
+)
 from tasks.models.run_total import BOUNDS, LEASE_LOSS, LONGER
 
 # A label's values: the kinds of tokens, which are disjoint.
@@ -46,6 +54,7 @@ class RowCollector(Collector):
         yield from _collect_used()
         yield from _collect_requests()
         yield from _collect_workers()
+        yield from _collect_deliveries()
 
 
 def _collect_queue() -> Iterator[Metric]:
@@ -181,6 +190,45 @@ def _collect_workers() -> Iterator[Metric]:
         "stagent_worker_places",
         "Runs that they take at once.",
         value=sums["places"] or 0,
+    )
+
+
+def _collect_deliveries() -> Iterator[Metric]:
+    pending = Delivery.objects.pending().filter(webhook__status="active").order_by()
+    retried = Q(attempts__gt=0)
+    found = pending.aggregate(
+        n=Count("pk"), retried=Count("pk", filter=retried), since=Min("created_at")
+    )
+    yield GaugeMetricFamily(
+        "stagent_pending_deliveries", "Deliveries of webhooks.", value=found["n"]
+    )
+    yield GaugeMetricFamily(
+        "stagent_retried_deliveries",
+        "Those of them that have failed before.",
+        value=found["retried"],
+    )
+    yield GaugeMetricFamily(
+        "stagent_pending_delivery_oldest_age_seconds",
+        "How long the oldest of them waits.",
+        value=_age(found["since"]),
+    )
+    states = dict(
+        Webhook.objects.order_by().values_list("status").annotate(Count("pk"))
+    )
+    webhooks = GaugeMetricFamily("stagent_webhooks", "Webhooks.", labels=["status"])
+    for status in Webhook.Status.values:
+        webhooks.add_metric([status], states.get(status, 0))
+    yield webhooks
+    failing = Webhook.objects.active().filter(failing_since__isnull=False)
+    yield GaugeMetricFamily(
+        "stagent_failing_webhooks",
+        "Active ones whose last delivery failed.",
+        value=failing.count(),
+    )
+    yield GaugeMetricFamily(
+        "stagent_unpublished_events",
+        "Events that no worker or stream has numbered yet.",
+        value=OutboxEvent.objects.unpublished().count(),
     )
 
 

@@ -1,7 +1,7 @@
 import re
 from argparse import ArgumentTypeError
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agents.worker.pruning import Kind, describe_counts, prune
 from tasks.management.command import AdministratorCommand
+from tasks.webhooks.retention import find_old_events, remove_old_events
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 HELP = {
@@ -37,6 +38,11 @@ class Command(AdministratorCommand):
         for kind in Kind:
             parser.add_argument(f"--{kind}", action="store_true", help=HELP[kind])
         parser.add_argument(
+            "--events",
+            action="store_true",
+            help="events with their notes and deliveries; STAGENT_EVENT_DAYS does it by itself",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="remove nothing; say how much it is"
         )
         parser.add_argument("--json", action="store_true")
@@ -50,9 +56,13 @@ class Command(AdministratorCommand):
         **options: Any,
     ) -> None:
         kinds = [kind for kind in Kind if options[kind]]
-        kinds = kinds or [Kind.LOGS, Kind.WORKSPACES]
-        removed: Counter[Kind] = Counter(dict.fromkeys(kinds, 0))
-        walk = prune(kinds, until=timezone.now() - older_than, dry_run=dry_run)
+        if not kinds and not options["events"]:
+            kinds = [Kind.LOGS, Kind.WORKSPACES]
+        removed: Counter[str] = Counter(dict.fromkeys(kinds, 0))
+        until = timezone.now() - older_than
+        if options["events"]:
+            removed["events"] = _prune_events(until, dry_run=dry_run)
+        walk = prune(kinds, until=until, dry_run=dry_run) if kinds else ()
         for kind, was_there in walk:
             removed[kind] += was_there
         if json:
@@ -61,6 +71,15 @@ class Command(AdministratorCommand):
         else:
             verb = "Would remove" if dry_run else "Removed"
             self.stdout.write(f"{verb} {describe_counts(removed)}.")
+
+
+def _prune_events(until: datetime, *, dry_run: bool) -> int:
+    if dry_run:
+        return find_old_events(until).count()
+    removed = 0
+    while some := remove_old_events(until):
+        removed += some
+    return removed
 
 
 def _parse_age(text: str) -> timedelta:

@@ -2,6 +2,7 @@
 
 from tasks.api import zod
 from tasks.api.requests.fields import ListQuery
+from tasks.models.outbox import ALL_NOTES, NOTES
 from tasks.models.permission import TYPES as NOTIFICATION_TYPES
 from tasks.models.permission import PermissionRequest
 
@@ -9,7 +10,21 @@ from tasks.models.permission import PermissionRequest
 class NotificationListQuery(ListQuery):
     taskId = zod.String(required=False)
     status = zod.Enum(PermissionRequest.Status.values, required=False)
-    type = zod.Enum(NOTIFICATION_TYPES, required=False)
+    type = zod.Enum(
+        (*NOTIFICATION_TYPES, *NOTES.values(), ALL_NOTES),
+        required=False,
+        help_text="Without it, permission requests and questions. `notes`: of tasks that ended,"
+        " budgets and schedules, which have no status.",
+    )
+    read = zod.Enum(("true", "false"), required=False)
+
+
+class MarkRead(zod.Serializer):
+    read = zod.Boolean()
+
+
+class MarkAllRead(zod.Serializer):
+    taskId = zod.String(required=False, help_text="Only those of this task.")
 
 
 class Respond(zod.Serializer):

@@ -15,11 +15,11 @@ from tasks.models.outbox import BUDGET_TYPES
 from tasks.streams import access
 from tasks.streams.event_stream import Selection, follow_events, last_sequence
 
-validate_query = EventsQuery.validator()
-
 
 class EventsView(ApiView):
     """Status changes, requests to people and notes on budgets, of all tasks."""
+
+    list_query = EventsQuery.reader()
 
     @extend_schema(
         parameters=[
@@ -42,7 +42,7 @@ class EventsView(ApiView):
 
         Notes on budgets need the right to view budgets.
         """
-        query = validate_query(request.query_params.dict())
+        query = self.list_query(request.query_params)
         if "projectId" in query:
             get_project(query["projectId"])
         if request.method == "HEAD":

@@ -1,9 +1,12 @@
 """What agents ask for, and the answers of people."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -14,18 +17,32 @@ from tasks.access.authentication import actor
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.notifications import NotificationListQuery, Respond
+from tasks.api.requests.notifications import (
+    MarkAllRead,
+    MarkRead,
+    NotificationListQuery,
+    Respond,
+)
+from tasks.api.responses import notifications as shapes
 from tasks.api.views.base import ApiView
 from tasks.api.views.lookups import get_notification, get_task, parse_uuid
 from tasks.api.zod import Invalid
-from tasks.models import PermissionRequest
-from tasks.models.permission import PERMISSION_REQUEST, QUESTION, Answer
+from tasks.models import OutboxEvent, OutboxType, PermissionRequest
+from tasks.models.outbox import ALL_NOTES, BUDGET_TYPES, NOTES, OutboxQuerySet
+from tasks.models.permission import (
+    PERMISSION_REQUEST,
+    QUESTION,
+    Answer,
+    PermissionRequestQuerySet,
+)
 from tasks.rules import patterns, questions
 from tasks.rules.tool_input import problem_with_edits
 
 JSON = dict[str, Any]
 
 validate_respond = Respond.validator()
+validate_mark = MarkRead.validator()
+validate_mark_all = MarkAllRead.validator()
 
 
 class RespondView(ApiView):
@@ -118,39 +135,126 @@ def _pattern_for(asked: PermissionRequest, data: JSON) -> str:
 
 
 class NotificationsView(ApiView):
-    """Permission requests and questions."""
+    """Permission requests and questions, and notes of what happened."""
 
     list_query = NotificationListQuery.reader()
 
     @extend_schema(
         parameters=[NotificationListQuery, responses.LINK],
-        responses={200: responses.Notification(many=True)},
+        responses={200: shapes.either(many=True)},
     )
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
-        """List permission requests, the newest first."""
+        """List permission requests and questions, the newest first; by `type` also notes."""
         query = self.list_query(request.query_params)
-        asked = PermissionRequest.objects.all()
+        is_of_notes = query.get("type") in {*NOTES.values(), ALL_NOTES}
+        rows: Any = _list_notes(request, query) if is_of_notes else _list_asked(query)
         if "taskId" in query:
             try:
-                asked = asked.filter(task_id=parse_uuid(query["taskId"]))
+                rows = rows.filter(task_id=parse_uuid(query["taskId"]))
             except Http404:
                 return Response([])
-        if "status" in query:
-            asked = asked.filter(status=query["status"])
-        if "type" in query:
-            asked = asked.of_type(query["type"])
+        if "read" in query:
+            rows = rows.filter(read_at__isnull=query["read"] == "false")
+        if is_of_notes:
+            order, represent = paging.NEWEST_KEY, represent_note
+            return paging.answer(request, query, rows, order, represent)
         return paging.answer(
-            request, query, asked, paging.NEWEST, represent_notification
+            request, query, rows, paging.NEWEST, represent_notification
         )
 
 
-class NotificationView(ApiView):
-    """One permission request or question."""
+def _list_asked(query: JSON) -> PermissionRequestQuerySet:
+    asked = PermissionRequest.objects.all()
+    if "status" in query:
+        asked = asked.filter(status=query["status"])
+    return asked.of_type(query["type"]) if "type" in query else asked
 
-    @extend_schema(responses={200: responses.Notification})
+
+def _list_notes(request: Request, query: JSON) -> OutboxQuerySet:
+    notes = _visible_notes(request)
+    if "status" in query:
+        return notes.none()
+    kinds = [kind for kind, name in NOTES.items() if name == query["type"]]
+    return notes.filter(type__in=kinds) if kinds else notes
+
+
+def _visible_notes(request: Request) -> OutboxQuerySet:
+    notes = OutboxEvent.objects.notes()
+    if not rights.has(request, rights.VIEW_TASK):
+        return notes.none()
+    if not rights.has(request, rights.VIEW_BUDGETS):
+        notes = notes.exclude(type__in=BUDGET_TYPES)
+    return notes
+
+
+class NotificationView(ApiView):
+    """One permission request, question or note."""
+
+    @extend_schema(responses={200: shapes.either()})
     def get(self, request: Request, notification_id: str) -> Response:
-        """Get one permission request."""
-        return Response(represent_notification(get_notification(notification_id)))
+        """Get one permission request, question or note."""
+        return Response(_represent(_get_either(request, notification_id)))
+
+    @extend_schema(request=MarkRead, responses={200: shapes.either()})
+    def patch(self, request: Request, notification_id: str) -> Response:
+        """Mark a notification as read, or as not; that answers nothing."""
+        data = validate_mark(json_body(request))
+        found = _get_either(request, notification_id)
+        read_at = timezone.now() if data["read"] else None
+        # Read first at that time: to mark it again changes nothing.
+        if (found.read_at is None) == data["read"]:
+            type(found).objects.filter(pk=found.pk).update(read_at=read_at)
+            found.read_at = read_at
+        return Response(_represent(found))
+
+
+class MarkAllReadView(ApiView):
+    """All notifications at once."""
+
+    @extend_schema(request=MarkAllRead, responses={200: shapes.Marked})
+    def patch(self, request: Request) -> Response:
+        """Mark all notifications as read, or all of a task; that answers nothing."""
+        data = validate_mark_all(json_body(request))
+        both: list[Any] = [PermissionRequest.objects.all(), _visible_notes(request)]
+        if "taskId" in data:
+            task_id = get_task(data["taskId"]).pk
+            both = [rows.filter(task_id=task_id) for rows in both]
+        now = timezone.now()
+        with transaction.atomic():
+            count = sum(rows.filter(read_at=None).update(read_at=now) for rows in both)
+        return Response({"marked": count})
+
+
+def _get_either(
+    request: Request, notification_id: str
+) -> PermissionRequest | OutboxEvent:
+    with suppress(Http404):
+        return get_notification(notification_id)
+    uid = parse_uuid(notification_id, "Notification")
+    note = _visible_notes(request).filter(uid=uid).first()
+    if note is None:
+        raise Http404("Notification not found")
+    return note
+
+
+def _represent(found: PermissionRequest | OutboxEvent) -> JSON:
+    if isinstance(found, OutboxEvent):
+        return represent_note(found)
+    return represent_notification(found)
+
+
+def represent_note(note: OutboxEvent) -> JSON:
+    return {
+        "id": str(note.uid),
+        "notificationId": str(note.uid),
+        "type": NOTES[OutboxType(note.type)],
+        "taskId": str(note.task_id) if note.task_id else None,
+        "projectId": note.project_id or None,
+        "title": note.title,
+        "message": note.message,
+        "read": note.read_at is not None,
+        "createdAt": iso_text(note.created_at),
+    }
 
 
 def represent_notification(asked: PermissionRequest) -> JSON:
@@ -164,6 +268,7 @@ def represent_notification(asked: PermissionRequest) -> JSON:
         "toolInput": asked.tool_input,
         "action": asked.action,
         "message": asked.message,
+        "read": asked.read_at is not None,
         "createdAt": iso_text(asked.created_at),
         "decidedAt": iso_text(asked.decided_at) if asked.decided_at else None,
         "decidedBy": asked.decided_by or None,

@@ -30,8 +30,6 @@ JSON = dict[str, Any]
 
 validate_create = CreateWebhook.validator()
 validate_update = UpdateWebhook.validator()
-validate_list = WebhookListQuery.validator()
-validate_deliveries = DeliveryListQuery.validator()
 
 _COLUMNS = {
     "name": "name",
@@ -47,6 +45,8 @@ class WebhookViewSet(ApiViewSet):
     """Webhooks: subscribed, changed, tried out."""
 
     serializer_class = CreateWebhook
+    list_query = WebhookListQuery.reader()
+    deliveries_query = DeliveryListQuery.reader()
 
     @extend_schema(
         parameters=[WebhookListQuery, responses.LINK],
@@ -54,7 +54,7 @@ class WebhookViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Answer:
         """List webhooks, the newest first; never their secrets."""
-        query = validate_list(request.query_params.dict())
+        query = self.list_query(request.query_params)
         order = paging.NEWEST_UUID
         return paging.answer(
             request, query, Webhook.objects.all(), order, represent_webhook
@@ -127,7 +127,7 @@ class WebhookViewSet(ApiViewSet):
     )
     def deliveries(self, request: Request, webhook_id: str) -> Answer:
         """List what was sent to a webhook, and what came of it, the newest first."""
-        query = validate_deliveries(request.query_params.dict())
+        query = self.deliveries_query(request.query_params)
         rows = get_webhook(webhook_id).deliveries.select_related("event")
         if "status" in query:
             rows = rows.filter(status=query["status"])

@@ -74,6 +74,13 @@ MATRIX = [
     ("webhook-deliveries", "GET", "tasks.view_webhook", "Administrator"),
     ("webhook-delivery", "GET", "tasks.view_webhook", "Administrator"),
     ("webhook-redeliver", "POST", "tasks.change_webhook", "Administrator"),
+    ("notification", "PATCH", "tasks.change_permissionrequest", "Operator"),
+    (
+        "notifications-mark-all-read",
+        "PATCH",
+        "tasks.change_permissionrequest",
+        "Operator",
+    ),
     ("events", "GET", "tasks.view_task", "Viewer"),
     ("notifications", "GET", "tasks.view_permissionrequest", "Viewer"),
     ("notification", "GET", "tasks.view_permissionrequest", "Viewer"),
@@ -257,7 +264,10 @@ SCOPE_OF = {
     "Operator": {"run"},
     "Administrator": {"admin"},
 }
-APPROVED = {("task-respond", "POST"), ("rules", "POST"), ("rule", "DELETE")}
+APPROVED = {
+    *{("task-respond", "POST"), ("rules", "POST"), ("rule", "DELETE")},
+    *{("notification", "PATCH"), ("notifications-mark-all-read", "PATCH")},
+}
 OF_ADMINISTRATORS = {
     (route, method) for route, method, right, _ in MATRIX if "auditentry" in right
 }

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
@@ -280,3 +281,30 @@ def test_old_events_go_with_their_deliveries_but_not_what_is_pending(webhook):
     Delivery.objects.filter(pk=sent.pk).update(status="delivered")
     assert remove_old_events(timezone.now() + timedelta(seconds=1)) == 1
     assert list(Delivery.objects.all()) == [pending]
+
+
+def test_old_events_are_pruned_by_the_command(webhook, capsys):
+    changes.send_test(webhook)
+    Delivery.objects.update(status="delivered")
+    past = timezone.now() - timedelta(hours=3)
+    OutboxEvent.objects.update(created_at=past)
+    queue_one()
+    publish_all()
+    options = ("--older-than", "2h", "--events")
+    call_command("prune", *options, "--dry-run")
+    assert "Would remove 1 events." in capsys.readouterr().out
+    assert OutboxEvent.objects.count() == 2
+    call_command("prune", *options)
+    assert "Removed 1 events." in capsys.readouterr().out
+    assert [event.type for event in OutboxEvent.objects.all()] == ["task.queued"]
+
+
+def test_the_metrics_tell_of_deliveries(webhook, api):
+    changes.send_test(webhook)
+    [claimed] = attempts.claim_due(1)
+    attempts.record(claimed, FAILURE)
+    text = api.get("/metrics").content.decode()
+    assert "stagent_pending_deliveries 1.0" in text
+    assert "stagent_retried_deliveries 1.0" in text
+    assert "stagent_failing_webhooks 1.0" in text
+    assert 'stagent_webhooks{status="active"} 1.0' in text
