@@ -424,3 +424,13 @@ def test_errors(check, settings):
 
 def test_the_check_of_a_deployment_has_nothing_to_say_of_it():
     assert schema_check(None) == []
+
+
+def test_one_status_is_described_as_the_contract_has_it(description):
+    """Clients that are generated anew compile with the code that used them before."""
+    parameters = description["paths"]["/api/tasks"]["get"]["parameters"]
+    (status,) = [one for one in parameters if one["name"] == "status"]
+    assert status["schema"]["type"] == "string"
+    assert "completed" in status["schema"]["enum"]
+    assert status["schema"]["maxLength"] >= len(",".join(status["schema"]["enum"]))
+    assert "several" in status["description"]
