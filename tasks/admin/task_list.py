@@ -16,8 +16,13 @@ from tasks.models import PermissionRequest, Run, Status, Task
 SHOWN_REASON = 300  # characters of an error
 MOST_COUNTED = 999  # of a status
 STATE = ("status__exact", "waiting")
-# The index of each order, read backwards.
-_BACKWARDS = {"-priority": "pk", "spent": "pk", "took_milliseconds": "pk"}
+# What follows each order in its index.
+_THEN = {
+    "-priority": "pk",
+    "spent": "spent_of",
+    "-spent": "-spent_of",
+    "took_milliseconds": "pk",
+}
 
 
 class TaskList(LongList):
@@ -46,7 +51,7 @@ class TaskList(LongList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         ordering = super().get_ordering(request, queryset)
         first = ordering[0]
-        return [first, _BACKWARDS[first]] if first in _BACKWARDS else ordering
+        return [first, _THEN[first]] if first in _THEN else ordering
 
     def _sorted_by(self, request: HttpRequest) -> str:
         number = request.GET.get("o", "").split(".")[0].removeprefix("-")

@@ -58,7 +58,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
         column = RawSQL(
             "ledger_tasktotal.spent_microdollars", (), models.BigIntegerField()
         )
-        found: Self = joined.annotate(spent=column)
+        # The index has it too, so that those that cost the same are not sorted.
+        same = RawSQL("ledger_tasktotal.task_id", (), models.UUIDField())
+        found: Self = joined.annotate(spent=column, spent_of=same)
         return found
 
     def waiting_for_decision(self) -> Self:
