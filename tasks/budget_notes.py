@@ -79,17 +79,18 @@ def _make_event(
     limit = budget.limit_microdollars
     return OutboxEvent(
         type=kind,
-        title=f"Budget: {budget.period}"[:255],
+        title=str(budget)[:255],
         message=_sentence(budget),
         # The task whose request it was: what it met is not only its own.
         data={
             "budgetId": str(budget.pk),
-            "limitUsd": limit / 1_000_000,
-            "spentUsd": int(budget.spent_microdollars) / 1_000_000,
+            "limitUsd": dollars(limit),
+            "spentUsd": dollars(budget.spent_microdollars),
             "causedByTaskId": str(task_id),
         },
         project_id=budget.scope_id if budget.scope == "project" else "",
-        key=f"{kind}:{budget.pk}:{day}:{limit}:{budget.warns_at_percent}",
+        # The same as `lifecycle.budget_notes` gives: it is told once, by whoever is first.
+        key=f"{kind}:{budget.pk}:{day}:{limit}",
     )
 
 

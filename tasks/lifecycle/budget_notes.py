@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -38,7 +37,7 @@ def _find_notes(now: datetime) -> Iterator[OutboxEvent]:
         percent = budget.spent_microdollars * 100 // budget.limit_microdollars
         if budget.is_spent:
             yield _make_note(OutboxType.BUDGET_EXCEEDED, budget, percent, now)
-        elif percent >= settings.STAGENT_BUDGET_WARNING_PERCENT:
+        elif percent >= budget.warns_at_percent:
             yield _make_note(OutboxType.BUDGET_WARNING, budget, percent, now)
 
 

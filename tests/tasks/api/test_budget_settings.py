@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ledger.models import Budget, DailySpend, Origin
 from tasks import budget_notes
+from tasks.lifecycle.budget_notes import announce_budgets
 from tasks.models.outbox import OutboxEvent
 from tests.ledger.factories import BudgetFactory
 
@@ -117,7 +118,7 @@ def test_a_note_is_written_once_a_window_at_each_of_two_points():
     event = OutboxEvent.objects.get()
     assert event.message.startswith("80 % of the daily budget of 10")
     assert event.data["budgetId"] == str(budget.pk)
-    assert (event.data["limitUsd"], event.data["spentUsd"]) == (10, 8)
+    assert (event.data["limitUsd"], event.data["spentUsd"]) == ("10.00", "8.00")
     spend(2)
     write_due()
     write_due()
@@ -147,7 +148,7 @@ def test_a_budget_may_have_its_own_point_and_the_server_another(settings):
     BudgetFactory(limit_microdollars=USD, period="monthly")
     spend(0.2)
     write_due()
-    assert [event.data["limitUsd"] for event in OutboxEvent.objects.all()] == [1]
+    assert [event.data["limitUsd"] for event in OutboxEvent.objects.all()] == ["1.00"]
     spend(0.1)
     write_due()
     assert notes() == ["budget.warning"] * 2
@@ -162,6 +163,16 @@ def test_budgets_that_do_not_apply_are_left_alone():
     assert notes() == []
     write_due(project_id="crm")
     assert notes() == ["budget.exceeded"]
+
+
+def test_what_is_told_at_once_is_not_told_again_by_the_workers_look():
+    BudgetFactory(limit_microdollars=USD, warn_percent=90)
+    spend(0.85)
+    assert announce_budgets() == 0  # its own point, not the server's
+    spend(0.1)
+    write_due()
+    assert announce_budgets() == 0
+    assert notes() == ["budget.warning"]
 
 
 def test_of_two_who_find_a_note_due_one_writes_it():
