@@ -101,8 +101,8 @@ RIGHTS: dict[str, Rights] = {
         "DELETE": CHANGE_WORKFLOW,
     },
     # What a task may ask for.
-    "profiles": {"GET": VIEW_TASK},
-    "profile": {"GET": VIEW_TASK},
+    "profiles": {"GET": VIEW_TASK, "POST": "tasks.add_storedprofile"},
+    "profile": _one("tasks.storedprofile") | {"GET": VIEW_TASK},
     "runtimes": {"GET": VIEW_TASK},
     "budgets": _list("ledger.budget"),
     "budget": _one("ledger.budget"),

@@ -23,6 +23,7 @@ _MATERIAL = (
 _CONTROLS = (
     *("tasks.permissionrule", "ledger.budget", "tasks.apitoken"),
     "tasks.webhook",  # its deliveries are a part of it
+    "tasks.storedprofile",  # by which agents may do things unasked
 )
 
 

@@ -70,5 +70,4 @@ def runtime_title(name: str, default: str = "Default") -> str:
 
 
 def profile_name(profile_id: str, default: str = "Automatic") -> str:
-    profile = catalog.profile(profile_id) if profile_id else None
-    return profile.name if profile else profile_id or default
+    return catalog.profile_name(profile_id) or default

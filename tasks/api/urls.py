@@ -6,7 +6,7 @@ from django.urls.converters import StringConverter
 from tasks.api.views.assist import AssistView
 from tasks.api.views.budget_settings import BudgetSettingsView
 from tasks.api.views.budgets import BudgetViewSet
-from tasks.api.views.catalog import ProfilesView, ProfileView, RuntimesView
+from tasks.api.views.catalog import RuntimesView
 from tasks.api.views.documents import DocumentViewSet
 from tasks.api.views.events import EventsView
 from tasks.api.views.messages import MessageViewSet
@@ -17,6 +17,7 @@ from tasks.api.views.notifications import (
     RespondView,
 )
 from tasks.api.views.permission_rules import RuleViewSet
+from tasks.api.views.profiles import ProfileViewSet
 from tasks.api.views.projects import ProjectDocumentsView, ProjectViewSet
 from tasks.api.views.schedules import ScheduleViewSet
 from tasks.api.views.task_files import (
@@ -169,8 +170,8 @@ urlpatterns = [
         WorkflowDocumentsView.as_view(),
         name="workflow-documents",
     ),
-    path("profiles", ProfilesView.as_view(), name="profiles"),
-    path("profiles/<id:profile_id>", ProfileView.as_view(), name="profile"),
+    path("profiles", ProfileViewSet.as_view(_LIST), name="profiles"),
+    path("profiles/<id:profile_id>", ProfileViewSet.as_view(_ONE), name="profile"),
     path("budgets", BudgetViewSet.as_view(_LIST), name="budgets"),
     path("budgets/<id:budget_id>", BudgetViewSet.as_view(_ONE), name="budget"),
     path("settings/budgets", BudgetSettingsView.as_view(), name="settings-budgets"),

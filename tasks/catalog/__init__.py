@@ -4,12 +4,15 @@ A *runtime* is a kind of agent: `RUNTIMES` holds the five of the API, `readiness
 whether this server can use one now and, if not, what mends it.
 
 A *profile* is how an agent is to behave: its instructions, what it may do unasked, its
-limits and the runtimes it suits. Each is a TOML file: `tasks.catalog.profile_files` tells of them.
+limits and the runtimes it suits. Most are TOML files, of which `tasks.catalog.profile_files`
+tells. Others are rows: they are looked up only where no file has the id, so that tasks that
+name none, or one of a file, need no query for it.
 """
 
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Protocol
 
 from django.conf import settings
 
@@ -52,8 +55,10 @@ __all__ = [
     "has_embedded_model",
     "incompatibility",
     "profile",
+    "profile_name",
     "profile_problems",
     "profiles",
+    "register_stored_profiles",
     "runtime",
 ]
 
@@ -82,13 +87,43 @@ def default_runtime() -> RuntimeFacts | None:
     return next(iter(real or by_weight), None)
 
 
+class StoredProfiles(Protocol):
+    """Where profiles are kept that are no files."""
+
+    def find(self, profile_id: str) -> Profile | None: ...
+
+    def load_all(self) -> Mapping[str, Profile]: ...
+
+
+_stored: list[StoredProfiles] = []
+
+
+def register_stored_profiles(stored: StoredProfiles) -> None:
+    """Have profiles looked up there too; only what knows rows can."""
+    _stored[:] = [stored]
+
+
 def profiles() -> Mapping[str, Profile]:
-    """Return all profiles by id: ours, and a site's own in their place or beside them."""
-    return profile_files.load_profiles().profiles
+    """Return all profiles by id: rows, ours, and a site's files in their place or beside them."""
+    rows = (one.load_all() for one in _stored)
+    return {**{key: row for found in rows for key, row in found.items()}, **_files()}
 
 
 def profile(profile_id: str) -> Profile | None:
-    return profiles().get(profile_id)
+    """Return a profile of a file, else of a row."""
+    if found := _files().get(profile_id):
+        return found
+    return next(filter(None, (one.find(profile_id) for one in _stored)), None)
+
+
+def profile_name(profile_id: str) -> str:
+    """Return what people call a profile, without a query: of a row that is its id."""
+    found = _files().get(profile_id)
+    return found.name if found else profile_id
+
+
+def _files() -> Mapping[str, Profile]:
+    return profile_files.load_profiles().profiles
 
 
 def profile_problems() -> list[str]:
@@ -98,7 +133,7 @@ def profile_problems() -> list[str]:
 
 def classify(text: str) -> Profile:
     """Choose the profile whose keywords fit `text` best, `general` when none does."""
-    known = profiles()
+    known = _files()  # a row has no keywords
     phrase = _phrase(text)
     scores = {item.id: _score(item, phrase) for item in known.values()}
     best = max(scores, key=lambda profile_id: scores[profile_id])

@@ -44,6 +44,8 @@ TOOL_NAMES: tuple[str, ...] = (
     "ask",  # a person
 )
 BUILT_IN = "built-in"
+STORED = "database"  # of those that people make and change while the server runs
+MAX_ID_CHARACTERS = 100
 # A site's folder is looked at again when what is known of it is older than this.
 RECHECK_SECONDS = 1.0
 # The instructions open every request to the model: a long file is a mistake.
@@ -156,11 +158,28 @@ def read_profile(file: Path) -> Profile:
     """Return the profile in `file`, checked, or raise UnusableProfile."""
     if not _ID.fullmatch(file.stem):
         raise UnusableProfile("its name is the id: small letters, digits and dashes")
-    table = _parse(file)
+    return make_profile(file.stem, _parse(file), source=str(file))
+
+
+def make_profile(profile_id: str, table: dict[str, Any], *, source: str) -> Profile:
+    """Return the profile that a table of settings says, or raise UnusableProfile."""
     if missing := [key for key in REQUIRED if key not in table]:
         raise UnusableProfile(f"{missing[0]}: missing")
     checked = {key: _check(key, value) for key, value in table.items()}
-    return Profile(id=file.stem, source=str(file), **checked)
+    return Profile(id=profile_id, source=source, **checked)
+
+
+def find_problem(key: str, value: Any) -> str:
+    """Say why a setting cannot have this value; nothing if it can."""
+    try:
+        _check(key, value)
+    except UnusableProfile as problem:
+        return str(problem).removeprefix(f"{key}: ")
+    return ""
+
+
+def is_profile_id(text: str) -> bool:
+    return len(text) <= MAX_ID_CHARACTERS and _ID.fullmatch(text) is not None
 
 
 def _parse(file: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from tasks.models.message import Message
 from tasks.models.outbox import OutboxCounter, OutboxEvent, OutboxType
 from tasks.models.permission import PermissionRequest
 from tasks.models.permission_rule import PermissionRule
+from tasks.models.profile import StoredProfile
 from tasks.models.project import Project
 from tasks.models.run import Run
 from tasks.models.run_total import RunTotal
@@ -46,6 +47,7 @@ __all__ = [
     "SessionItem",
     "Status",
     "StepRun",
+    "StoredProfile",
     "Task",
     "TaskTag",
     "Webhook",

@@ -4,7 +4,12 @@
 """
 
 from tasks.api.responses.budgets import Budget, BudgetSettings
-from tasks.api.responses.catalog import Profile, ProfileWithInstructions, Runtime
+from tasks.api.responses.catalog import (
+    PROFILE_SOURCES,
+    Profile,
+    ProfileWithInstructions,
+    Runtime,
+)
 from tasks.api.responses.common import (
     BAD_REQUEST,
     BUDGET_EXCEEDED,
@@ -32,6 +37,7 @@ __all__ = [
     "GONE",
     "LINK",
     "NOT_MODIFIED",
+    "PROFILE_SOURCES",
     "Budget",
     "BudgetSettings",
     "DefaultDocuments",

@@ -3,7 +3,9 @@
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import Answer, choice, nullable_text, text, texts
-from tasks.catalog import BUILT_IN
+from tasks.catalog.profile_files import BUILT_IN, STORED
+
+PROFILE_SOURCES = (BUILT_IN, "site", STORED)
 
 
 class Profile(Answer):
@@ -12,6 +14,7 @@ class Profile(Answer):
     description = text()
     domain = nullable_text()
     tags = texts()
+    author = nullable_text()
     runtimes = texts()
     tools = texts()
     allowed = texts()
@@ -24,7 +27,8 @@ class Profile(Answer):
     effort = nullable_text(help_text="Left out where the runtime does not know it.")
     maxTurns = drf.IntegerField(allow_null=True)
     maxBudgetUsd = drf.FloatField(allow_null=True)
-    source = choice(BUILT_IN, "site")  # type: ignore[assignment]  # of Field, too
+    source = choice(*PROFILE_SOURCES)  # type: ignore[assignment]  # of Field, too
+    readOnly = drf.BooleanField(help_text="A file's: it can be copied, not changed.")
 
 
 class ProfileWithInstructions(Profile):

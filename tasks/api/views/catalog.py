@@ -1,8 +1,7 @@
-"""What a task may ask for: runtimes and profiles."""
+"""The runtimes that a task may ask for."""
 
 from typing import Any
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -43,46 +42,4 @@ def _runtime(
         "model": facts.model() or None,
         "models": facts.models(),
         "efforts": facts.efforts,
-    }
-
-
-class ProfilesView(ApiView):
-    """The profiles, without their instructions."""
-
-    @extend_schema(responses={200: responses.Profile(many=True)})
-    def get(self, request: Request) -> Response:
-        """List the profiles, built-in and the site's own."""
-        return Response([_profile(profile) for profile in catalog.profiles().values()])
-
-
-class ProfileView(ApiView):
-    """One profile, with its instructions."""
-
-    @extend_schema(responses={200: responses.ProfileWithInstructions})
-    def get(self, request: Request, profile_id: str) -> Response:
-        """Get one profile with its instructions."""
-        profile = catalog.profile(profile_id)
-        if profile is None:
-            raise Http404("Profile not found")
-        return Response({**_profile(profile), "instructions": profile.instructions})
-
-
-def _profile(profile: catalog.Profile) -> dict[str, Any]:
-    return {
-        "id": profile.id,
-        "name": profile.name,
-        "description": profile.description,
-        "domain": profile.domain or None,
-        "tags": profile.tags,
-        "runtimes": profile.runtimes,
-        "tools": profile.tools,
-        "allowed": profile.allowed,
-        "denied": profile.denied,
-        "network": profile.network,
-        "model": profile.model or None,
-        "models": profile.models,
-        "effort": profile.effort or None,
-        "maxTurns": profile.max_turns,
-        "maxBudgetUsd": profile.max_budget_usd,
-        "source": "built-in" if profile.source == catalog.BUILT_IN else "site",
     }
