@@ -12,6 +12,7 @@ from ledger.models import Budget, Period
 from ledger.models.budget import default_warn_percent
 from ledger.pricing import dollars
 from stagent.database.compiled import CompiledQuery
+from tasks import pubsub
 from tasks.models.outbox import OutboxEvent, OutboxType
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def _write(budget: Budget, task_id: UUID) -> None:
         )
         if same.update(**marks):
             OutboxEvent.objects.add(_make_event(budget, kind, day, task_id))
+            transaction.on_commit(pubsub.publish_events)
             log.warning("%s", _sentence(budget))
 
 
@@ -89,7 +91,7 @@ def _make_event(
             "causedByTaskId": str(task_id),
         },
         project_id=budget.scope_id if budget.scope == "project" else "",
-        # The same as `lifecycle.budget_notes` gives: it is told once, by whoever is first.
+        # With the limit: of a raised one the same may be told once more.
         key=f"{kind}:{budget.pk}:{day}:{limit}",
     )
 

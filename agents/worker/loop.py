@@ -148,11 +148,6 @@ class Worker(ChannelsWorker):
             every_seconds=webhooks.SENDING_SECONDS,
         )
         self._chores.repeat(
-            "tell of budgets that are used up",
-            webhooks.announce,
-            every_seconds=webhooks.ANNOUNCING_SECONDS,
-        )
-        self._chores.repeat(
             "remove old events",
             webhooks.remove_old,
             every_seconds=webhooks.REMOVING_SECONDS,

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.utils import timezone
 
 from agents.worker.database import run_in_database
-from tasks.lifecycle.budget_notes import announce_budgets
 from tasks.models import Delivery
 from tasks.observability import log_context
 from tasks.webhooks.attempts import claim_due, record
@@ -18,7 +17,6 @@ from tasks.webhooks.retention import remove_expired_events
 from tasks.webhooks.sending import Outcome, send
 
 SENDING_SECONDS = 1.0
-ANNOUNCING_SECONDS = 5.0
 REMOVING_SECONDS = 3600
 MOST_AT_ONCE = 20
 # To one address, so that a slow receiver leaves room for others.
@@ -69,11 +67,6 @@ class WebhookSender:
             )
             outcome = Outcome(0, error=f"{type(error).__name__}: {error}"[:1_000])
         await run_in_database(record, delivery, outcome)
-
-
-async def announce() -> None:
-    """Write what is to be told of budgets."""
-    await run_in_database(announce_budgets)
 
 
 async def remove_old() -> None:

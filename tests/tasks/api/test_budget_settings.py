@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from ledger.models import Budget, DailySpend, Origin
 from tasks import budget_notes
-from tasks.lifecycle.budget_notes import announce_budgets
 from tasks.models.outbox import OutboxEvent
 from tests.ledger.factories import BudgetFactory
 
@@ -163,16 +162,6 @@ def test_budgets_that_do_not_apply_are_left_alone():
     assert notes() == []
     write_due(project_id="crm")
     assert notes() == ["budget.exceeded"]
-
-
-def test_what_is_told_at_once_is_not_told_again_by_the_workers_look():
-    BudgetFactory(limit_microdollars=USD, warn_percent=90)
-    spend(0.85)
-    assert announce_budgets() == 0  # its own point, not the server's
-    spend(0.1)
-    write_due()
-    assert announce_budgets() == 0
-    assert notes() == ["budget.warning"]
 
 
 def test_of_two_who_find_a_note_due_one_writes_it():

@@ -1,13 +1,10 @@
 """Notes: what a person is told and need not answer; and what of all was read."""
 
-import pytest
 from django.contrib.auth.models import Permission
 
 from tasks import lifecycle
-from tasks.lifecycle.budget_notes import announce_budgets
 from tasks.models import ApiToken, OutboxEvent, Status
 from tests.factories import PermissionRequestFactory, TaskFactory, UserFactory
-from tests.ledger.factories import BudgetFactory, LedgerEntryFactory
 
 URL = "/api/notifications"
 
@@ -69,27 +66,6 @@ def test_all_are_marked_at_once_or_those_of_a_task(api):
     assert api.get(f"{URL}?read=false").json() == []
     [one] = api.get(f"{URL}?read=true").json()
     assert (one["id"], one["status"]) == (asked.pk, "pending")
-
-
-@pytest.mark.parametrize(
-    ("percent", "kinds"),
-    [(79, []), (80, ["budget.warning"]), (100, ["budget.exceeded"])],
-)
-def test_a_budget_is_told_of_once_a_window(db, percent, kinds):
-    spent = LedgerEntryFactory().cost_microdollars
-    BudgetFactory(limit_microdollars=spent * 100 // percent)
-    assert announce_budgets() == len(kinds)
-    assert announce_budgets() == 0
-    assert [event.type for event in OutboxEvent.objects.all()] == kinds
-
-
-def test_a_raised_budget_is_told_of_again(db):
-    spent = LedgerEntryFactory().cost_microdollars
-    budget = BudgetFactory(limit_microdollars=spent * 10 // 9)
-    assert announce_budgets() == 1
-    budget.limit_microdollars = spent * 10 // 8
-    budget.save()
-    assert announce_budgets() == 1
 
 
 def test_notes_on_budgets_are_for_who_may_view_budgets(api, settings):
