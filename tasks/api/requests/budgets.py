@@ -53,7 +53,7 @@ class UpdateBudget(zod.Serializer):
     onExceed = _on_exceed()
 
 
-class BudgetSettings(zod.Serializer):
+class SetBudgetSettings(zod.Serializer):
     dailyLimit = _limit(required=False, allow_null=True)
     monthlyLimit = _limit(required=False, allow_null=True)
     alertThreshold = zod.Number(

@@ -17,7 +17,7 @@ from tasks.access import rights
 from tasks.api import responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
-from tasks.api.requests.budgets import BudgetSettings
+from tasks.api.requests.budgets import SetBudgetSettings
 from tasks.api.views.base import ApiView
 from tasks.api.zod import Invalid
 
@@ -26,7 +26,7 @@ USD = 1_000_000  # microdollars
 ADD_BUDGET = "ledger.add_budget"
 LIMITS = {"dailyLimit": Period.DAILY, "monthlyLimit": Period.MONTHLY}
 
-validate = BudgetSettings.validator()
+validate = SetBudgetSettings.validator()
 
 
 class BudgetSettingsView(ApiView):
@@ -37,7 +37,7 @@ class BudgetSettingsView(ApiView):
         """Get the limits on everything, what is spent of them, and of each runtime's."""
         return Response(_represent(timezone.now()))
 
-    @extend_schema(request=BudgetSettings, responses={200: responses.BudgetSettings})
+    @extend_schema(request=SetBudgetSettings, responses={200: responses.BudgetSettings})
     def post(self, request: Request) -> Response:
         """Set the daily and the monthly limit; null switches one off, what is absent stays."""
         data = validate(json_body(request))

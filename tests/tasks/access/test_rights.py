@@ -528,6 +528,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         "tasks.message",  # a task's: who may see and change the one, may the other
         *("tasks.workflowrun", "tasks.steprun", "tasks.workflowdocument"),
         *("tasks.runtotal", "tasks.idempotencykey", "tasks.documenttext"),
+        "tasks.tasktag",  # a task's
         "tasks.delivery",  # a webhook's
         *("tasks.outboxevent", "tasks.outboxcounter"),  # each by what it tells of
         *("ledger.dailyspend", "ledger.dailytaskspend"),

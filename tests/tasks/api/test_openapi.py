@@ -144,6 +144,7 @@ def test_requests_and_answers_show_their_examples(description):
 # They are a part of others, and are shown there.
 PARTS = {
     *("Ancestor", "Flattened", "UsageGroup"),
+    *("SpendCap", "SpendPolicy", "SpendStatus"),
     *("ProvenanceDocument", "ProvenanceSource"),
     *("ProvenanceRun", "ProvenancePermission"),
     *("WorkflowDefinition", "WorkflowStep", "LoopConfig", "SwarmConfig"),
