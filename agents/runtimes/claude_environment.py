@@ -19,6 +19,7 @@ LONGEST_PATH = 107  # bytes, of a socket's name
 # five minutes without a byte and ten without content, and would send the request once more.
 API_TIMEOUT_MS = 86_400_000
 NO_KEY = "kept-by-stagent"
+ANTHROPICS, STAND_IN = "api.anthropic.com", "provider.invalid"
 # The CLI's own settings, each for a reason that was measured.
 SETTINGS = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",  # talks to the base URL only
@@ -68,9 +69,7 @@ def make_environment(
         **SETTINGS,
         "CLAUDE_CONFIG_DIR": f"{confinement.shown_scratch}/config",
         "CLAUDE_CODE_MAX_RETRIES": str(retries),
-        # By name the provider's own, for which the CLI asks as it would; in the clear, since
-        # it goes through the socket.
-        "ANTHROPIC_BASE_URL": _use_http(endpoint.url),
+        "ANTHROPIC_BASE_URL": _name_provider(endpoint.url),
         "ANTHROPIC_UNIX_SOCKET": f"{confinement.shown_scratch}/{SOCKET}",
         endpoint.key_name: NO_KEY,
         **given,
@@ -87,5 +86,11 @@ def find_socket_problem(socket: Path) -> str:
     )
 
 
-def _use_http(url: str) -> str:
-    return str(httpx2.URL(url).copy_with(scheme="http", username=None, password=None))
+def _name_provider(url: str) -> str:
+    """Return the address as the CLI is given it: in the clear, for it goes through the socket.
+
+    Under Anthropic's own name the CLI first asks there, past the socket, for a company's
+    settings and limits, and where the run has no network it tries again for 20 seconds.
+    """
+    shown = httpx2.URL(url).copy_with(scheme="http", username=None, password=None)
+    return str(shown.copy_with(host=STAND_IN) if shown.host == ANTHROPICS else shown)
