@@ -26,7 +26,8 @@ KINDS = (
 
 
 def read_those_that_are_there(apps, schema_editor):
-    apps.get_model("tasks", "Document").objects.filter(reduce(or_, KINDS)).update(status="uploaded")
+    documents = apps.get_model("tasks", "Document").objects.using(schema_editor.connection.alias)
+    documents.filter(reduce(or_, KINDS)).update(status="uploaded")
 
 
 class Migration(migrations.Migration):
