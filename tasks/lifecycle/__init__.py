@@ -16,10 +16,9 @@ from tasks.lifecycle.starting import (
     why_not_resumable,
 )
 from tasks.lifecycle.status import queue, record_status
-from tasks.lifecycle.stopping import SHORT_LOG, cancel, delete
+from tasks.lifecycle.stopping import cancel, delete
 
 __all__ = [
-    "SHORT_LOG",
     "budget_of",
     "cancel",
     "choose_model",

@@ -138,6 +138,12 @@ def _time(what: str) -> zod.TimeText:
 class Statuses(zod.TextList):
     """One status or several; described as the one of the contract, whose clients stay as they are."""
 
+    def check(self, value: Any, issues: list[str]) -> Any:
+        is_several = isinstance(value, str) and "," in value
+        # One is judged, and given, as the contract has it.
+        check = super().check if is_several else self.check_item
+        return check(value, issues)
+
 
 def _statuses() -> zod.TextList:
     return Statuses(

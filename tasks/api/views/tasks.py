@@ -235,10 +235,15 @@ def _filters(query: JSON) -> TaskFilters:
     if "scheduleId" in query:
         found["schedule_id"] = _uuid_or_none(query["scheduleId"])
     return TaskFilters(
-        statuses=tuple(query.get("status", ())),
+        statuses=_list_statuses(query),
         tags=tuple(query.get("tags", ())),
         **found,
     )
+
+
+def _list_statuses(query: JSON) -> tuple[str, ...]:
+    found: str | list[str] = query.get("status", [])
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 def _uuid_or_none(text: str) -> UUID:

@@ -182,9 +182,9 @@ class TextList(ArrayOf):
     """Several texts in a query string: the parameter repeated, or commas between them."""
 
     def check(self, value: Any, issues: list[str]) -> Any:
-        given = value if isinstance(value, list) else [value]
-        parts = [part for text in given for part in str(text).split(",")]
-        found = super().check(list(dict.fromkeys(parts)), issues)
+        if not check_kind(value, "string", issues):
+            return value
+        found = super().check(list(dict.fromkeys(value.split(","))), issues)
         issues[:] = dict.fromkeys(issues)
         return found
 

@@ -40,7 +40,7 @@ class Serializer(serializers.Serializer[Any]):
 
 
 class QueryReader:
-    """Reads query strings: of a parameter that comes more than once, the last counts."""
+    """Reads query strings: of a parameter that comes more than once, the last counts, or all of a list."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = tuple(fields.items())
@@ -54,7 +54,7 @@ class QueryReader:
         given: dict[str, Any] = query.dict()
         for name in self._lists:
             if name in query:
-                given[name] = query.getlist(name)
+                given[name] = ",".join(query.getlist(name))
         return _validate(self._fields, given)
 
     def warning(self, query: QueryDict) -> str | None:

@@ -1,8 +1,13 @@
 """Schemas for the embedded model: it is held to short values, and to no more than was asked."""
 
+import pytest
+
 from agents.providers.embedded_grammar import MAX_ITEMS, MAX_TEXT, limit_schema
 from tasks.assist.question import answer_schema
 from tasks.catalog.json_schemas import mismatches, nodes_of
+
+# Profiles are rows, too.
+pytestmark = pytest.mark.django_db
 
 
 def test_what_it_may_say_ends():

@@ -42,7 +42,7 @@ def test_the_workspace_of_a_deleted_task_is_removed():
 @pytest.fixture
 def long_log(monkeypatch):
     """A finished task whose log is too long to go together with it."""
-    monkeypatch.setattr(lifecycle, "SHORT_LOG", 10)
+    monkeypatch.setattr(lifecycle.stopping, "SHORT_LOG", 10)
     monkeypatch.setattr(leftovers, "ENTRIES_AT_ONCE", 10)
     task = TaskFactory(status="completed")
     for _ in range(35):

@@ -72,9 +72,9 @@ def fill_list(site, count):
         site,
         "INSERT INTO tasks_task (id, title, description, status, priority, assigned_agent,"
         " agent_profile, output_schema, is_assist, created_by, result, resume_count,"
-        f" log_sequence, created_at, updated_at) {numbers(count)} SELECT {key}, 'A task',"
-        f" '{'x' * 500}', 'planned', i % 4, '', '', '', false, '', '', 0, 0, '2026-01-01',"
-        " '2026-01-01' FROM n",
+        " log_sequence, tags, model, effort, created_at, updated_at)"
+        f" {numbers(count)} SELECT {key}, 'A task', '{'x' * 500}', 'planned', i % 4, '', '',"
+        " '', false, '', '', 0, 0, '[]', '', '', '2026-01-01', '2026-01-01' FROM n",
     )
 
 

@@ -181,6 +181,7 @@ def test_an_effort_of_a_profile_that_the_runtime_does_not_have_is_left_out(
     assert run_of(api, create(api, **given).json()["id"]).effort == ""
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -13,6 +13,9 @@ from tasks.workflows.definition import parse
 from tasks.workflows.graph import graph_of
 from tests.tasks.assist.answers import ANSWER, answer
 
+# Profiles are rows, too.
+pytestmark = pytest.mark.django_db
+
 
 def definition(*steps, **fields):
     return definition_of(clean_answer(answer(*steps, **fields)))

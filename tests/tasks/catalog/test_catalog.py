@@ -8,6 +8,9 @@ from tasks import catalog
 from tasks.catalog import runtimes
 from tasks.catalog.runtimes import RuntimeFacts
 
+# Profiles are rows, too.
+pytestmark = pytest.mark.django_db
+
 BUILT_IN = {
     "general",
     "data-analyst",

@@ -7,6 +7,9 @@ from tasks import catalog
 from tasks.catalog import profile_files
 from tests.tasks.catalog.test_catalog import BUILT_IN
 
+# Profiles are rows, too.
+pytestmark = pytest.mark.django_db
+
 OWN = """
 name = "Translator"
 description = "Translates documents."
