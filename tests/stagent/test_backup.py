@@ -9,6 +9,8 @@ import pytest
 
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def site(tmp_path):

@@ -15,7 +15,7 @@ from tests.agents.worker.test_loop import until
 from tests.factories import TaskFactory
 from tests.servers.anthropic import MessagesServer, Reply
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 RUNS = 200
 PATIENCE_SECONDS = 120

@@ -14,6 +14,8 @@ from django.test import Client
 from tasks.api import unavailable
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 needs_sqlite = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL has many writers"
 )

@@ -4,6 +4,8 @@ import pytest
 
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 DOORS = [
     ("manage.py", "runagents"),
     ("-m", "daphne", "-p", "0", "stagent.asgi:application"),

@@ -10,7 +10,7 @@ import pytest
 from stagent.server.daphne_bodies import MAX_WAITING_BYTES, Inbox
 from tests import live
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 MEGABYTE = 2**20
 JSON = "Content-Type: application/json"

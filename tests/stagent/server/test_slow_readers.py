@@ -13,6 +13,8 @@ from django.db import connection
 
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 READERS = 10
 ENTRIES = 4_000
 TEXT = 2_000  # characters: all of it for all readers is 80 MB

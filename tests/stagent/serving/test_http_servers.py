@@ -13,6 +13,8 @@ from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.servers.threaded import threaded
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=http_servers.NAMES)
 def server(request, tmp_path):

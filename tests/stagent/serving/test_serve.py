@@ -9,6 +9,8 @@ from django.db import connection
 
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 WEB_THREADS = 8
 
 

@@ -9,6 +9,7 @@ from tests.chromium import PROGRAM, chromium
 from tests.tasks.admin.accessibility.pages import log_in, press, resize, tab
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
         PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"

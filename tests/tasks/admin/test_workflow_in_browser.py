@@ -11,6 +11,7 @@ from tests.tasks.assist.answers import answer
 from tests.tasks.workflows.running import step
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.skipif(not PROGRAM, reason="needs chromium"),
 ]

@@ -10,6 +10,8 @@ from tasks.observability import credentials, log_context
 from tasks.observability.log_lines import JsonFormatter
 from tests import live
 
+pytestmark = pytest.mark.slow
+
 formatter = JsonFormatter()
 
 
