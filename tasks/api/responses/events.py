@@ -1,5 +1,6 @@
 """What the stream of events sends."""
 
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import Answer, choice, text
@@ -24,3 +25,16 @@ class Event(Answer):
     toolName = text(required=False)
     action = text(required=False, help_text="In the words that rules are matched with.")
     behavior = text(required=False, help_text="Decided: allow or deny.")
+
+
+class BudgetEvent(Event):
+    """A budget of which most, or all, is spent."""
+
+    budgetId = text()
+    limitUsd = text(help_text="Such as 10.00.")
+    spentUsd = text()
+    causedByTaskId = text(required=False, help_text="The task whose request it was.")
+
+
+# Of one shape alone typed clients would read the stream, which is text, as one of it.
+STREAMED_EVENT = PolymorphicProxySerializer("StreamedEvent", [Event, BudgetEvent], None)

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from tasks.access import rights
 from tasks.api.requests.events import EventsQuery
-from tasks.api.responses.events import Event
+from tasks.api.responses.events import STREAMED_EVENT
 from tasks.api.views.base import ApiView
 from tasks.api.views.lookups import get_project
 from tasks.models.outbox import BUDGET_TYPES
@@ -33,7 +33,7 @@ class EventsView(ApiView):
         ],
         responses={
             (200, "text/event-stream"): OpenApiResponse(
-                Event, "The `data` of each message is one event as JSON."
+                STREAMED_EVENT, "The `data` of each message is one event as JSON."
             )
         },
     )

@@ -9,6 +9,7 @@ import sys
 
 import psutil
 import pytest
+from asgiref.sync import sync_to_async
 
 from agents.protocol.events import Finished, Notice, ToolResult, UsageReported
 from agents.protocol.structured_output import StructuredOutput
@@ -197,22 +198,25 @@ def _model_processes():
     ]
 
 
+@pytest.mark.django_db(transaction=True)  # it names the profiles
 async def test_its_grammar_makes_an_answer_to_an_assist_of_the_right_form(
     model, tmp_path
 ):
+    schema = await sync_to_async(answer_schema)()
     async with anthropic_runtime() as runtime:
         given = assignment(
             tmp_path,
             "Report on revenue",
             instructions=PROFILE.instructions,
             tools=(),
-            output_schema=answer_schema(),
+            output_schema=schema,
             is_question=True,
         )
         performance = Performance(runtime)
         seen = await performance.run(given)
     assert not performance.failure
     assert isinstance(seen[-1], Finished)
-    text = StructuredOutput(answer_schema()).extract_result(seen[-1].text)
-    definition_of(clean_answer(json.loads(text)))  # whatever it is, it is read
+    text = StructuredOutput(schema).extract_result(seen[-1].text)
+    answer = clean_answer(json.loads(text))
+    await sync_to_async(definition_of)(answer)  # whatever it is, it is read
     assert len([e for e in seen if isinstance(e, UsageReported)]) == 1
