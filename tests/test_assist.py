@@ -97,6 +97,7 @@ def test_a_runtime_that_is_not_ready_is_a_400_with_what_mends_it(site):
     assert "OPENAI_API_KEY" in asked.json()["error"]
 
 
+@pytest.mark.slow
 def test_one_that_takes_too_long_is_stopped(site):
     begun = time.monotonic()
     asked = ask(site, "sleep: 600")
@@ -130,6 +131,7 @@ def test_a_used_up_budget_is_a_429(site):
         site.client.delete(f"/api/budgets/{made.json()['id']}")
 
 
+@pytest.mark.slow
 def test_those_who_wait_keep_nobody_else_waiting(site):
     count = 10
     asking = threading.Barrier(count + 1)

@@ -24,6 +24,7 @@ class TestWhoMayRead:
         assert response["Location"] == f"/admin/login/?next={url}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PROGRAM, reason="needs chromium")
 @pytest.mark.once
 def test_both_show_every_route_and_load_nothing_from_elsewhere(tmp_path):

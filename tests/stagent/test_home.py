@@ -47,6 +47,7 @@ def test_a_database_is_mended(tmp_path, suffix):
     assert mode(file) == 0o600
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the file is SQLite's")
 def test_a_start_makes_and_mends(tmp_path):
     folder = tmp_path / "home"

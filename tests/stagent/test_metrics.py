@@ -165,6 +165,7 @@ def test_it_is_shown_to_who_may_view_the_ledger(api, settings):
     assert api.post("/metrics").status_code == 405
 
 
+@pytest.mark.slow
 def test_two_web_processes_tell_the_sum_of_both(tmp_path):
     with live.site(tmp_path) as site:
         assert site.manage("migrate", "-v0").returncode == 0

@@ -9,7 +9,7 @@ import pytest
 
 from tests import live
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 WAYS_IN = [
     *(("manage.py", "serve"), ("manage.py", "runagents"), ("manage.py", "migrate")),

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.agents.runtimes.drivers import DRIVERS
+from tests.agents.runtimes.drivers import parametrize
 
 
-@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
+@pytest.fixture(params=parametrize())
 def driver(request):
     return request.param
 

@@ -7,7 +7,7 @@ import pytest
 from agents.protocol import events
 from agents.protocol.structured_output import OutputMismatched, StructuredOutput
 from tests.agents.runtimes.direct.performing import Performance, assignment
-from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX, DRIVERS
+from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX, parametrize
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.runtimes.drivers.direct import ANTHROPIC, OLLAMA, OPENAI
 
@@ -22,7 +22,7 @@ RIGHT, WRONG = {"n": 3, "name": "Ann"}, {"n": 0, "name": "Ann"}
 WRITE = Use("write", path="a.txt", content="hello")
 
 
-@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
+@pytest.fixture(params=parametrize())
 def driver(request):
     return request.param
 

@@ -9,7 +9,7 @@ from ledger.models import LedgerEntry
 from tasks import assist
 from tasks.assist.answer import NotAnswered, answer_of
 from tasks.models import PermissionRequest, Status
-from tests.agents.runtimes.drivers import CODEX, DRIVERS
+from tests.agents.runtimes.drivers import CODEX, parametrize
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.runtimes.drivers.direct import OLLAMA
 from tests.agents.worker.test_loop import execute, finished, working
@@ -44,7 +44,7 @@ def serving(monkeypatch):
     return serve
 
 
-@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
+@pytest.fixture(params=parametrize())
 def driver(request):
     return request.param
 

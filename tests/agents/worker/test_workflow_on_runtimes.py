@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from tasks.models import PermissionRequest, StepRun
 from tasks.models.permission import Answer
 from tasks.workflows.start import start
-from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX
+from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX, parametrize
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.worker.test_loop import until, working
 from tests.factories import WorkflowFactory
@@ -33,7 +33,7 @@ def ended(run):
     return not run.is_live
 
 
-@pytest.mark.parametrize("driver", [CLAUDE_CODE, CODEX], ids=lambda one: one.name)
+@pytest.mark.parametrize("driver", parametrize([CLAUDE_CODE, CODEX]))
 async def test_a_step_is_given_what_the_one_before_it_said_and_asks_a_person(
     driver, monkeypatch
 ):

@@ -84,6 +84,7 @@ def pages(site):
     ]
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.timeout(300)
 def test_no_page_of_the_admin_breaks_the_policy(site, tmp_path):

@@ -152,6 +152,7 @@ def test_they_take_no_writes():
     assert ask("/health/live", method="POST")[0] == 405
 
 
+@pytest.mark.slow
 def test_a_real_process_tells_it_without_a_login(tmp_path):
     with live.site(tmp_path, STAGENT_REQUIRE_AUTH="1") as site:
         site.serve()

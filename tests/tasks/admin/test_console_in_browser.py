@@ -9,7 +9,7 @@ from tests.chromium import PROGRAM, chromium
 from tests.tasks.admin.accessibility.pages import log_in, press, resize, tab
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.once,  # what a script does in a page is the same on every database
     pytest.mark.timeout(300),
     pytest.mark.skipif(
         PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
@@ -81,6 +81,7 @@ def test_requests_are_decided_and_undone_by_the_keyboard(site, browser):
     assert browser.complaints == []
 
 
+@pytest.mark.slow
 def test_a_request_comes_by_itself_and_the_title_counts(site, browser):
     browser.open(f"{site.url}/admin/approvals/")
     has(browser, "document.body?.innerText.includes('Nothing waits for you')")
@@ -267,6 +268,7 @@ def test_what_is_alike_is_selected_by_one_box(site, browser):
     assert browser.complaints == []
 
 
+@pytest.mark.slow
 def test_a_notification_tells_of_what_waits_where_that_is_allowed(site, browser):
     browser.call(
         "Browser.setPermission",

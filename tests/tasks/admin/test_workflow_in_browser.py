@@ -11,7 +11,6 @@ from tests.tasks.assist.answers import answer
 from tests.tasks.workflows.running import step
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.skipif(not PROGRAM, reason="needs chromium"),
 ]

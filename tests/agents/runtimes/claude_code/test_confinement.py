@@ -24,6 +24,8 @@ from tests.agents.runtimes.direct.performing import (
 from tests.servers.anthropic import Call, Reply
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 def bash(command):
     return Reply(calls=[Call("Bash", {"command": command})])

@@ -12,7 +12,7 @@ from tests.factories import TaskFactory
 from tests.servers.anthropic import Call, MessagesServer, Reply
 from tests.waiting import until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HELPERS = 4
 # 0.006 USD for each request of claude-sonnet-4-5.

@@ -13,7 +13,7 @@ from tests.factories import RunFactory
 from tests.servers.anthropic import Call, Reply
 from tests.waiting import until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 AGAIN = Reply(calls=[Call("Bash", {"command": "echo >> ran"}, id="toolu_same")])
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from agents.protocol.events import (
     AssistantText,
     Finished,
@@ -14,6 +16,8 @@ from agents.providers.retries import RetryPolicy
 from agents.runtimes.claude_code import ClaudeCode
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply
+
+pytestmark = pytest.mark.slow
 
 BUSY = Reply(status=529, error={"type": "overloaded_error", "message": "busy"})
 REFUSED = Reply(

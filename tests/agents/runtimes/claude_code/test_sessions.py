@@ -24,6 +24,8 @@ from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.servers.anthropic import Call, Reply
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 # Of all errors one that the CLI does not try again.
 REFUSED = Reply(status=403, error={"type": "permission_error", "message": "No"})
 WRITE = Call("Write", {"file_path": "a.txt", "content": "hello"})

@@ -7,6 +7,8 @@ from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.runtimes.drivers import CLAUDE_CODE
 from tests.agents.runtimes.drivers.base import Turn
 
+pytestmark = pytest.mark.slow
+
 # The shortest that they can be set to; minutes unless set.
 CLOCKS = {
     "BUN_CONFIG_HTTP_IDLE_TIMEOUT": "10",
