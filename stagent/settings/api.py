@@ -50,6 +50,7 @@ SPECTACULAR_SETTINGS = {
         "WebhookStatus": "tasks.api.responses.webhooks.WEBHOOK_STATUSES",
         "WebhookFormat": "tasks.api.responses.webhooks.FORMATS",
         "DeliveryStatus": "tasks.api.responses.webhooks.DELIVERY_STATUSES",
+        "AuditWay": "tasks.models.Way.values",
         "UsageGroupName": "tasks.api.responses.usage.GROUP_NAMES",
         "Effect": "tasks.api.responses.permission_rules.EFFECTS",
         "RuleScope": "tasks.api.responses.permission_rules.RULE_SCOPES",

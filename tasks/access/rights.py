@@ -121,6 +121,7 @@ RIGHTS: dict[str, Rights] = {
     "webhook-deliveries": {"GET": "tasks.view_webhook"},
     "webhook-delivery": {"GET": "tasks.view_webhook"},
     "webhook-redeliver": {"POST": "tasks.change_webhook"},
+    "audit-entries": {"GET": "tasks.view_auditentry"},
     "schema": {"GET": NONE},
     "api-docs": {"GET": NONE},
     "api-docs-redoc": {"GET": NONE},

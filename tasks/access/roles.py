@@ -41,7 +41,11 @@ _OPERATOR = (
     | _rights(_MATERIAL, "add", "change", "delete")
     | {"tasks.change_permissionrequest"}  # which is to decide it
 )
-_ADMINISTRATOR = _OPERATOR | _rights(_CONTROLS, "view", "add", "change", "delete")
+_ADMINISTRATOR = (
+    _OPERATOR
+    | _rights(_CONTROLS, "view", "add", "change", "delete")
+    | {"tasks.view_auditentry"}  # which nobody writes
+)
 
 # From the least to the most.
 ROLES: dict[str, frozenset[str]] = {

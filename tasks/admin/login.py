@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AuthenticationForm
 
+from tasks.access.client_address import client_address
 from tasks.models import FailedLogins
 from tasks.models.failed_login import WINDOW
 
@@ -26,7 +26,7 @@ class LoginForm(AuthenticationForm):
         An attempt counts before its password is looked at, so that many at once do not pass.
         """
         name = str(self.cleaned_data.get("username", "")).casefold()
-        address = _address(self.request)
+        address = client_address(self.request) if self.request else ""
         # No name holds a line feed: the keys of names and of addresses are never the same.
         by_name, by_address = f"{address}\n{name}"[:300], address[:300]
         count_one = FailedLogins.objects.count_one
@@ -43,18 +43,6 @@ class LoginForm(AuthenticationForm):
         FailedLogins.objects.forget(by_name)
         FailedLogins.objects.take_back(by_address)
         return data
-
-
-def _address(request: HttpRequest | None) -> str:
-    """Return where a request comes from; behind a proxy of ours, what that says."""
-    if request is None:
-        return ""
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.STAGENT_HTTPS:
-        # Only the last is the proxy's own word; the others are what it was told.
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
-        address = forwarded.strip() or address
-    return address
 
 
 _page = admin.site.login

@@ -112,6 +112,7 @@ OPERATIONS = {
     "GET /api/settings/budgets": "getBudgetSettings",
     "POST /api/settings/budgets": "setBudgetSettings",
     "GET /api/usage": "getUsage",
+    "GET /api/audit": "listAudit",
     "GET /api/schedules": "listSchedules",
     "POST /api/schedules": "createSchedule",
     "POST /api/schedules/parse": "parseInterval",

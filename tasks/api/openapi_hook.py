@@ -25,6 +25,7 @@ TAGS = {
     "budgets": "Limits on what is spent.",
     "settings": "What holds for the whole server.",
     "usage": "What was used, and what it cost.",
+    "audit": "Who wrote what, from where.",
 }
 IDEMPOTENCY_KEY: JSON = {
     "in": "header",

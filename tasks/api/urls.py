@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from tasks.api.views.assist import AssistView
+from tasks.api.views.audit import AuditView
 from tasks.api.views.budget_settings import BudgetSettingsView
 from tasks.api.views.budgets import BudgetViewSet
 from tasks.api.views.catalog import RuntimesView
@@ -215,5 +216,6 @@ urlpatterns = [
         WebhookViewSet.as_view({"post": "redeliver"}),
         name="webhook-redeliver",
     ),
+    path("audit", AuditView.as_view(), name="audit-entries"),
     path("runtimes", RuntimesView.as_view(), name="runtimes"),
 ]

@@ -1,3 +1,4 @@
+from tasks.models.audit import AuditEntry, AuditPruning, Way
 from tasks.models.document import Document, DocumentText
 from tasks.models.failed_login import FailedLogins
 from tasks.models.idempotency_key import IdempotencyKey
@@ -23,6 +24,8 @@ from tasks.models.workflow import StepRun, Workflow, WorkflowDocument, WorkflowR
 __all__ = [
     "MAX_RESUME_COUNT",
     "ApiToken",
+    "AuditEntry",
+    "AuditPruning",
     "Delivery",
     "Document",
     "DocumentText",
@@ -50,6 +53,7 @@ __all__ = [
     "StoredProfile",
     "Task",
     "TaskTag",
+    "Way",
     "Webhook",
     "Worker",
     "Workflow",

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from stagent.database.compiled import CompiledInsert, CompiledObjects, CompiledUpdate
+from stagent.database.compiled.insert import Statement
 from tasks.exceptions import InvalidTransition
 from tasks.models.ids import new_id
 
@@ -38,9 +40,12 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 class TaskQuerySet(models.QuerySet["Task"]):
     """Tasks by what they wait for."""
 
-    def insert(self, *rows: "Task") -> None:
-        """Insert new rows by one statement that is compiled once, as `save()` would."""
-        _insert(*rows)
+    def insert(self, *rows: "Task", beside: Sequence[Statement] = ()) -> None:
+        """Insert new rows by one statement that is compiled once, as `save()` would.
+
+        On PostgreSQL what is `beside` is a part of that statement.
+        """
+        _insert(*rows, beside=beside)
 
     def listed(self) -> Self:
         """Those that people have made, or schedules and workflows for them."""
@@ -314,16 +319,18 @@ def change(
     *,
     sources: tuple[Status, ...] = (),
     lease: UUID | None = None,
+    beside: Sequence[Statement] = (),
     **changes: Any,
 ) -> bool:
     """Write `changes` of a task's columns and the time of it, and tell whether it was done.
 
-    Only if the task's status is one of `sources`, and the run `lease` its live one.
+    Only if the task's status is one of `sources`, and the run `lease` its live one. What is
+    `beside` is done before; on PostgreSQL it is a part of the same statement.
     """
     changes["updated_at"] = timezone.now()
     kinds = tuple((name, type(value)) for name, value in changes.items())
     prepared = _change_query(kinds, sources, is_fenced=lease is not None)
-    return bool(prepared(task_id=task_id, lease=lease, **changes))
+    return bool(prepared(beside=beside, task_id=task_id, lease=lease, **changes))
 
 
 @lru_cache(maxsize=256)

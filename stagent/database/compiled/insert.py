@@ -43,10 +43,14 @@ class CompiledInsert:
         with connection.cursor() as cursor:
             for start in range(0, len(rows), size):
                 some = self._bound(rows[start : start + size], connection)
-                for statement in _join(connection, some, [] if start else beside):
+                for statement in join(connection, some, [] if start else beside):
                     cursor.execute(*statement)
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias
+
+    def statement(self, row: Model) -> Statement:
+        """Return the INSERT of one row, to be done beside that of others."""
+        return self._bound([row], connections[DEFAULT_DB_ALIAS])
 
     def unless_there(self, row: Model) -> bool:
         """Insert a row that learns its key, or tell that one like it is there already."""
@@ -94,9 +98,10 @@ class CompiledInsert:
         return f" ON CONFLICT ({quote(self._replacing)}) DO UPDATE SET {changes}"
 
 
-def _join(
+def join(
     connection: Any, main: Statement, beside: Sequence[Statement]
 ) -> Sequence[Statement]:
+    """Return the statements that do `main` and what is beside it: on PostgreSQL a single one."""
     if not beside or connection.vendor != "postgresql":
         return [*beside, main]
     names = [f"beside_{number} AS ({sql})" for number, (sql, _) in enumerate(beside)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
@@ -12,6 +12,8 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.sql import DeleteQuery, UpdateQuery
+
+from stagent.database.compiled.insert import Statement, join
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
@@ -157,10 +159,15 @@ class CompiledUpdate(_Statement):
 
     _columns: _Columns | None = None
 
-    def __call__(self, **values: Any) -> int:
-        """Return how many rows were changed."""
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(*self._bound(values))
+    def __call__(self, *, beside: Sequence[Statement] = (), **values: Any) -> int:
+        """Return how many rows were changed.
+
+        What is `beside` is done first; on PostgreSQL it is a part of the same statement.
+        """
+        connection = connections[DEFAULT_DB_ALIAS]
+        with connection.cursor() as cursor:
+            for statement in join(connection, self._bound(values), beside):
+                cursor.execute(*statement)
             return int(cursor.rowcount)
 
     def returning(self, column: str, *, key: Any, **values: Any) -> Any:

@@ -5,11 +5,12 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSetMixin
 
+from tasks.api.audited_writes import AuditedWrites
 from tasks.api.idempotency import IdempotentPosts
 from tasks.api.zod import QueryReader
 
 
-class ApiView(IdempotentPosts):
+class ApiView(IdempotentPosts, AuditedWrites):
     """A view of one route; `list_query` is what a list's query string is read by."""
 
     list_query: QueryReader

@@ -1,6 +1,6 @@
 """/api/tasks: create, read, change and delete."""
 
-from contextlib import nullcontext
+import json
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,10 @@ from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from tasks import lifecycle
+from tasks import audit, lifecycle
 from tasks.access import rights
 from tasks.access.authentication import actor
+from tasks.access.author import author_of_call
 from tasks.api import etags, paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
@@ -34,7 +35,7 @@ from tasks.api.views.task_bodies import (
 )
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
-from tasks.models import Document, Status, Task
+from tasks.models import AuditEntry, Document, Status, Task
 from tasks.models.tag import add_tags, replace_tags
 from tasks.models.task import NO_TAGS, change
 
@@ -64,6 +65,7 @@ class TaskViewSet(ApiViewSet):
 
     serializer_class = CreateTask
     list_query = TaskListQuery.reader()
+    records_itself = frozenset({"POST", "PATCH"})  # in the statements of the writes
 
     @extend_schema(
         parameters=[TaskListQuery, responses.LINK],
@@ -94,7 +96,7 @@ class TaskViewSet(ApiViewSet):
         sources = sources_of(data["filesFrom"]) if "filesFrom" in data else []
         columns = changes_of(data) | {"created_by": actor(request)}
         try:
-            task = _create(documents, sources, **columns)
+            task = _create(request, documents, sources, **columns)
         except IntegrityError:
             # What it refers to was there when it was checked; say which is gone.
             check_references(data)
@@ -140,12 +142,20 @@ class TaskViewSet(ApiViewSet):
             "model",
             "effort",
         } & data.keys():
-            self._update_checked(get_task(str(pk)), data, by=actor(request))
+            self._update_checked(request, get_task(str(pk)), data)
         elif changes := changes_of(data):
-            change(pk, **changes)
+            entry = audit.changes_of_task(
+                author_of_call(request),
+                "change",
+                pk,
+                columns=changes,
+                after=audit.masked(changes),
+            )
+            with audit.one_write():
+                change(pk, beside=[entry], **changes)
         return etags.add_etag(_represent(pk))
 
-    def _update_checked(self, task: Task, data: JSON, *, by: str) -> None:
+    def _update_checked(self, request: Request, task: Task, data: JSON) -> None:
         check_references(data)
         if {"assignedAgent", "agentProfile"} & data.keys():
             check_compatible(
@@ -162,9 +172,9 @@ class TaskViewSet(ApiViewSet):
         changes = changes_of(data)
         tags = changes.pop("tags", None)
         _sources(task, changes)  # refuses before anything is written
-        # Each of them alone is whole by itself.
-        is_one = documents is None and tags is None
-        with nullcontext() if is_one else transaction.atomic():
+        entry = _describe_change(request, task, data, changes)
+        by = actor(request)
+        with transaction.atomic():
             if data.get("status", task.status) != task.status:
                 lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
             elif changes or documents is not None:
@@ -173,6 +183,8 @@ class TaskViewSet(ApiViewSet):
                 task.documents.set(documents)
             if tags is not None:
                 replace_tags(task.pk, tags)
+            if entry.after:
+                AuditEntry.objects.insert(entry)
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, task_id: str) -> Response:
@@ -197,6 +209,21 @@ def _check_rights(request: Request, data: JSON) -> None:
         rights.require(request, rights.VIEW_DOCUMENTS)
     if data.get("filesFrom"):
         rights.require(request, rights.VIEW_TASK)
+
+
+def _describe_change(
+    request: Request, task: Task, data: JSON, changes: JSON
+) -> AuditEntry:
+    """Make the entry of the audit: what is named and differs, as it was and as it is to be."""
+    named = {name: data[name] for name in ("status", "tags") if name in data}
+    old = audit.snapshot(task)
+    if "tags" in named:
+        old["tags"] = json.loads(task.tags)
+    before, after = audit.differences(old, audit.masked(changes | named))
+    if "documentIds" in data:
+        after["documents"] = audit.masked(data["documentIds"])
+    author = author_of_call(request)
+    return audit.make_entry(author, "change", task, before=before, after=after)
 
 
 def _write(task: Task, changes: JSON) -> None:
@@ -258,13 +285,18 @@ def _place(query: JSON) -> paging.Place | None:
     return paging.MOST_URGENT.place(query["cursor"]) if "cursor" in query else None
 
 
-def _create(documents: list[Document], sources: list[UUID], **columns: Any) -> Task:
+def _create(
+    request: Request, documents: list[Document], sources: list[UUID], **columns: Any
+) -> Task:
     task = Task(**columns)
+    after = audit.masked(columns)
+    entry = audit.make_entry(author_of_call(request), "create", task, after=after)
     if not documents and not sources and task.tags == NO_TAGS:
-        Task.objects.insert(task)
+        with audit.one_write():
+            Task.objects.insert(task, beside=[audit.insert_of(entry)])
         return task
     with transaction.atomic():
-        Task.objects.insert(task)
+        Task.objects.insert(task, beside=[audit.insert_of(entry)])
         add_tags(task)
         if documents:
             task.documents.set(documents)

@@ -117,6 +117,7 @@ MATRIX = [
     ("settings-budgets", "GET", "ledger.view_budget", "Viewer"),
     ("settings-budgets", "POST", "ledger.change_budget", "Administrator"),
     ("usage", "GET", "ledger.view_ledgerentry", "Viewer"),
+    ("audit-entries", "GET", "tasks.view_auditentry", "Administrator"),
     ("schedules", "GET", "tasks.view_schedule", "Viewer"),
     ("schedules", "POST", "tasks.add_schedule", "Operator"),
     ("schedule", "GET", "tasks.view_schedule", "Viewer"),
