@@ -53,6 +53,7 @@ SPECTACULAR_SETTINGS = {
         "AuditWay": "tasks.models.Way.values",
         "UsageGroupName": "tasks.api.responses.usage.GROUP_NAMES",
         "Effect": "tasks.api.responses.permission_rules.EFFECTS",
+        "ProfileScope": "tasks.api.responses.catalog.PROFILE_SCOPES",
         "RuleScope": "tasks.api.responses.permission_rules.RULE_SCOPES",
         "BudgetScope": "ledger.models.Scope.values",
         "ScheduleStatus": "tasks.api.responses.schedules.SCHEDULE_STATUSES",

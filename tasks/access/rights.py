@@ -102,7 +102,8 @@ RIGHTS: dict[str, Rights] = {
     },
     # What a task may ask for.
     "profiles": {"GET": VIEW_TASK, "POST": "tasks.add_storedprofile"},
-    "profile": _one("tasks.storedprofile") | {"GET": VIEW_TASK},
+    "profile": _one("tasks.storedprofile")
+    | {"GET": VIEW_TASK, "PUT": "tasks.change_storedprofile"},
     "runtimes": {"GET": VIEW_TASK},
     "budgets": _list("ledger.budget"),
     "budget": _one("ledger.budget"),

@@ -102,6 +102,7 @@ OPERATIONS = {
     "POST /api/profiles": "createProfile",
     "GET /api/profiles/{profile_id}": "getProfile",
     "PATCH /api/profiles/{profile_id}": "updateProfile",
+    "PUT /api/profiles/{profile_id}": "putProfile",
     "DELETE /api/profiles/{profile_id}": "deleteProfile",
     "GET /api/runtimes": "listRuntimes",
     "GET /api/budgets": "listBudgets",

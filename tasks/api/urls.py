@@ -54,6 +54,7 @@ register_converter(FilePathConverter, "file_path")
 Actions = dict[str, Any]  # HTTP method -> method of the view set
 _LIST: Actions = {"get": "list", "post": "create"}
 _ONE: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+_PUT: Actions = {"put": "update"}
 TASK = "tasks/<id:task_id>"
 SCHEDULE = "schedules/<id:schedule_id>"
 WEBHOOK = "webhooks/<id:webhook_id>"
@@ -172,7 +173,9 @@ urlpatterns = [
         name="workflow-documents",
     ),
     path("profiles", ProfileViewSet.as_view(_LIST), name="profiles"),
-    path("profiles/<id:profile_id>", ProfileViewSet.as_view(_ONE), name="profile"),
+    path(
+        "profiles/<id:profile_id>", ProfileViewSet.as_view(_ONE | _PUT), name="profile"
+    ),
     path("budgets", BudgetViewSet.as_view(_LIST), name="budgets"),
     path("budgets/<id:budget_id>", BudgetViewSet.as_view(_ONE), name="budget"),
     path("settings/budgets", BudgetSettingsView.as_view(), name="settings-budgets"),

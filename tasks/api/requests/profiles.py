@@ -17,6 +17,31 @@ def _texts(**options: Any) -> zod.ArrayOf:
     return zod.ArrayOf(zod.String(), required=False, max_length=MAX_ITEMS, **options)
 
 
+class ToolPolicy(zod.Record):
+    """Permission patterns under the names of `canUseToolPolicy`."""
+
+    known = ("autoApprove", "autoDeny")
+
+    def check(self, value: Any, issues: list[str]) -> Any:
+        policy = super().check(value, issues)
+        if not issues and (unknown := [key for key in policy if key not in self.known]):
+            issues.append(f"Unrecognized key: {unknown[0][:128]}")
+        return policy
+
+
+class CapabilityOverrides(zod.Record):
+    """By runtime an object with its `modelId`."""
+
+    def check(self, value: Any, issues: list[str]) -> Any:
+        overrides = super().check(value, issues)
+        if not issues and any(
+            not isinstance(one, dict) or set(one) != {"modelId"}
+            for one in overrides.values()
+        ):
+            issues.append("Must hold an object with modelId, and no more, by runtime")
+        return overrides
+
+
 class UpdateProfile(zod.Serializer):
     name = _text(200)
     description = _text(2_000)
@@ -57,6 +82,21 @@ class UpdateProfile(zod.Serializer):
         min_value=0,
         min_is_exclusive=True,
         max_value=10_000,
+    )
+
+    # The same under the names that clients of the product family know.
+    skillMd = _text(60_000, help_text="The same as `instructions`.")
+    allowedTools = _texts(allow_null=True, help_text="The same as `tools`.")
+    supportedRuntimes = _texts(allow_null=True, help_text="The same as `runtimes`.")
+    canUseToolPolicy = ToolPolicy(
+        required=False,
+        allow_null=True,
+        help_text="`autoApprove` is the same as `allowed`, `autoDeny` as `denied`.",
+    )
+    capabilityOverrides = CapabilityOverrides(
+        required=False,
+        allow_null=True,
+        help_text="By runtime `{modelId}`: the same as `models`.",
     )
 
 

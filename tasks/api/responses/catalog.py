@@ -6,6 +6,16 @@ from tasks.api.responses.fields import Answer, choice, nullable_text, text, text
 from tasks.catalog.profile_files import BUILT_IN, STORED
 
 PROFILE_SOURCES = (BUILT_IN, "site", STORED)
+PROFILE_SCOPES = ("builtin", "user")
+
+
+class ToolPolicy(Answer):
+    autoApprove = texts()
+    autoDeny = texts()
+
+
+class ModelOverride(Answer):
+    modelId = text()
 
 
 class Profile(Answer):
@@ -29,10 +39,19 @@ class Profile(Answer):
     maxBudgetUsd = drf.FloatField(allow_null=True)
     source = choice(*PROFILE_SOURCES)  # type: ignore[assignment]  # of Field, too
     readOnly = drf.BooleanField(help_text="A file's: it can be copied, not changed.")
+    allowedTools = texts(help_text="`tools` under another name.")
+    supportedRuntimes = texts(help_text="`runtimes` under another name.")
+    canUseToolPolicy = ToolPolicy(help_text="`allowed` and `denied`.")
+    capabilityOverrides = drf.DictField(
+        child=ModelOverride(), help_text="`models` under another name."
+    )
+    isBuiltin = drf.BooleanField()
+    scope = choice(*PROFILE_SCOPES)
 
 
 class ProfileWithInstructions(Profile):
     instructions = text()
+    skillMd = text(help_text="`instructions` under another name.")
 
 
 class Runtime(Answer):

@@ -13,19 +13,22 @@ from tasks.access.authentication import actor
 from tasks.api import responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.representation.profiles import (
+    read_settings,
+    represent_profile,
+    represent_whole,
+)
 from tasks.api.requests.profiles import CreateProfile, UpdateProfile
 from tasks.api.views.base import ApiViewSet
 from tasks.api.zod import Invalid
 from tasks.catalog import profile_files
+from tasks.catalog.profile_copies import copy_settings
 from tasks.models import StoredProfile
 
 JSON = dict[str, Any]
 
 validate_create = CreateProfile.validator()
 validate_update = UpdateProfile.validator()
-# What the API calls it -> what a file does; all else has one name.
-NAMES = {"maxTurns": "max_turns", "maxBudgetUsd": "max_budget_usd"}
-SETTINGS = tuple(NAMES.get(str(name), str(name)) for name in UpdateProfile().fields)
 READ_ONLY = "This profile is a file of the server, and read-only: copy it by copyOf."
 
 
@@ -47,7 +50,7 @@ class ProfileViewSet(ApiViewSet):
         body = json_body(request)
         data = _validate(validate_create, body, CreateProfile)
         profile_id, source = data.pop("id"), data.pop("copyOf", None)
-        settings = _copy(source) if source is not None else {}
+        settings = {} if source is None else _copy(source)
         settings = _change(settings, data)
         if missing := [key for key in profile_files.REQUIRED if key not in settings]:
             raise Invalid(
@@ -66,12 +69,12 @@ class ProfileViewSet(ApiViewSet):
                 )
         except IntegrityError:  # somebody else was faster
             raise taken from None
-        return Response(_represent_whole(row.make_profile()), status=201)
+        return Response(represent_whole(row.make_profile()), status=201)
 
     @extend_schema(responses={200: responses.ProfileWithInstructions})
     def retrieve(self, request: Request, profile_id: str) -> Response:
         """Get one profile with its instructions."""
-        return Response(_represent_whole(_get(profile_id)))
+        return Response(represent_whole(_get(profile_id)))
 
     @extend_schema(
         request=UpdateProfile, responses={200: responses.ProfileWithInstructions}
@@ -84,7 +87,14 @@ class ProfileViewSet(ApiViewSet):
             row.settings = _change(row.settings, data)
             row.changed_by = actor(request)
             row.save(update_fields=["settings", "changed_by", "updated_at"])
-        return Response(_represent_whole(row.make_profile()))
+        return Response(represent_whole(row.make_profile()))
+
+    @extend_schema(
+        request=UpdateProfile, responses={200: responses.ProfileWithInstructions}
+    )
+    def update(self, request: Request, profile_id: str) -> Response:
+        """Do what PATCH does, for clients that send a profile whole."""
+        return self.partial_update(request, profile_id)
 
     @extend_schema(responses={200: responses.Success})
     def destroy(self, request: Request, profile_id: str) -> Response:
@@ -123,57 +133,23 @@ def _copy(source: str) -> JSON:
     profile = catalog.profile(source)
     if profile is None:
         raise Invalid.field("copyOf", f"Profile not found: {source[:128]}")
-    values = {key: getattr(profile, key) for key in SETTINGS}
-    settings = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in values.items()
-        if value not in (None, "", ())
-    }
-    return {
-        key: dict(value) if key == "models" else value
-        for key, value in settings.items()
-    }
+    return copy_settings(profile)
 
 
 def _change(settings: JSON, data: JSON) -> JSON:
     """Return the settings with what a body says of them, or raise Invalid with each field."""
     changed, errors = dict(settings), {}
-    for name, value in data.items():
-        key = NAMES.get(name, name)
-        if value is None:
-            changed.pop(key, None)
-        elif problem := profile_files.find_problem(key, value):
-            errors[name] = [problem[:1].upper() + problem[1:]]
+    said: set[str] = set()
+    for field, name, value in read_settings(data):
+        if name in said:
+            errors[field] = [f"The same as {name}, which is given, too"]
+        elif value is None:
+            changed.pop(name, None)
+        elif problem := profile_files.find_problem(name, value):
+            errors[field] = [problem[:1].upper() + problem[1:]]
         else:
-            changed[key] = value
+            changed[name] = value
+        said.add(name)
     if errors:
         raise Invalid({"formErrors": [], "fieldErrors": errors})
     return changed
-
-
-def _represent_whole(profile: catalog.Profile) -> JSON:
-    return {**represent_profile(profile), "instructions": profile.instructions}
-
-
-def represent_profile(profile: catalog.Profile) -> JSON:
-    source = profile.source
-    return {
-        "id": profile.id,
-        "name": profile.name,
-        "description": profile.description,
-        "domain": profile.domain or None,
-        "tags": profile.tags,
-        "author": profile.author or None,
-        "runtimes": profile.runtimes,
-        "tools": profile.tools,
-        "allowed": profile.allowed,
-        "denied": profile.denied,
-        "network": profile.network,
-        "model": profile.model or None,
-        "models": profile.models,
-        "effort": profile.effort or None,
-        "maxTurns": profile.max_turns,
-        "maxBudgetUsd": profile.max_budget_usd,
-        "source": source if source in responses.PROFILE_SOURCES else "site",
-        "readOnly": source != profile_files.STORED,
-    }

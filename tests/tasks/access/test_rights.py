@@ -107,6 +107,7 @@ MATRIX = [
     ("profile", "GET", "tasks.view_task", "Viewer"),
     ("profiles", "POST", "tasks.add_storedprofile", "Administrator"),
     ("profile", "PATCH", "tasks.change_storedprofile", "Administrator"),
+    ("profile", "PUT", "tasks.change_storedprofile", "Administrator"),
     ("profile", "DELETE", "tasks.delete_storedprofile", "Administrator"),
     ("runtimes", "GET", "tasks.view_task", "Viewer"),
     ("budgets", "GET", "ledger.view_budget", "Viewer"),

@@ -143,7 +143,7 @@ def test_requests_and_answers_show_their_examples(description):
 
 # They are a part of others, and are shown there.
 PARTS = {
-    *("Ancestor", "Flattened", "UsageGroup"),
+    *("Ancestor", "Flattened", "UsageGroup", "ModelOverride", "ToolPolicy"),
     *("SpendCap", "SpendPolicy", "SpendStatus"),
     *("ProvenanceDocument", "ProvenanceSource"),
     *("ProvenanceRun", "ProvenancePermission"),

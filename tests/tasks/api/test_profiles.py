@@ -46,7 +46,8 @@ def test_one_is_made_read_changed_and_removed(api):
     made = create(api, **settings)
     assert made.status_code == 201, made.json()
     expected = {**OWN, **settings, "source": "database", "readOnly": False}
-    assert made.json() == expected
+    assert made.json().items() >= expected.items()
+    expected = made.json()
     assert api.get("/api/profiles/own").json() == expected
     assert "own" in [one["id"] for one in api.get("/api/profiles").json()]
     body = {"effort": None, "maxTurns": 9, "tools": None}
@@ -123,7 +124,60 @@ def test_those_of_files_are_read_only_and_can_be_copied(api):
     copied = api.post("/api/profiles", body, format="json")
     assert copied.status_code == 201, copied.json()
     own = {"id": "mine", "effort": "max", "source": "database", "readOnly": False}
-    assert copied.json() == {**whole, **own}
+    scope = {"isBuiltin": False, "scope": "user"}
+    assert copied.json() == {**whole, **own, **scope}
+
+
+FAMILY = {
+    "id": "theirs",
+    "name": "Theirs",
+    "description": "As another product says it.",
+    "skillMd": "Be brief.",
+    "allowedTools": ["read"],
+    "supportedRuntimes": ["anthropic-direct", "ollama"],
+    "canUseToolPolicy": {"autoApprove": ["read"], "autoDeny": ["fetch"]},
+    "capabilityOverrides": {"ollama": {"modelId": "qwen3:8b"}},
+}
+
+
+def test_the_names_of_the_product_family_are_read_and_shown(api):
+    made = api.post("/api/profiles", FAMILY, format="json")
+    assert made.status_code == 201, made.json()
+    assert made.json().items() >= FAMILY.items()
+    found = made.json()
+    assert found["instructions"] == "Be brief."
+    assert (found["tools"], found["allowed"], found["denied"]) == (
+        ["read"],
+        ["read"],
+        ["fetch"],
+    )
+    assert found["runtimes"] == ["anthropic-direct", "ollama"]
+    assert found["models"] == {"ollama": "qwen3:8b"}
+    url = "/api/profiles/theirs"
+    body = {"canUseToolPolicy": None, "capabilityOverrides": None, "name": "T"}
+    changed = api.put(url, body, format="json").json()
+    assert (changed["allowed"], changed["denied"], changed["models"]) == ([], [], {})
+    assert (changed["name"], changed["skillMd"]) == ("T", "Be brief.")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"tools": ["read"], "allowedTools": ["list"]}, "allowedTools"),
+        ({"allowedTools": ["Bash"]}, "allowedTools"),
+        ({"supportedRuntimes": ["nowhere"]}, "supportedRuntimes"),
+        ({"canUseToolPolicy": {"autoApprove": ["nonsense:x"]}}, "canUseToolPolicy"),
+        ({"canUseToolPolicy": {"ask": []}}, "canUseToolPolicy"),
+        ({"capabilityOverrides": {"ollama": {"modelId": 3}}}, "capabilityOverrides"),
+        (
+            {"capabilityOverrides": {"ollama": {"serverTools": {}}}},
+            "capabilityOverrides",
+        ),
+    ],
+)
+def test_a_mistake_is_told_under_the_name_that_was_given(api, body, field):
+    assert list(errors(create(api, **body))) == [field]
+    assert not StoredProfile.objects.exists()
 
 
 def test_the_second_of_one_id_is_refused_by_the_database(api, monkeypatch):

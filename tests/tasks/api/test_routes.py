@@ -36,7 +36,7 @@ ROUTES = {
     "/api/permissions": {"GET", "POST"},
     "/api/permissions/1": {"GET", "DELETE"},
     "/api/profiles": {"GET", "POST"},
-    "/api/profiles/x": {"GET", "PATCH", "DELETE"},
+    "/api/profiles/x": {"GET", "PATCH", "PUT", "DELETE"},
     "/api/runtimes": {"GET"},
     "/api/budgets": {"GET", "POST"},
     "/api/budgets/1": {"GET", "PATCH", "DELETE"},
