@@ -60,7 +60,9 @@ class WorkflowViewSet(ApiViewSet):
         rows = add_counts(Workflow.objects.all())
         if "projectId" in query:
             rows = rows.filter(project_id=query["projectId"])
-        return paging.answer(request, query, rows, paging.NEWEST, represent_workflow)
+        return paging.answer(
+            request, query, rows, paging.NEWEST_UUID, represent_workflow
+        )
 
     @extend_schema(request=CreateWorkflow, responses={201: answers.Workflow})
     def create(self, request: Request) -> Response:

@@ -136,7 +136,10 @@ def test_a_bad_parameter_is_a_field_error(api, fill, parameter, field):
 
 @pytest.mark.parametrize(
     "name",
-    ["tasks", "projects", "documents", "notifications", "permissions", "budgets"],
+    [
+        *("tasks", "projects", "documents", "notifications", "permissions", "budgets"),
+        *("workflows", "schedules", "webhooks"),
+    ],
 )
 @pytest.mark.parametrize(
     "cursor",
@@ -161,6 +164,15 @@ def test_a_made_up_cursor_is_the_same_field_error_everywhere(api, name, cursor):
     assert answer.status_code == 400
     message = "Invalid cursor: use one from a Link header"
     assert answer.json()["error"]["fieldErrors"] == {"cursor": [message]}
+
+
+@pytest.mark.parametrize(
+    "name", ["tasks", "workflows", "schedules", "webhooks", "permissions"]
+)
+def test_a_cursor_with_an_id_of_another_kind_is_a_field_error_too(api, name):
+    answer = api.get(f"/api/{name}?cursor=2.zzz")
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["fieldErrors"]) == ["cursor"]
 
 
 @LISTS
