@@ -18,8 +18,9 @@ import psutil
 from agents.workspaces import supervision
 
 MARKER = "STAGENT_RUN"
-# Killed processes are gone in milliseconds; one that hangs in the kernel is not waited for.
-KILL_SECONDS = 2.0
+# Killed processes are gone in milliseconds, but where the machine is busy; one that hangs in
+# the kernel is not waited for.
+KILL_SECONDS = 10.0
 POLL_SECONDS = 0.01
 
 
@@ -41,16 +42,32 @@ def kill_strays() -> int:
 
 
 def _kill_until_gone(find: Callable[[], set[psutil.Process]]) -> int:
-    """Kill what `find` finds until it finds nothing: a process may fork meanwhile."""
-    killed: set[psutil.Process] = set()
+    """Kill what `find` finds until it finds nothing: a process may fork meanwhile.
+
+    Supervisors end last and by themselves, for they have what we may not see: killed, they
+    would let go of it.
+    """
+    signalled: set[psutil.Process] = set()
+    asked: set[psutil.Process] = set()
     deadline = time.monotonic() + KILL_SECONDS
-    while (found := find()) and time.monotonic() < deadline:
-        for process in found:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-        killed |= found
+    while found := find():
+        is_late = time.monotonic() >= deadline
+        others = {process for process in found if not _is_supervisor(process)}
+        _send(signal.SIGKILL, found if is_late else others)
+        if not others:
+            _send(signal.SIGTERM, found - asked)
+            asked |= found
+        signalled |= found
+        if is_late:
+            break
         time.sleep(POLL_SECONDS)
-    return len(killed)
+    return len(signalled)
+
+
+def _send(number: int, targets: set[psutil.Process]) -> None:
+    for process in targets:
+        with suppress(psutil.Error):
+            process.send_signal(number)
 
 
 def _find_carrying(marker: str) -> set[psutil.Process]:
@@ -58,12 +75,12 @@ def _find_carrying(marker: str) -> set[psutil.Process]:
 
 
 def _add_descendants(found: set[psutil.Process]) -> set[psutil.Process]:
-    """Add what they started. Supervisors go last: what hides is their child until then."""
+    """Add what they started. What hides is the child of a supervisor."""
     everything = set(found)
     for process in found:
         with suppress(psutil.Error):
             everything |= set(process.children(recursive=True))
-    return {one for one in everything if not _is_supervisor(one)} or everything
+    return everything
 
 
 def _is_supervisor(process: psutil.Process) -> bool:

@@ -58,8 +58,19 @@ def _has_children() -> bool:
 
 
 def _has_living() -> bool:
-    """Tell whether more than the dead, whom the main thread takes leave of, are left."""
-    return any(state not in "ZX" for state in map(_read_state, find_descendants()))
+    """Tell whether more than the dead, whom the main thread takes leave of, are left.
+
+    One look misses who forks and ends at once, again and again. But the dead stay, and
+    theirs are then ours: where a second look finds nobody new, nobody was missed.
+    """
+    seen: set[int] = set()
+    while True:
+        found = find_descendants()
+        if any(state not in "ZX" for state in map(_read_state, found)):
+            return True
+        if found <= seen:
+            return False
+        seen |= found
 
 
 def _read_state(pid: int) -> str:

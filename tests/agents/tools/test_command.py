@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
@@ -209,6 +210,37 @@ async def test_a_time_out_ends_everything_and_shows_the_output(run, tag):
     with pytest.raises(ToolFailed, match=r"so far\n\[stopped after 1 seconds\]"):
         await run(command, timeout_seconds=1)
     assert not sleepers(tag)
+
+
+RABBIT = "perl -e 'while (defined(my $child = fork)) { exit if $child }' &"
+
+
+@pytest.fixture
+def reader(ready):
+    """The end of the pipe that finds out whether anybody has the other one."""
+    reader = os.open(ready, os.O_RDONLY | os.O_NONBLOCK)
+    yield reader
+    os.close(reader)
+
+
+def read(reader):
+    """Return what was written; nothing if nobody can write, None if nobody did."""
+    with suppress(BlockingIOError):
+        return os.read(reader, 100)
+
+
+async def test_who_forks_and_ends_faster_than_it_is_looked_at_ends_too(run, reader):
+    assert await run(f"exec 9>ready; {RABBIT} sleep 0.2; echo done") == "done\n"
+    assert read(reader) == b""
+
+
+async def test_cancelled_it_ends_too(run, reader):
+    task = asyncio.create_task(run(f"exec 9>ready; {RABBIT} echo x >&9; sleep 3600"))
+    await until(lambda: read(reader))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert read(reader) == b""
 
 
 @pytest.mark.parametrize("times", [1, 2])
