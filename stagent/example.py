@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 from asgiref.sync import sync_to_async
 from django.core.files.base import ContentFile
 
+from ledger.models import LedgerEntry
 from ledger.pricing import dollars
 from tasks import lifecycle
-from tasks.api.representation.tasks import represent_task
 from tasks.exceptions import Refused
-from tasks.models import Document, Project, Status, Task
+from tasks.models import Document, EventType, Project, Status, Task
+from tasks.payloads.log_entries import read_served
 from tasks.streams.log_stream import follow_log
 
 FILES = Path(__file__).with_name("example_files")
@@ -75,27 +77,29 @@ async def show(task: Task, say: Say) -> None:
         for line in event.decode().split("\n"):
             if line.startswith("data: "):
                 say(_line(orjson.loads(line[len("data: ") :])))
-    shown = await sync_to_async(represent_task)(task.pk)
-    if shown:
-        _say_outcome(shown, say)
+    await sync_to_async(_say_outcome)(task.pk, say)
 
 
 def _line(entry: dict[str, Any]) -> str:
-    message = entry["message"].replace("\n", "\n" + " " * 33)
+    served = read_served(entry)
+    message = served.message.replace("\n", "\n" + " " * 33)
     hint = ""
-    if entry["eventType"] == "permission_request":
+    if served.event_type == EventType.PERMISSION_REQUEST:
         hint = "\n" + " " * 33 + "→ Allow or deny it in the admin; the agent waits."
-    return f"  {entry['timestamp'][11:19]}  {entry['eventType']:<20}  {message}{hint}"
+    return f"  {served.time_of_day}  {served.event_type:<20}  {message}{hint}"
 
 
-def _say_outcome(shown: dict[str, Any], say: Say) -> None:
-    say(f"\nThe task is {shown['status']}. Output:\n")
-    say("\n".join(f"  {line}" for line in (shown["result"] or "(none)").splitlines()))
-    usage = shown.get("usage")
-    if usage:
-        cost = usage["costMicros"]
+def _say_outcome(task_id: UUID, say: Say) -> None:
+    task = Task.objects.filter(pk=task_id).first()
+    if task is None:
+        return
+    say(f"\nThe task is {task.status}. Output:\n")
+    say("\n".join(f"  {line}" for line in (task.result or "(none)").splitlines()))
+    usage = LedgerEntry.objects.for_task(task_id).totals()
+    if usage.last_model:
+        cost = usage.cost_microdollars
         price = "price unknown" if cost is None else f"${dollars(cost)}"
         say(
-            f"\nUsage: {usage['inputTokens']:,} tokens in, {usage['outputTokens']:,} out"
-            f" on {usage['modelId']}, {price}."
+            f"\nUsage: {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+            f" on {usage.last_model}, {price}."
         )

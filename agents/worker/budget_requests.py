@@ -5,10 +5,11 @@ The request is a permission request, so it waits for days, and a later run finds
 """
 
 import math
+from dataclasses import replace
 
 from django.db import transaction
 
-from agents.protocol.runtime import JSON, RuntimeFailed, ToolCall
+from agents.protocol.runtime import RuntimeFailed, ToolCall
 from agents.worker.database import retry_until_written
 from agents.worker.permissions import Gate
 from agents.worker.recorder import Recorder
@@ -18,7 +19,13 @@ from ledger.budgets import BudgetExceeded
 from ledger.models import Budget
 from ledger.pricing import dollars
 from tasks.models import EventType, NewEntry, PermissionRequest
-from tasks.rules.budget_questions import RAISE_TO, TOOL_NAME, action_of
+from tasks.payloads.log_entries import make_tool_use
+from tasks.rules.budget_questions import (
+    RAISE_TO,
+    TOOL_NAME,
+    action_of,
+    make_tool_input,
+)
 
 CENT = 10_000  # microdollars
 USD = 1_000_000
@@ -53,24 +60,20 @@ def _make_call(exceeded: BudgetExceeded, budget: Budget) -> ToolCall:
     """Return the question: the same for as long as the limit and its window are."""
     limit = budget.limit_microdollars
     suggested = max(limit * 5 // 4, int(budget.spent_microdollars) * 5 // 4, CENT)
-    given: JSON = {
-        "budget": str(budget),
-        "resetsAt": f"{budget.resets_at():%Y-%m-%d %H:%M} UTC",
-        "limitUsd": limit / USD,
-        RAISE_TO: math.ceil(suggested / CENT) * CENT / USD,
-    }
-    return _call(given, budget, exceeded.message)
-
-
-def _call(given: JSON, budget: Budget, message: str) -> ToolCall:
-    return ToolCall(
-        call_id=f"budget-{budget.pk}-{budget.limit_microdollars}-{given['resetsAt']}",
+    resets_at = f"{budget.resets_at():%Y-%m-%d %H:%M} UTC"
+    call = ToolCall(
+        call_id=f"budget-{budget.pk}-{limit}-{resets_at}",
         tool_name=TOOL_NAME,
-        tool_input=given,
+        tool_input=make_tool_input(
+            str(budget),
+            resets_at=resets_at,
+            limit_usd=limit / USD,
+            raise_to_usd=math.ceil(suggested / CENT) * CENT / USD,
+        ),
         action=action_of(budget.pk),
-        message=f"{message} Allow raises it to {RAISE_TO}; deny ends the run.",
-        remake=lambda edited: _call(edited, budget, message),
+        message=f"{exceeded.message} Allow raises it to {RAISE_TO}; deny ends the run.",
     )
+    return replace(call, remake=lambda edited: replace(call, tool_input=edited))
 
 
 def _raise(recorder: Recorder, call: ToolCall, budget: Budget, wanted: object) -> None:
@@ -85,6 +88,6 @@ def _raise(recorder: Recorder, call: ToolCall, budget: Budget, wanted: object) -
         recorder.lock_task()
         if to > limit:
             budgets.raise_limit(budget.pk, above=limit, to=to)
-        data = {"toolName": TOOL_NAME, "toolInput": call.tool_input}
-        entry = {**data, "callId": call.call_id, "action": call.action}
-        recorder.append(NewEntry(EventType.TOOL_USE, message, entry))
+        data = make_tool_use(TOOL_NAME, call.tool_input, call.call_id)
+        entry = NewEntry(EventType.TOOL_USE, message, {**data, "action": call.action})
+        recorder.append(entry)

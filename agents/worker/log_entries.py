@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from agents.protocol import events
 from tasks.models import EventType, NewEntry
 from tasks.observability.credentials import hide_credentials
+from tasks.payloads import log_entries as payloads
 from tasks.rules.visible_text import readable
 
 # What no database stores as text: NUL, and unpaired surrogates.
@@ -51,41 +52,27 @@ def make_entry(
         case events.Thinking(text):
             return NewEntry(EventType.THINKING, text)
         case events.ToolUse():
-            return NewEntry(
-                EventType.TOOL_USE, readable(event.message), _describe_tool_use(event)
+            data = payloads.make_tool_use(
+                event.tool_name, event.tool_input, event.call_id
             )
+            return NewEntry(EventType.TOOL_USE, readable(event.message), data)
         case events.ToolNotRun():
             message = f"Not run: {readable(event.message)}"
-            data = {**_describe_tool_use(event), "isRun": False}
+            data = payloads.make_tool_not_run(
+                event.tool_name, event.tool_input, event.call_id
+            )
             return NewEntry(EventType.TOOL_USE, message, data)
         case events.ToolResult():
-            return NewEntry(
-                EventType.TOOL_RESULT,
-                _shorten(event.output),
-                _describe_tool_result(event),
+            data = payloads.make_tool_result(
+                event.tool_name, event.call_id, is_error=event.is_error
             )
+            return NewEntry(EventType.TOOL_RESULT, _shorten(event.output), data)
         case events.Retrying(reason, delay):
-            return NewEntry(EventType.RETRY, reason, {"delaySeconds": delay})
+            return NewEntry(EventType.RETRY, reason, payloads.make_retry(delay))
         case events.Notice(text):
             return NewEntry(EventType.STATUS, text)
         case _:
             assert_never(event)
-
-
-def _describe_tool_use(event: events.ToolUse | events.ToolNotRun) -> dict[str, Any]:
-    return {
-        "toolName": event.tool_name,
-        "toolInput": event.tool_input,
-        "callId": event.call_id,
-    }
-
-
-def _describe_tool_result(event: events.ToolResult) -> dict[str, Any]:
-    return {
-        "toolName": event.tool_name,
-        "callId": event.call_id,
-        "isError": event.is_error,
-    }
 
 
 def _shorten(output: str) -> str:

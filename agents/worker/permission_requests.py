@@ -15,6 +15,7 @@ from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, OutboxType, PermissionRequest
 from tasks.models.ids import new_text_id
 from tasks.models.permission import PermissionRequestQuerySet, digest_of
+from tasks.payloads.log_entries import make_decision, make_permission_request
 from tasks.rules import questions
 from tasks.rules.visible_text import readable
 
@@ -120,11 +121,8 @@ class RunRequests:
         allowed = requests.of_call(call.call_id).filter(
             status=Status.ALLOWED, delivered_at__isnull=False
         )
-        started = LogEntry.objects.filter(
-            task_id=self._recorder.task_id,
-            event_type=EventType.TOOL_USE,
-            data__callId=make_storable(call.call_id),
-        )
+        entries = LogEntry.objects.filter(task_id=self._recorder.task_id)
+        started = entries.tool_uses(make_storable(call.call_id))
         return started.count() < allowed.count()
 
     def _adopt(self, request: PermissionRequest, question: Question) -> None:
@@ -206,17 +204,18 @@ def _digest(call: ToolCall) -> str:
 
 
 def _make_request_entry(request: PermissionRequest) -> NewEntry:
-    data = {
-        "toolName": request.tool_name,
-        "toolInput": request.tool_input,
-        "action": request.action,
-        "notificationId": request.pk,
-    }
+    data = make_permission_request(
+        request.pk,
+        tool_name=request.tool_name,
+        tool_input=request.tool_input,
+        action=request.action,
+        is_question=request.is_question,
+    )
     if request.is_question:
         return NewEntry(
             EventType.PERMISSION_REQUEST,
             request.message,
-            {**data, "type": "question"},
+            data,
             OutboxType.QUESTION_ASKED,
         )
     message = f"Permission needed: {request.message}"
@@ -226,10 +225,6 @@ def _make_request_entry(request: PermissionRequest) -> NewEntry:
 
 
 def _make_overruled_entry(request: PermissionRequest, reason: str) -> NewEntry:
-    data = {
-        "notificationId": request.pk,
-        "behavior": "deny",
-        "toolName": request.tool_name,
-    }
+    data = make_decision(request.pk, is_allowed=False, tool_name=request.tool_name)
     message = f"Not done, though it was allowed. {reason}"
     return NewEntry(EventType.PERMISSION_RESPONSE, message, data)

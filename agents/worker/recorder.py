@@ -16,9 +16,9 @@ from ledger.models import LedgerEntry, OpenRequest
 from ledger.models.entry import MAX_KEY
 from ledger.models.open_request import COUNTS
 from stagent.database.compiled import CompiledQuery
-from tasks import budget_notes, pubsub
+from tasks import pubsub
 from tasks.exceptions import LeaseLost
-from tasks.lifecycle import messages
+from tasks.lifecycle import budget_notes, messages
 from tasks.models import LogEntry, NewEntry, Run, Task, session
 from tasks.models.task import fetch
 from tasks.observability import log_context

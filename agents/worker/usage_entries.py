@@ -1,9 +1,8 @@
 """What the log says of a request's use, in words and in data."""
 
-from typing import Any
-
 from ledger.pricing import Usage, dollars
 from tasks.models import EventType, NewEntry
+from tasks.payloads.log_entries import make_usage
 
 
 def make_usage_entry(
@@ -22,13 +21,12 @@ def make_usage_entry(
     parts.append("price unknown" if cost is None else f"{about}${dollars(cost)}")
     if is_estimated:
         end = f"estimated, without the output: {end or 'the answer broke off'}"
-    data: dict[str, Any] = {
-        "modelId": usage.model,
-        "inputTokens": usage.prompt_tokens,
-        "outputTokens": usage.output_tokens,
-        "costMicros": cost,
-    }
-    if is_estimated:
-        data["isEstimated"] = True
+    data = make_usage(
+        model=usage.model,
+        prompt_tokens=usage.prompt_tokens,
+        output_tokens=usage.output_tokens,
+        cost_microdollars=cost,
+        is_estimated=is_estimated,
+    )
     message = ", ".join(parts) + (f"; {end}" if end else "")
     return NewEntry(EventType.USAGE, message, data)

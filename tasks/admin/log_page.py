@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
@@ -15,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from tasks.admin.log_strip import make_strip
 from tasks.admin.log_turns import IN_THE_MESSAGE, turns_of
 from tasks.models import EventType, LogEntry, Task
+from tasks.models.log import LogEntryQuerySet
 from tasks.rules.visible_text import BLANK_RANGES
 
 SHOWN_ENTRIES = 200
@@ -55,7 +55,7 @@ class Window:
 
     def entries(self, task: Task, last: int) -> list[LogEntry]:
         """Return the entries in order, up to the one of number `last`."""
-        found: QuerySet[LogEntry] = task.log.filter(sequence__lte=last)
+        found: LogEntryQuerySet = task.log.filter(sequence__lte=last)
         if self.before is not None:
             found = found.filter(sequence__lt=self.before)
         if self.is_filtered:
@@ -64,12 +64,12 @@ class Window:
             return list(found.order_by("sequence")[:SHOWN_ENTRIES])
         return list(found.order_by("-sequence")[:SHOWN_ENTRIES])[::-1]
 
-    def _filter(self, found: QuerySet[LogEntry], last: int) -> QuerySet[LogEntry]:
+    def _filter(self, found: LogEntryQuerySet, last: int) -> LogEntryQuerySet:
         found = found.filter(sequence__gt=last - LOOKED_AT)
         if self.kind:
             found = found.filter(event_type=self.kind)
         if self.errors:
-            found = found.filter(Q(event_type=EventType.ERROR) | Q(data__isError=True))
+            found = found.failures()
         return found.filter(message__icontains=self.text) if self.text else found
 
 

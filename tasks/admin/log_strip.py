@@ -7,6 +7,7 @@ from itertools import accumulate
 from tasks.admin import display
 from tasks.admin.log_turns import Turn
 from tasks.models import EventType, LogEntry
+from tasks.payloads.log_entries import CALL_ID, NOTIFICATION_ID
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ def _bar(turn: Turn) -> Bar:
             turn.entries,
             EventType.PERMISSION_REQUEST,
             EventType.PERMISSION_RESPONSE,
-            "notificationId",
+            NOTIFICATION_ID,
         ),
     )
     in_tools = _sum_seconds(
-        turn.entries, EventType.TOOL_USE, EventType.TOOL_RESULT, "callId"
+        turn.entries, EventType.TOOL_USE, EventType.TOOL_RESULT, CALL_ID
     )
     tool = min(max(0.0, in_tools - person), whole - person)
     model = whole - person - tool

@@ -7,9 +7,17 @@ from django.utils.safestring import SafeString
 
 from tasks.admin import display, results
 from tasks.models import EventType, LogEntry
+from tasks.payloads.log_entries import (
+    CALL_ID,
+    MESSAGE_ID,
+    NOTIFICATION_ID,
+    is_error,
+    read_call_id,
+    read_cost,
+)
 
 # Of an entry's data, what its message says already.
-IN_THE_MESSAGE = frozenset({"status", "callId", "notificationId", "messageId"})
+IN_THE_MESSAGE = frozenset({"status", CALL_ID, NOTIFICATION_ID, MESSAGE_ID})
 
 
 @dataclass
@@ -40,12 +48,12 @@ class Row:
     def waits_for(self) -> str:
         """Return the id of a call that has no result yet."""
         is_call = self.entry.event_type == EventType.TOOL_USE and not self.result
-        return str(self.entry.data.get("callId") or "") if is_call else ""
+        return read_call_id(self.entry.data) if is_call else ""
 
     @property
     def is_error(self) -> bool:
         shown = self.result or self.entry
-        return shown.event_type == EventType.ERROR or shown.data.get("isError") is True
+        return shown.event_type == EventType.ERROR or is_error(shown.data)
 
 
 @dataclass
@@ -93,7 +101,8 @@ def turns_of(entries: list[LogEntry]) -> list[Turn]:
     turns, calls = [Turn()], dict[str, Row]()
     for entry in entries:
         turn = turns[-1]
-        call = calls.get(entry.data.get("callId") or "")
+        call_id = read_call_id(entry.data)
+        call = calls.get(call_id)
         turn.ended_at = entry.recorded_at
         turn.entries.append(entry)
         if entry.event_type == EventType.TOOL_RESULT and call and not call.result:
@@ -101,9 +110,9 @@ def turns_of(entries: list[LogEntry]) -> list[Turn]:
             continue
         row = Row(entry)
         turn.rows.append(row)
-        if entry.event_type == EventType.TOOL_USE and entry.data.get("callId"):
-            calls[entry.data["callId"]] = row
+        if entry.event_type == EventType.TOOL_USE and call_id:
+            calls[call_id] = row
         if entry.event_type == EventType.USAGE:
-            turn.costs.append(entry.data.get("costMicros"))
+            turn.costs.append(read_cost(entry.data))
             turns.append(Turn())
     return [turn for turn in turns if turn.rows]

@@ -29,6 +29,7 @@ from tasks.models import (
 from tasks.models.ids import new_id
 from tasks.models.message import last_undelivered_of
 from tasks.models.task import FINAL, change
+from tasks.payloads.log_entries import make_message
 
 MAX_TEXT = 10_000  # characters of one message, in UTF-16 units
 MAX_UNDELIVERED = 50  # of one task: the agent gets them all at once
@@ -70,9 +71,9 @@ def _write(
         by=by,
     )
     Message.objects.insert(message)
-    data = {"messageId": str(message.pk), "by": by, "isDelivered": False}
-    if document_ids:
-        data["documentIds"] = list(document_ids)
+    data = make_message(
+        str(message.pk), by=by, is_delivered=False, document_ids=document_ids
+    )
     entry = NewEntry(EventType.MESSAGE, text, data)
     LogEntry.objects.append(task.pk, entry, run_id=task.live_run, at=message.created_at)
     return message
@@ -153,7 +154,7 @@ def deliver(task_id: UUID, message_ids: Collection[UUID], *, run_id: UUID) -> No
 
 
 def _delivery_entry(message: Message) -> NewEntry:
-    data = {"messageId": str(message.pk), "by": message.by, "isDelivered": True}
+    data = make_message(str(message.pk), by=message.by, is_delivered=True)
     return NewEntry(
         EventType.MESSAGE, f"The agent has the message of {message.by}.", data
     )

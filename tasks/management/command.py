@@ -27,6 +27,7 @@ from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
 from tasks.management.output import MEANINGS, Error, ExitCode, log_line
 from tasks.models import Status, Task
+from tasks.payloads.log_entries import name_task
 
 OUTCOMES: dict[str, ExitCode] = {
     Status.FAILED: ExitCode.FAILED,
@@ -201,7 +202,7 @@ class AdministratorCommand(BaseCommand):
                 line = log_line(entry, self.style)
                 text = f"{tag} {line}" if is_tagged else line
             elif is_tagged:
-                text = on_one_line(orjson.dumps({"taskId": tag, **entry}).decode())
+                text = on_one_line(orjson.dumps(name_task(entry, tag)).decode())
             self.stdout.write(text)
             self.stdout.flush()
 

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from django.core.management.color import Style
 
 from tasks.models import EventType
+from tasks.payloads.log_entries import read_served
 from tasks.rules.visible_text import replace_hidden
 
 JSON = dict[str, Any]
@@ -44,7 +45,7 @@ class Error(CommandError):
 
 
 # Names of Django's palette, so that DJANGO_COLORS changes these colours too.
-_STYLES = {
+_STYLES: dict[str, str] = {
     EventType.ASSISTANT: "MIGRATE_LABEL",
     EventType.TOOL_USE: "MIGRATE_HEADING",
     EventType.PERMISSION_REQUEST: "WARNING",
@@ -66,14 +67,14 @@ def one_line(text: str) -> str:
 
 def log_line(entry: JSON, style: Style) -> str:
     """Write a log entry, in the API's form, as `10:31:16 tool_use    Reading file: …`."""
-    event_type, message = entry["eventType"], make_printable(entry["message"])
-    if event_type == EventType.PERMISSION_REQUEST and "notificationId" in entry:
-        message += f"\nmanage.py respond {entry['notificationId']} allow|deny"
+    served = read_served(entry)
+    event_type, message = served.event_type, make_printable(served.message)
+    if event_type == EventType.PERMISSION_REQUEST and served.request_id:
+        message += f"\nmanage.py respond {served.request_id} allow|deny"
     name = f"{event_type:<11}"
     if event_type in _STYLES:
         name = getattr(style, _STYLES[event_type])(name)
-    time_of_day = entry["timestamp"][11:19]
-    return f"{time_of_day} {name} {message.replace(chr(10), _INDENT)}"
+    return f"{served.time_of_day} {name} {message.replace(chr(10), _INDENT)}"
 
 
 def width_of(text: str) -> int:

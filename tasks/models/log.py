@@ -6,7 +6,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from stagent.database.compiled import CompiledInsert, CompiledUpdate
@@ -16,6 +16,7 @@ from tasks import pubsub
 from tasks.exceptions import LeaseLost
 from tasks.models.outbox import OutboxType, insert_for_task
 from tasks.models.task import Task
+from tasks.payloads import events, log_entries
 
 JSON = dict[str, Any]
 
@@ -90,6 +91,16 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
             event_type=entry.event_type, message=entry.message, recorded_at=at
         )
 
+    def tool_uses(self, call_id: str) -> Self:
+        """The entries of a tool's call; some agents use an id again."""
+        call = {f"data__{log_entries.CALL_ID}": call_id}
+        return self.filter(event_type=EventType.TOOL_USE, **call)
+
+    def failures(self) -> Self:
+        """Errors of the run and of its tools."""
+        failed_tool = Q(**{f"data__{log_entries.IS_ERROR}": True})
+        return self.filter(Q(event_type=EventType.ERROR) | failed_tool)
+
     def remove_some(self, task_id: UUID, count: int) -> bool:
         """Remove up to `count` entries of a task that is gone; tell whether more may be left."""
         some = self.filter(task_id=task_id).order_by("sequence").values("pk")[:count]
@@ -150,7 +161,11 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
         ]
         announced = [
             insert_for_task(
-                task_id, entry.announces, entry.message, _select(entry.data), at
+                task_id,
+                entry.announces,
+                entry.message,
+                events.select_announced(entry.data),
+                at,
             )
             for entry in entries
             if entry.announces
@@ -200,31 +215,20 @@ class LogEntry(models.Model):
 
 _insert = CompiledInsert(LogEntry)
 
-# What an event says of its entry's data: no input of a tool, which may be long.
-_ANNOUNCED = ("status", "notificationId", "toolName", "action", "behavior")
-
-
-def _select(data: JSON) -> JSON:
-    return {name: data[name] for name in _ANNOUNCED if name in data}
-
 
 def entry_json(
     sequence: int, event_type: str, message: str, recorded_at: datetime, data: JSON
 ) -> str:
-    content = {
-        "eventType": event_type,
-        "message": message,
-        "timestamp": iso_text(recorded_at),
-        "sequence": sequence,
-        **data,
-    }
-    return _as_line(content)
+    """Return an entry as the log stream sends it."""
+    timestamp = iso_text(recorded_at)
+    return _as_line(
+        log_entries.make_served(sequence, event_type, message, timestamp, data)
+    )
 
 
 def partial_json(text: str) -> str:
     """Return unfinished text as the log stream sends it: like an entry, with no number."""
-    now = iso_text(timezone.now())
-    return _as_line({"eventType": "partial", "message": text, "timestamp": now})
+    return _as_line(log_entries.make_served_partial(text, iso_text(timezone.now())))
 
 
 def _as_line(content: JSON) -> str:

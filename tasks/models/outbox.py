@@ -17,6 +17,7 @@ from django.utils import timezone
 from stagent.database.compiled import CompiledInsert
 from stagent.database.compiled.insert import Statement
 from stagent.database.json_text import iso_text
+from tasks.payloads.events import make_content
 
 JSON = dict[str, Any]
 
@@ -171,17 +172,17 @@ class OutboxEvent(models.Model):
 
     def as_content(self) -> JSON:
         """Return the event as the stream sends it, and a webhook as its `data`."""
-        return {
-            "id": str(self.uid),
-            "sequence": self.sequence,
-            "type": self.type,
-            "timestamp": iso_text(self.created_at),
-            "taskId": str(self.task_id) if self.task_id else None,
-            "projectId": self.project_id or None,
-            "title": self.title,
-            "message": self.message,
-            **self.data,
-        }
+        return make_content(
+            uid=self.uid,
+            sequence=self.sequence,
+            type=self.type,
+            timestamp=iso_text(self.created_at),
+            task_id=self.task_id,
+            project_id=self.project_id,
+            title=self.title,
+            message=self.message,
+            data=self.data,
+        )
 
 
 _insert = CompiledInsert(OutboxEvent)

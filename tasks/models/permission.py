@@ -19,6 +19,7 @@ from tasks.models.outbox import OutboxType
 from tasks.models.permission_rule import PermissionRule
 from tasks.models.task import Task
 from tasks.models.workflow import mark_due
+from tasks.payloads.log_entries import make_decision
 from tasks.rules import questions
 from tasks.rules.budget_questions import is_of_budget
 
@@ -254,11 +255,9 @@ class PermissionRequest(models.Model):
         is_edited = answer.edited_input not in (None, self.tool_input)
         edited = " with edited input" if is_edited else ""
         note = f": {answer.message}" if answer.message else ""
-        data = {
-            "notificationId": self.pk,
-            "behavior": "allow" if answer.is_allowed else "deny",
-            "toolName": self.tool_name,
-        }
+        data = make_decision(
+            self.pk, is_allowed=answer.is_allowed, tool_name=self.tool_name
+        )
         if self.is_question:
             verb, edited = "Answered" if answer.is_allowed else "Not answered", ""
             answers = questions.describe_answers(self.decided_input or {})

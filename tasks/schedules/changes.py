@@ -122,7 +122,7 @@ def _why_never(schedule: Schedule, now: datetime) -> NeverFires:
         return NeverFires("interval", "The schedule has no interval yet")
     if schedule.expires_at is None:
         message = "No time of the interval is within the active hours"
-        return NeverFires("activeHoursStart", message)
+        return NeverFires("active_hours_start", message)
     if schedule.expires_at <= now:
-        return NeverFires("expiresInHours", "The schedule has expired")
-    return NeverFires("expiresInHours", "The schedule expires before it fires once")
+        return NeverFires("expires_at", "The schedule has expired")
+    return NeverFires("expires_at", "The schedule expires before it fires once")

@@ -16,7 +16,7 @@ class StillRunning(Conflict):
 
 
 class NeverFires(ValueError):
-    """A schedule as it is to be has no time at all. `field` is the API's name of the reason."""
+    """A schedule as it is to be has no time at all. `field`: the column that is why."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)

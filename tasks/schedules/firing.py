@@ -18,6 +18,7 @@ from django.utils import timezone
 from tasks import pubsub
 from tasks.models import Firing, OutboxEvent, OutboxType, Schedule, Task, WorkflowRun
 from tasks.models.schedule import MAX_FAILURES
+from tasks.payloads.events import make_schedule_data
 from tasks.schedules import clock, heartbeat, plan
 from tasks.schedules.exceptions import StillRunning
 from tasks.schedules.starting import Refusal, start
@@ -231,7 +232,7 @@ def _announce_pause(schedule: Schedule) -> None:
         project_id=schedule.project_id or "",
         title=schedule.name,
         message=f"The schedule {schedule.name} was paused: {schedule.pause_reason}",
-        data={"scheduleId": str(schedule.pk)},
+        data=make_schedule_data(schedule.pk),
     )
     OutboxEvent.objects.add(event)
     transaction.on_commit(pubsub.publish_events)

@@ -9,6 +9,8 @@ from django.conf import settings
 from standardwebhooks import Webhook as Signer
 
 from tasks.models import OutboxEvent, OutboxType, Webhook
+from tasks.payloads.events import read_budget_id, read_schedule_id
+from tasks.payloads.log_entries import read_request_id
 
 JSON = dict[str, Any]
 
@@ -66,7 +68,7 @@ def _make_content(event: OutboxEvent) -> JSON:
 def _make_slack_content(event: OutboxEvent) -> JSON:
     emoji = _EMOJI.get(OutboxType(event.type), "")
     title = f"*{_escape(event.title)}*: " if event.title else ""
-    is_request = "notificationId" in event.data
+    is_request = bool(read_request_id(event.data))
     link = f"<{page_of(event)}|{'Open the request' if is_request else 'Open'}>"
     message = _escape(event.message[:MAX_SLACK_MESSAGE])
     return {"text": f"{emoji} {title}{message}\n{link}".strip()}
@@ -75,13 +77,13 @@ def _make_slack_content(event: OutboxEvent) -> JSON:
 def page_of(event: OutboxEvent) -> str:
     """Return the address of the page on which a person sees what happened, or decides."""
     base = f"{settings.STAGENT_PUBLIC_URL}/admin"
-    if notification_id := event.data.get("notificationId"):
-        return f"{base}/tasks/permissionrequest/{notification_id}/change/"
+    if request_id := read_request_id(event.data):
+        return f"{base}/tasks/permissionrequest/{request_id}/change/"
     if event.task_id:
         return f"{base}/tasks/task/{event.task_id}/change/"
-    if schedule_id := event.data.get("scheduleId"):
+    if schedule_id := read_schedule_id(event.data):
         return f"{base}/tasks/schedule/{schedule_id}/change/"
-    if budget_id := event.data.get("budgetId"):
+    if budget_id := read_budget_id(event.data):
         return f"{base}/ledger/budget/{budget_id}/change/"
     return f"{base}/"
 

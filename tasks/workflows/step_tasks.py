@@ -17,9 +17,10 @@ from tasks.models import (
     WorkflowRun,
 )
 from tasks.models.permission import digest_of
+from tasks.payloads.log_entries import make_permission_request
+from tasks.rules import checkpoint_questions
 from tasks.workflows.definition import Definition, Loop, Step
 
-CHECKPOINT = "WorkflowCheckpoint"
 SHOWN_RESULT = 500
 
 
@@ -104,26 +105,23 @@ def ask_approval(
     run: WorkflowRun, task: Task, step: Step, *, before: str
 ) -> PermissionRequest:
     """Ask whether a step may start. `before` is the result of the step that it goes on from."""
-    tool_input = {"workflowId": str(run.workflow_id), "stepName": step.name}
+    tool_input = checkpoint_questions.make_tool_input(run.workflow_id, step.name)
     message = f"Start the step “{step.name}” of the workflow “{run.workflow_name}”?"
     if before:
         message += f" It goes on from: {before[:SHOWN_RESULT]}"
-    action = f"checkpoint:{step.id}"
+    action = checkpoint_questions.action_of(step.id)
     request = PermissionRequest.objects.create(
         task=task,
         call_id=f"step-{task.pk}",
-        tool_name=CHECKPOINT,
+        tool_name=checkpoint_questions.TOOL_NAME,
         tool_input=tool_input,
         input_digest=digest_of(tool_input, action),
         action=action,
         message=message,
     )
-    data = {
-        "toolName": CHECKPOINT,
-        "toolInput": tool_input,
-        "action": action,
-        "notificationId": request.pk,
-    }
+    data = make_permission_request(
+        request.pk, tool_name=request.tool_name, tool_input=tool_input, action=action
+    )
     entry = NewEntry(
         EventType.PERMISSION_REQUEST,
         f"Approval needed: {message}",

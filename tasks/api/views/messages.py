@@ -6,12 +6,12 @@ from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from stagent.database.json_text import iso_text
 from tasks.access import rights
 from tasks.access.authentication import actor
 from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
+from tasks.api.representation.messages import represent_message, represent_sent
 from tasks.api.requests.fields import ListQuery
 from tasks.api.requests.messages import SendMessage
 from tasks.api.responses.messages import Message, SentMessage
@@ -69,21 +69,7 @@ class MessageViewSet(ApiViewSet):
         message, run = messages.send(
             task, data["text"], by=actor(request), document_ids=document_ids or ()
         )
-        response = {**represent_message(message), "followUp": run is not None}
+        response = represent_sent(message, run)
         if run and (absence := Worker.objects.absence()):
             response["warning"] = absence
         return Response(response, status=201)
-
-
-def represent_message(message: Row) -> JSON:
-    delivered_at = message.delivered_at
-    return {
-        "id": str(message.pk),
-        "taskId": str(message.task_id),
-        "text": message.text,
-        "documentIds": message.document_ids,
-        "by": message.by or None,
-        "createdAt": iso_text(message.created_at),
-        "deliveredAt": iso_text(delivered_at) if delivered_at else None,
-        "sequence": message.sequence,
-    }

@@ -19,6 +19,7 @@ from tasks.schedules.checks import (
     problems_with_hours,
     problems_with_start,
 )
+from tasks.schedules.exceptions import NeverFires
 
 JSON = dict[str, Any]
 
@@ -43,6 +44,7 @@ COLUMNS = {
 # What the model calls it -> what the API does.
 NAMES = {column: name for name, column in COLUMNS.items()} | {
     "workflow": "workflowId",
+    "expires_at": "expiresInHours",
     "checklist": "heartbeatChecklist",
     "heartbeat_budget_microdollars": "heartbeatBudgetPerDay",
 }
@@ -91,6 +93,11 @@ def read_interval(text: str, field: str) -> interval.Interval:
         return interval.parse(text)
     except interval.IntervalError as error:
         raise Invalid.field(field, str(error)) from error
+
+
+def name_reason(error: NeverFires) -> str:
+    """Return what a body calls the column for which a schedule never fires."""
+    return NAMES.get(error.field, error.field)
 
 
 def check_zones(data: JSON) -> None:

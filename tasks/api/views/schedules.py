@@ -31,6 +31,7 @@ from tasks.api.views.schedule_bodies import (
     check_schedule,
     check_zones,
     columns_of,
+    name_reason,
     read_interval,
 )
 from tasks.api.views.task_bodies import documents_of
@@ -82,7 +83,7 @@ class ScheduleViewSet(ApiViewSet):
         try:
             changes.create(schedule, documents)
         except NeverFires as error:
-            raise Invalid.field(error.field, str(error)) from error
+            raise Invalid.field(name_reason(error), str(error)) from error
         except IntegrityError:
             # What it refers to was there when it was checked; say which is gone.
             check_schedule(data, schedule)
@@ -122,7 +123,7 @@ class ScheduleViewSet(ApiViewSet):
                 by=actor(request),
             )
         except NeverFires as error:
-            raise Invalid.field(error.field, str(error)) from error
+            raise Invalid.field(name_reason(error), str(error)) from error
         except IntegrityError:
             check_schedule(data, schedule)  # as above
             documents_of(ids or [])

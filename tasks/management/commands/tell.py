@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks.api.views.messages import represent_message
+from tasks.api.representation.messages import represent_sent
 from tasks.lifecycle import messages
 from tasks.management.command import AdministratorCommand, actor, explain_refusals
 from tasks.management.finding import find_task
@@ -68,7 +68,7 @@ class Command(AdministratorCommand):
         if follow:
             self.settle(self.follow([follower], as_json=json), among=1)
         elif json:
-            self.write_json({**represent_message(message), "followUp": run is not None})
+            self.write_json(represent_sent(message, run))
         else:
             self.stdout.write(_describe(message, run, task))
 

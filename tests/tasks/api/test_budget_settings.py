@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ledger.models import Budget, DailySpend, Origin
-from tasks import budget_notes
+from tasks.lifecycle import budget_notes
 from tasks.models.outbox import OutboxEvent
 from tests.ledger.factories import BudgetFactory
 

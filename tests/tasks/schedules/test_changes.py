@@ -29,15 +29,15 @@ def test_a_new_schedule_has_its_first_time():
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"expires_at": NOON + timedelta(minutes=30)}, "expiresInHours"),
-        ({"expires_at": NOON}, "expiresInHours"),
+        ({"expires_at": NOON + timedelta(minutes=30)}, "expires_at"),
+        ({"expires_at": NOON}, "expires_at"),
         (
             {
                 "cron_expression": "0 3 * * *",
                 "active_hours_start": 9,
                 "active_hours_end": 17,
             },
-            "activeHoursStart",
+            "active_hours_start",
         ),
         ({"cron_expression": ""}, "interval"),
     ],

@@ -14,6 +14,7 @@ from ledger.pricing import dollars
 from stagent.database.compiled import CompiledQuery
 from tasks import pubsub
 from tasks.models.outbox import OutboxEvent, OutboxType
+from tasks.payloads.events import make_budget_data
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +84,13 @@ def _make_event(
         type=kind,
         title=str(budget)[:255],
         message=_sentence(budget),
-        # The task whose request it was: what it met is not only its own.
-        data={
-            "budgetId": str(budget.pk),
-            "limitUsd": dollars(limit),
-            "spentUsd": dollars(budget.spent_microdollars),
-            "causedByTaskId": str(task_id),
-        },
+        data=make_budget_data(
+            budget.pk,
+            limit_usd=dollars(limit),
+            spent_usd=dollars(budget.spent_microdollars),
+            # What its request met is not only its own budget.
+            caused_by=task_id,
+        ),
         project_id=budget.scope_id if budget.scope == "project" else "",
         # With the limit: of a raised one the same may be told once more.
         key=f"{kind}:{budget.pk}:{day}:{limit}",
