@@ -19,7 +19,8 @@ from tasks.api.representation.workflow_status import (
     steps_with_results,
 )
 from tasks.models import PermissionRequest, StepRun, Task, Worker, Workflow, WorkflowRun
-from tasks.workflows.definition import Definition, InvalidDefinition, Step, parse
+from tasks.workflows.definition import Definition, InvalidDefinition, Step
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import Key, StepState
 from tasks.workflows.graph import Graph, graph_of
 

@@ -29,7 +29,8 @@ from tasks.admin.material import HasTasksAdmin
 from tasks.exceptions import Conflict
 from tasks.models import Workflow
 from tasks.workflows import control, references
-from tasks.workflows.definition import InvalidDefinition, parse
+from tasks.workflows.definition import InvalidDefinition
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.examples import BLANK
 from tasks.workflows.graph import graph_of
 from tasks.workflows.start import start

@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 
 from tasks.workflows import references
-from tasks.workflows.definition import MAX_NAME, InvalidDefinition, parse
+from tasks.workflows.definition import MAX_NAME, InvalidDefinition
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.graph import graph_of
 
 JSON = dict[str, Any]

@@ -17,7 +17,8 @@ from tasks.exceptions import Refused
 from tasks.models import Status, StepRun, Task, Workflow, WorkflowRun
 from tasks.models.task import FINAL
 from tasks.workflows import engine, states, step_tasks
-from tasks.workflows.definition import Definition, parse
+from tasks.workflows.definition import Definition
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import Key, StepState, StepStatus
 from tasks.workflows.graph import graph_of
 

@@ -12,7 +12,7 @@ from tasks.models import StepRun, Workflow, WorkflowRun
 from tasks.workflows import states
 from tasks.workflows.advance import pause as pause_run
 from tasks.workflows.advance import reopen, set_status
-from tasks.workflows.definition import parse
+from tasks.workflows.definition_reader import parse
 
 
 class UnknownStep(Exception):

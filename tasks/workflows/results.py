@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tasks.models import StepRun
-from tasks.workflows.definition import Definition, parse
+from tasks.workflows.definition import Definition
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.graph import Graph, graph_of
 
 

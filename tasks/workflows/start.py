@@ -7,7 +7,7 @@ from django.utils import timezone
 from tasks import pubsub
 from tasks.exceptions import Conflict
 from tasks.models import Workflow, WorkflowRun
-from tasks.workflows.definition import parse
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.graph import graph_of
 
 

@@ -13,7 +13,8 @@ from django.db.models import Count, Q
 from stagent.database.json_text import iso_text
 from tasks.models import Document, Status, StepRun, Task, Workflow, WorkflowRun
 from tasks.workflows import states
-from tasks.workflows.definition import Definition, InvalidDefinition, Pattern, parse
+from tasks.workflows.definition import Definition, InvalidDefinition, Pattern
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import Key, StepState, StepStatus, blocked_by
 from tasks.workflows.graph import Graph, graph_of
 

@@ -10,7 +10,8 @@ from tasks import catalog, lifecycle
 from tasks.exceptions import Refused
 from tasks.models import Task, Workflow
 from tasks.models.ids import new_id
-from tasks.workflows.definition import Step, parse
+from tasks.workflows.definition import Step
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.step_tasks import describe
 
 JSON = dict[str, Any]

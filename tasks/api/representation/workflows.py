@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from stagent.database.json_text import iso_text
 from tasks.models import Document, StepRun, Task, Workflow, WorkflowRun
-from tasks.workflows.definition import parse
+from tasks.workflows.definition_reader import parse
 
 
 def add_counts(rows: QuerySet[Workflow]) -> QuerySet[Any]:

@@ -16,8 +16,8 @@ from tasks.workflows.definition import (
     MAX_PROMPT,
     InvalidDefinition,
     Pattern,
-    parse,
 )
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.graph import graph_of
 from tasks.workflows.json_reader import is_storable
 

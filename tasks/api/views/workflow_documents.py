@@ -18,7 +18,8 @@ from tasks.api.views.base import ApiView
 from tasks.api.views.lookups import get_workflow
 from tasks.api.zod import Invalid
 from tasks.models import Document, Workflow, WorkflowDocument
-from tasks.workflows.definition import InvalidDefinition, parse
+from tasks.workflows.definition import InvalidDefinition
+from tasks.workflows.definition_reader import parse
 
 JSON = dict[str, Any]
 

@@ -31,7 +31,8 @@ from tasks.api.zod import Invalid
 from tasks.exceptions import Conflict
 from tasks.models import Worker, Workflow
 from tasks.workflows import control, references
-from tasks.workflows.definition import InvalidDefinition, parse
+from tasks.workflows.definition import InvalidDefinition
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.start import start
 
 JSON = dict[str, Any]

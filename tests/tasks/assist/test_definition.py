@@ -9,7 +9,7 @@ from tasks.assist.definition import definition_of
 from tasks.assist.question import COMPLEXITIES, PATTERNS, answer_schema
 from tasks.catalog.json_schemas import mismatches
 from tasks.workflows import references
-from tasks.workflows.definition import parse
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.graph import graph_of
 from tests.tasks.assist.answers import ANSWER, answer
 

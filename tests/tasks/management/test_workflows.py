@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.models import Workflow
-from tasks.workflows.definition import parse
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.examples import examples
 from tasks.workflows.graph import graph_of
 from tests.factories import WorkflowFactory

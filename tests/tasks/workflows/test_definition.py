@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.workflows.definition import InvalidDefinition, parse
+from tasks.workflows.definition import InvalidDefinition
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.graph import graph_of
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.workflows.definition import parse
+from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import (
     EndStatus,
     StepState,
