@@ -16,8 +16,9 @@ from unfold.widgets import (
 
 from tasks import catalog
 from tasks.admin.model_choice import ModelInput, list_efforts
+from tasks.catalog.agent_profile import MAX_ID_CHARACTERS, is_profile_id
 from tasks.catalog.profile_copies import SETTINGS
-from tasks.catalog.profile_files import MAX_ID_CHARACTERS, find_problem, is_profile_id
+from tasks.catalog.profile_settings import find_problem
 from tasks.models import StoredProfile
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from ledger.admin.long_lists import Admin
 from tasks import catalog
 from tasks.admin import display
 from tasks.admin.profile_form import ProfileForm, show_setting
+from tasks.catalog.agent_profile import BUILT_IN, STORED
 from tasks.catalog.profile_copies import copy_settings
-from tasks.catalog.profile_files import BUILT_IN, STORED
 from tasks.models import StoredProfile
 
 COPIED = "copy"  # in the query string of the form: the id of the profile to begin with

@@ -17,13 +17,13 @@ from typing import Protocol
 from django.conf import settings
 
 from tasks.catalog import profile_files
+from tasks.catalog.agent_profile import BUILT_IN, TOOL_NAMES, Profile
 from tasks.catalog.models import (
     ModelChoice,
     choose_model,
     find_effort_problem,
     find_model_problem,
 )
-from tasks.catalog.profile_files import BUILT_IN, TOOL_NAMES, Profile
 from tasks.catalog.runtimes import (
     ECHO,
     EFFORTS,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from ledger.pricing import Usage, price_of
-from tasks.catalog.profile_files import Profile
+from tasks.catalog.agent_profile import Profile
 from tasks.catalog.runtimes import EMBEDDED_MODEL, RUNTIMES, RuntimeFacts
 
 

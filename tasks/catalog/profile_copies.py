@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.catalog import profile_files
+from tasks.catalog.agent_profile import Profile
 
 # All but the keywords: those of the copy would find the original's tasks.
 SETTINGS = (
@@ -12,7 +12,7 @@ SETTINGS = (
 )
 
 
-def copy_settings(profile: profile_files.Profile) -> dict[str, Any]:
+def copy_settings(profile: Profile) -> dict[str, Any]:
     """Return the settings of a profile as JSON has them, without those that say nothing."""
     values = {name: getattr(profile, name) for name in SETTINGS}
     return {

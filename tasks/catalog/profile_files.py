@@ -23,64 +23,24 @@ out, the reason is kept, and one of ours keeps its place.
     translate = 3
 """
 
-import re
 import time
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ImproperlyConfigured
 
-from tasks.catalog.model_names import find_name_problem
-from tasks.catalog.runtimes import ECHO, EFFORTS, RUNTIME_NAMES
-from tasks.rules import patterns
+from tasks.catalog.agent_profile import BUILT_IN, Profile, is_profile_id
+from tasks.catalog.profile_settings import UnusableProfile, make_profile
 
-TOOL_NAMES: tuple[str, ...] = (
-    *("read", "list", "search", "write", "edit", "run"),
-    "ask",  # a person
-)
-BUILT_IN = "built-in"
-STORED = "database"  # of those that people make and change while the server runs
-MAX_ID_CHARACTERS = 100
 # A site's folder is looked at again when what is known of it is older than this.
 RECHECK_SECONDS = 1.0
 # The instructions open every request to the model: a long file is a mistake.
 MAX_FILE_BYTES = 64 * 2**10
-REQUIRED = ("name", "description", "instructions")
-_ID = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """How an agent is to behave, and within what limits."""
-
-    id: str
-    name: str
-    description: str
-    instructions: str
-    allowed: tuple[str, ...] = ()  # permission patterns: what it may do unasked
-    denied: tuple[str, ...] = ()  # what it may never do, not even when asked
-    # By weight: 1 hints at this profile, 2 suggests it, 3 says it.
-    keywords: Mapping[str, int] = field(default_factory=dict, hash=False)
-    runtimes: tuple[str, ...] = RUNTIME_NAMES  # those it suits
-    tools: tuple[str, ...] = TOOL_NAMES  # of the direct runtimes' own
-    network: bool = False  # whether what it runs reaches more than its provider
-    model: str = ""  # where the task names none
-    models: Mapping[str, str] = field(default_factory=dict, hash=False)  # by runtime
-    effort: str = ""
-    max_turns: int | None = None
-    max_budget_usd: float | None = None
-    domain: str = ""
-    tags: tuple[str, ...] = ()
-    author: str = ""
-    source: str = BUILT_IN  # or the path of a site's own file
-
-    def suits(self, runtime_name: str) -> bool:
-        return runtime_name in self.runtimes or runtime_name == ECHO.name
 
 
 @dataclass(frozen=True)
@@ -150,36 +110,11 @@ def _read_folder(folder: Path) -> tuple[dict[str, Profile], tuple[str, ...]]:
     return read, tuple(problems)
 
 
-class UnusableProfile(Exception):
-    """The file holds no profile. The message is for people and names the setting."""
-
-
 def read_profile(file: Path) -> Profile:
     """Return the profile in `file`, checked, or raise UnusableProfile."""
-    if not _ID.fullmatch(file.stem):
+    if not is_profile_id(file.stem):
         raise UnusableProfile("its name is the id: small letters, digits and dashes")
     return make_profile(file.stem, _parse(file), source=str(file))
-
-
-def make_profile(profile_id: str, table: dict[str, Any], *, source: str) -> Profile:
-    """Return the profile that a table of settings says, or raise UnusableProfile."""
-    if missing := [key for key in REQUIRED if key not in table]:
-        raise UnusableProfile(f"{missing[0]}: missing")
-    checked = {key: _check(key, value) for key, value in table.items()}
-    return Profile(id=profile_id, source=source, **checked)
-
-
-def find_problem(key: str, value: Any) -> str:
-    """Say why a setting cannot have this value; nothing if it can."""
-    try:
-        _check(key, value)
-    except UnusableProfile as problem:
-        return str(problem).removeprefix(f"{key}: ")
-    return ""
-
-
-def is_profile_id(text: str) -> bool:
-    return len(text) <= MAX_ID_CHARACTERS and _ID.fullmatch(text) is not None
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -193,117 +128,3 @@ def _parse(file: Path) -> dict[str, Any]:
         raise UnusableProfile(error.strerror or "cannot be read") from error
     except (ValueError, RecursionError) as error:
         raise UnusableProfile(f"not TOML: {error}") from error
-
-
-def _check(key: str, value: Any) -> Any:
-    check = _CHECKS.get(key)
-    if check is None:
-        raise UnusableProfile(f"{key}: there is no such setting")
-    return check(key, value)
-
-
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise UnusableProfile(f"{key}: must be some text")
-    return value.strip()
-
-
-def _texts(key: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise UnusableProfile(f"{key}: must be a list of texts")
-    return tuple(_text(key, item) for item in value)
-
-
-def _runtimes(key: str, value: Any) -> tuple[str, ...]:
-    return _names_among(RUNTIME_NAMES, key, value)
-
-
-def _tools(key: str, value: Any) -> tuple[str, ...]:
-    return _names_among(TOOL_NAMES, key, value)
-
-
-def _names_among(known: tuple[str, ...], key: str, value: Any) -> tuple[str, ...]:
-    names = _texts(key, value)
-    if unknown := [name for name in names if name not in known]:
-        raise UnusableProfile(f"{key}: {unknown[0]} is none of {', '.join(known)}")
-    return names
-
-
-def _patterns(key: str, value: Any, *, is_allow: bool) -> tuple[str, ...]:
-    listed = _texts(key, value)
-    try:
-        for pattern in listed:
-            patterns.validate(pattern, is_allow=is_allow)
-    except ValidationError as error:
-        raise UnusableProfile(f"{key}: {error.message}") from error
-    return listed
-
-
-def _weights(key: str, value: Any) -> dict[str, int]:
-    if not isinstance(value, dict) or not all(
-        type(weight) is int for weight in value.values()
-    ):
-        raise UnusableProfile(f"{key}: must be a table of words and whole numbers")
-    if unusable := [word for word in value if not re.search(r"\w", word)]:
-        raise UnusableProfile(f"{key}: {unusable[0]!r} holds no word")
-    return value
-
-
-def _model(key: str, value: Any) -> str:
-    name = _text(key, value)
-    if problem := find_name_problem(name):
-        raise UnusableProfile(f"{key}: {problem}")
-    return name
-
-
-def _models(key: str, value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise UnusableProfile(f"{key}: must be a table of runtimes and models")
-    _names_among(RUNTIME_NAMES, key, list(value))
-    return {
-        runtime: _model(f"{key}.{runtime}", name) for runtime, name in value.items()
-    }
-
-
-def _effort(key: str, value: Any) -> str:
-    return _names_among(EFFORTS, key, [value])[0]
-
-
-def _flag(key: str, value: Any) -> bool:
-    if type(value) is not bool:
-        raise UnusableProfile(f"{key}: must be true or false")
-    return value
-
-
-def _turns(key: str, value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise UnusableProfile(f"{key}: must be a whole number from 1")
-    return value
-
-
-def _dollars(key: str, value: Any) -> float:
-    # The upper bound refuses infinity, and what no 64-bit count of microdollars holds.
-    if type(value) not in {int, float} or not 0 < value <= 1_000_000:
-        raise UnusableProfile(f"{key}: must be a number of dollars above 0")
-    return float(value)
-
-
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "name": _text,
-    "description": _text,
-    "instructions": _text,
-    "domain": _text,
-    "author": _text,
-    "tags": _texts,
-    "allowed": partial(_patterns, is_allow=True),
-    "denied": partial(_patterns, is_allow=False),
-    "runtimes": _runtimes,
-    "tools": _tools,
-    "keywords": _weights,
-    "network": _flag,
-    "model": _model,
-    "models": _models,
-    "effort": _effort,
-    "max_turns": _turns,
-    "max_budget_usd": _dollars,
-}

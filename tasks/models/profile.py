@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from django.db import models
 
 from tasks import catalog
-from tasks.catalog import profile_files
+from tasks.catalog.agent_profile import MAX_ID_CHARACTERS, STORED
+from tasks.catalog.profile_settings import UnusableProfile, make_profile
 
 
 class StoredProfile(models.Model):
     """A profile: the settings that a TOML file would have, under the same names."""
 
-    id = models.CharField(primary_key=True, max_length=profile_files.MAX_ID_CHARACTERS)
+    id = models.CharField(primary_key=True, max_length=MAX_ID_CHARACTERS)
     settings = models.JSONField()
     changed_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -26,9 +27,7 @@ class StoredProfile(models.Model):
 
     def make_profile(self) -> catalog.Profile:
         """Return the profile, or raise UnusableProfile where a version since knows less."""
-        return profile_files.make_profile(
-            self.pk, self.settings, source=profile_files.STORED
-        )
+        return make_profile(self.pk, self.settings, source=STORED)
 
 
 class _Rows:
@@ -44,7 +43,7 @@ class _Rows:
 def _make_usable(row: StoredProfile) -> catalog.Profile | None:
     try:
         return row.make_profile()
-    except profile_files.UnusableProfile:
+    except UnusableProfile:
         return None
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from tasks import catalog
 from tasks.api import responses
-from tasks.catalog import BUILT_IN, profile_files
+from tasks.catalog import BUILT_IN
+from tasks.catalog.agent_profile import STORED
 
 JSON = dict[str, Any]
 
@@ -62,7 +63,7 @@ def represent_profile(profile: catalog.Profile) -> JSON:
         "maxTurns": profile.max_turns,
         "maxBudgetUsd": profile.max_budget_usd,
         "source": source if source in responses.PROFILE_SOURCES else "site",
-        "readOnly": source != profile_files.STORED,
+        "readOnly": source != STORED,
         "allowedTools": profile.tools,
         "supportedRuntimes": profile.runtimes,
         "canUseToolPolicy": {

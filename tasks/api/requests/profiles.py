@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.api import zod
 from tasks.catalog import EFFORTS, RUNTIME_NAMES, TOOL_NAMES
-from tasks.catalog.profile_files import MAX_ID_CHARACTERS
+from tasks.catalog.agent_profile import MAX_ID_CHARACTERS
 
 MAX_ITEMS = 200
 

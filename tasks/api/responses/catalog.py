@@ -3,7 +3,7 @@
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import Answer, choice, nullable_text, text, texts
-from tasks.catalog.profile_files import BUILT_IN, STORED
+from tasks.catalog.agent_profile import BUILT_IN, STORED
 
 PROFILE_SOURCES = (BUILT_IN, "site", STORED)
 PROFILE_SCOPES = ("builtin", "user")

@@ -21,7 +21,7 @@ from tasks.api.representation.profiles import (
 from tasks.api.requests.profiles import CreateProfile, UpdateProfile
 from tasks.api.views.base import ApiViewSet
 from tasks.api.zod import Invalid
-from tasks.catalog import profile_files
+from tasks.catalog import profile_settings
 from tasks.catalog.profile_copies import copy_settings
 from tasks.models import StoredProfile
 
@@ -52,7 +52,7 @@ class ProfileViewSet(ApiViewSet):
         profile_id, source = data.pop("id"), data.pop("copyOf", None)
         settings = {} if source is None else _copy(source)
         settings = _change(settings, data)
-        if missing := [key for key in profile_files.REQUIRED if key not in settings]:
+        if missing := [key for key in profile_settings.REQUIRED if key not in settings]:
             raise Invalid(
                 {
                     "formErrors": [],
@@ -145,7 +145,7 @@ def _change(settings: JSON, data: JSON) -> JSON:
             errors[field] = [f"The same as {name}, which is given, too"]
         elif value is None:
             changed.pop(name, None)
-        elif problem := profile_files.find_problem(name, value):
+        elif problem := profile_settings.find_problem(name, value):
             errors[field] = [problem[:1].upper() + problem[1:]]
         else:
             changed[name] = value

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tasks import catalog
-from tasks.catalog import profile_files
+from tasks.catalog import profile_files, profile_settings
 from tests.tasks.catalog.test_catalog import BUILT_IN
 
 # Profiles are rows, too.
@@ -153,7 +153,7 @@ def test_what_cannot_be_read_is_reported(folder):
 
 
 def test_a_broken_profile_of_ours_is_nobodys_to_ignore(monkeypatch):
-    monkeypatch.setattr(profile_files, "REQUIRED", ("no_such_setting",))
+    monkeypatch.setattr(profile_settings, "REQUIRED", ("no_such_setting",))
     with pytest.raises(ImproperlyConfigured, match="no_such_setting: missing"):
         profile_files._built_in.__wrapped__()
 
