@@ -13,7 +13,7 @@ from ledger.models import LedgerEntry
 from ledger.pricing import dollars
 from tasks import lifecycle
 from tasks.exceptions import Refused
-from tasks.models import Document, EventType, Project, Status, Task
+from tasks.models import Document, EventType, Project, Task
 from tasks.payloads.log_entries import read_served
 from tasks.streams.log_stream import follow_log
 
@@ -61,7 +61,7 @@ def _document(pk: str, name: str, project: Project) -> Document:
 
 
 def _start(task: Task) -> None:
-    lifecycle.record_status(task, Status.QUEUED, by="example")
+    lifecycle.record_status(task, Task.Status.QUEUED, by="example")
     lifecycle.start_run(task, by="example")
 
 

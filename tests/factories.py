@@ -21,7 +21,6 @@ from tasks.models import (
     Schedule,
     Session,
     SessionItem,
-    Status,
     Task,
     Worker,
     Workflow,
@@ -130,7 +129,7 @@ class RunFactory(DjangoModelFactory):
     class Meta:
         model = Run
 
-    task = factory.SubFactory(TaskFactory, status=Status.RUNNING)
+    task = factory.SubFactory(TaskFactory, status=Task.Status.RUNNING)
     session = factory.SubFactory(SessionFactory, task=factory.SelfAttribute("..task"))
     attempt = factory.LazyAttribute(lambda run: run.task.runs.count() + 1)
     runtime = factory.SelfAttribute("session.runtime")

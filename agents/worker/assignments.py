@@ -33,7 +33,8 @@ from tasks.models import (
     Task,
 )
 from tasks.models.session import checkpoint_of
-from tasks.models.task import DEFAULT_MAX_TURNS, fetch
+from tasks.models.task import DEFAULT_MAX_TURNS
+from tasks.models.task_updates import fetch
 from tasks.workflows.results import StepBefore, steps_before
 
 

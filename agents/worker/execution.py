@@ -28,7 +28,7 @@ from tasks.exceptions import LeaseLost
 from tasks.files.keeping import has_outputs, keep_outputs
 from tasks.lifecycle import runs
 from tasks.lifecycle.runs import Outcome
-from tasks.models import Run, Status
+from tasks.models import Run, Task
 from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Execution:
             return ending
         except RuntimeFailed as error:
             said = error.text if isinstance(error, OutputMismatched) else None
-            return Outcome(Status.FAILED, str(error), said, error=str(error))
+            return Outcome(Task.Status.FAILED, str(error), said, error=str(error))
         except Exception as error:
             # The one broad except: whatever went wrong, the task must not stay running.
             log.exception(
@@ -146,9 +146,12 @@ class Execution:
             )
             message = f"The run failed unexpectedly: {type(error).__name__}: {error}"
             return Outcome(
-                Status.FAILED, message, error=message, traceback=traceback.format_exc()
+                Task.Status.FAILED,
+                message,
+                error=message,
+                traceback=traceback.format_exc(),
             )
-        return Outcome(Status.COMPLETED, "Completed.", result=result)
+        return Outcome(Task.Status.COMPLETED, "Completed.", result=result)
 
     async def _find_result(self) -> str:
         result = await self._work_within_budgets()
@@ -167,7 +170,7 @@ class Execution:
 
     def _find_stop_outcome(self) -> Outcome | None:
         if self._stop is Stop.CANCELLED:
-            return Outcome(Status.CANCELLED, "Cancelled.")
+            return Outcome(Task.Status.CANCELLED, "Cancelled.")
         return None
 
     def _outcome_name(self, outcome: Ending) -> str:

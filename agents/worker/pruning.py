@@ -23,7 +23,8 @@ from tasks import lifecycle
 from tasks.files.folders import baseline_of, folder_of
 from tasks.files.removal import prune_files, remove_folder
 from tasks.models import LogEntry, Run, Task, WorkflowRun
-from tasks.models.task import FINAL, TaskQuerySet
+from tasks.models.task import TaskQuerySet
+from tasks.models.task_status import FINAL
 
 BATCH = 100
 ENTRIES_AT_ONCE = 1_000

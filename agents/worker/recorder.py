@@ -20,7 +20,7 @@ from tasks import pubsub
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import budget_notes, messages
 from tasks.models import LogEntry, NewEntry, Run, Task, session
-from tasks.models.task import fetch
+from tasks.models.task_updates import fetch
 from tasks.observability import log_context
 
 # Errors of counts and names that a provider made up and no database stores.

@@ -33,7 +33,7 @@ SPECTACULAR_SETTINGS = {
         "AssignedAgent": "tasks.catalog.RUNTIME_NAMES",
         "ContentType": "tasks.api.responses.tasks.CONTENT_TYPES",
         "Period": "ledger.models.Period.values",
-        "TaskStatus": "tasks.models.Status.values",
+        "TaskStatus": "tasks.models.task_status.Status.values",
         "RunStatus": "tasks.api.responses.provenance.RUN_STATUSES",
         "WorkflowStatusName": "tasks.api.responses.workflows.STATUSES",
         "WorkflowRunStatus": "tasks.api.responses.workflows.RUN_STATUSES",

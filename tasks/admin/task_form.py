@@ -20,7 +20,7 @@ from tasks.admin.agent_choices import offer_agents
 from tasks.admin.model_choice import ModelInput, list_efforts
 from tasks.catalog.json_schemas import problems_of
 from tasks.catalog.model_names import MAX_CHARACTERS, find_name_problem
-from tasks.models import Status, Task
+from tasks.models import Task
 from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS, to_text
 from tasks.models.task import DEFAULT_MAX_TURNS, MAX_TIMEOUT_MINUTES
 
@@ -190,7 +190,10 @@ class TaskForm(BaseForm):
         if problem:
             self.add_error("agent_profile", problem)
         self._check_model(data)
-        if "project" in self.changed_data and self.instance.status == Status.RUNNING:
+        if (
+            "project" in self.changed_data
+            and self.instance.status == Task.Status.RUNNING
+        ):
             message = "The project of a running task cannot be changed."
             self.add_error("project", message)
         return data

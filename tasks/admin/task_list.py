@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ledger.admin.long_lists import LongList
 from tasks.admin import costs
 from tasks.admin.task_filters import list_fields
-from tasks.models import PermissionRequest, Run, Status, Task
+from tasks.models import PermissionRequest, Run, Task
 
 SHOWN_REASON = 300  # characters of an error
 MOST_COUNTED = 999  # of a status
@@ -101,7 +101,7 @@ class TaskList(LongList):
                 "number": waiting.count(),
             },
         ]
-        for status in Status:
+        for status in Task.Status:
             number = counts.get(status.value)
             tabs.append(
                 {
@@ -129,7 +129,7 @@ class TaskList(LongList):
                 tasks = spec.queryset(request, tasks)
         tasks = self.model_admin.filter_newest(request, tasks).order_by()
         counted = dict(tasks.values_list("status").annotate(Count("pk")))
-        return {status: counted.get(status, 0) for status in Status.values}
+        return {status: counted.get(status, 0) for status in Task.Status.values}
 
 
 def count_by_status() -> dict[str, int]:
@@ -137,11 +137,11 @@ def count_by_status() -> dict[str, int]:
     counts = [
         "(SELECT COUNT(*) FROM (SELECT 1 FROM tasks_task WHERE status = %s"  # noqa: S608
         f" LIMIT {MOST_COUNTED + 1}) AS counted)"
-        for _ in Status.values
+        for _ in Task.Status.values
     ]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(counts)}", Status.values)
-        return dict(zip(Status.values, cursor.fetchone(), strict=True))
+        cursor.execute(f"SELECT {', '.join(counts)}", Task.Status.values)
+        return dict(zip(Task.Status.values, cursor.fetchone(), strict=True))
 
 
 def _last_runs(task_ids: list[UUID]) -> dict[UUID, tuple[Any, ...]]:

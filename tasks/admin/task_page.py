@@ -19,7 +19,8 @@ from tasks.models import (
     Task,
     Worker,
 )
-from tasks.models.task import DEFAULT_MAX_TURNS, FINAL, Status
+from tasks.models.task import DEFAULT_MAX_TURNS
+from tasks.models.task_status import FINAL
 from tasks.rules import patterns
 
 
@@ -131,7 +132,7 @@ def head(task: Task, runs: list[Run], lines: list[costs.Line]) -> dict[str, Any]
     return {
         "why": _why(task, last),
         "why_not_resumable": lifecycle.why_not_resumable(task)
-        if task.status in {Status.FAILED, Status.CANCELLED}
+        if task.status in {Task.Status.FAILED, Task.Status.CANCELLED}
         else "",
         "model": of_last[-1].model if of_last else "",
         "took": _took(last),
@@ -140,7 +141,7 @@ def head(task: Task, runs: list[Run], lines: list[costs.Line]) -> dict[str, Any]
         else display.cents(0),
         "budget": display.cents(budget),
         "budget_percent": min(100, 100 * used // max(budget, 1)),
-        "is_over_budget": task.status == Status.FAILED and used >= budget,
+        "is_over_budget": task.status == Task.Status.FAILED and used >= budget,
         "turns": sum(line.cost.requests for line in of_last),
         "max_turns": task.max_turns or DEFAULT_MAX_TURNS,
     }
@@ -150,7 +151,7 @@ def _why(task: Task, last: Run | None) -> SafeString | str:
     """Say why a task is as it is, where that is not plain from its state."""
     if last is None or not last.error:
         return ""
-    if task.status in {Status.FAILED, Status.CANCELLED} or last.is_live:
+    if task.status in {Task.Status.FAILED, Task.Status.CANCELLED} or last.is_live:
         return display.shorten(last.error, 600)
     return ""
 

@@ -34,7 +34,7 @@ from tasks.admin.task_filters import FILTERS, filter_created
 from tasks.admin.task_form import TaskForm
 from tasks.admin.task_list import TaskList
 from tasks.admin.telling import TellingAdmin
-from tasks.models import Status, Task, Worker
+from tasks.models import Task, Worker
 from tasks.models.ids import range_of_prefix
 from tasks.models.tag import add_tags, replace_tags
 
@@ -146,14 +146,14 @@ class TaskAdmin(TellingAdmin):
     @admin.display(description="Why")
     def reason(self, task: Any) -> str:
         """Say why a task has failed or was cancelled."""
-        is_told = task.status in {Status.FAILED, Status.CANCELLED}
+        is_told = task.status in {Task.Status.FAILED, Task.Status.CANCELLED}
         return display.shorten(task.reason, 120) if is_told else ""
 
     @admin.display(description="Took", ordering="took_milliseconds")
     def took(self, task: Any) -> str:
         """Show how long all its runs took, and how long the one that goes on takes by now."""
         length = timedelta(milliseconds=task.took_milliseconds or 0)
-        if task.status == Status.RUNNING and task.began_at:
+        if task.status == Task.Status.RUNNING and task.began_at:
             length += timezone.now() - task.began_at
         elif task.took_milliseconds is None:
             return display.EMPTY
@@ -168,7 +168,10 @@ class TaskAdmin(TellingAdmin):
 
     def looks_at_newest(self, request: HttpRequest) -> bool:
         """Tell so too of what is sorted and filtered at once: no index serves both."""
-        if request.GET.get("status__exact") in {Status.RUNNING, Status.QUEUED}:
+        if request.GET.get("status__exact") in {
+            Task.Status.RUNNING,
+            Task.Status.QUEUED,
+        }:
             return False  # they are few
         is_both = bool(request.GET.get("o") and self.chosen_filters(request))
         is_narrow = bool(self.chosen_filters(request) & self.narrow_filters)
@@ -229,7 +232,7 @@ class TaskAdmin(TellingAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Fold away what is no longer to be decided."""
-        if obj is None or obj.status == Status.PLANNED:
+        if obj is None or obj.status == Task.Status.PLANNED:
             return self.fieldsets
         first, *others = self.fieldsets
         return (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ledger.budgets import BudgetExceeded
 from tasks import lifecycle
 from tasks.exceptions import Refused
-from tasks.models import Status, Task
-from tasks.models.task import FINAL
+from tasks.models import Task
+from tasks.models.task_status import FINAL
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Verb:
     title: str
     done: str
     icon: str
-    statuses: frozenset[Status]  # in which it is offered
+    statuses: frozenset[Task.Status]  # in which it is offered
     perform: Callable[[Task, str], object]
     variant: str = "default"  # of unfold's button
     confirm: str = ""
@@ -32,7 +32,7 @@ VERBS = {
             "Execute",
             "Started",
             "play_arrow",
-            frozenset({Status.PLANNED, Status.QUEUED}),
+            frozenset({Task.Status.PLANNED, Task.Status.QUEUED}),
             lambda task, by: lifecycle.execute(task, by=by),
             variant="primary",
         ),
@@ -41,7 +41,7 @@ VERBS = {
             "Resume",
             "Resumed",
             "resume",
-            frozenset({Status.FAILED, Status.CANCELLED}),
+            frozenset({Task.Status.FAILED, Task.Status.CANCELLED}),
             lambda task, by: lifecycle.resume(task, by=by),
             variant="primary",
         ),
@@ -60,7 +60,12 @@ VERBS = {
             "Queued",
             "low_priority",
             frozenset(
-                {Status.PLANNED, Status.FAILED, Status.COMPLETED, Status.CANCELLED}
+                {
+                    Task.Status.PLANNED,
+                    Task.Status.FAILED,
+                    Task.Status.COMPLETED,
+                    Task.Status.CANCELLED,
+                }
             ),
             lambda task, by: lifecycle.queue(task, by=by),
         ),
@@ -69,7 +74,7 @@ VERBS = {
             "Cancel",
             "Cancel requested",
             "stop_circle",
-            frozenset({Status.PLANNED, Status.QUEUED, Status.RUNNING}),
+            frozenset({Task.Status.PLANNED, Task.Status.QUEUED, Task.Status.RUNNING}),
             lambda task, by: lifecycle.cancel(task, by=by),
             variant="danger",
             confirm="Cancel this task?",

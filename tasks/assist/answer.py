@@ -7,7 +7,7 @@ import orjson
 from ledger.models import LedgerEntry
 from tasks import lifecycle
 from tasks.assist.definition import definition_of
-from tasks.models import Run, Status, Task
+from tasks.models import Run, Task
 
 JSON = dict[str, Any]
 
@@ -29,7 +29,7 @@ class TooLate(NotAnswered):
 def answer_of(task: Task) -> JSON:
     """Return the answer of an assist that has ended, or raise NotAnswered."""
     run = task.runs.order_by("-attempt").first()
-    if task.status != Status.COMPLETED or run is None:
+    if task.status != Task.Status.COMPLETED or run is None:
         raise NotAnswered(_why_not(task, run))
     answer = clean_answer(orjson.loads(task.result))
     return {
@@ -60,7 +60,7 @@ def give_up(task: Task, seconds: float) -> None:
 
 
 def _why_not(task: Task, run: Run | None) -> str:
-    if task.status == Status.CANCELLED:
+    if task.status == Task.Status.CANCELLED:
         return "The assist was cancelled."
     reason = run.error if run else ""
     return f"The model gave no answer that can be used: {reason or task.status}"

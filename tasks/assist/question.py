@@ -7,7 +7,7 @@ import orjson
 from django.db import transaction
 
 from tasks import catalog, lifecycle
-from tasks.models import Status, Task
+from tasks.models import Task
 
 JSON = dict[str, Any]
 
@@ -58,7 +58,7 @@ def ask(*, title: str, description: str, runtime: str, by: str) -> Task:
     task = Task(
         title=f"[Assist] {noted}"[:200],
         description=_question(title, description),
-        status=Status.QUEUED,
+        status=Task.Status.QUEUED,
         priority=0,  # somebody waits for it
         assigned_agent=runtime,
         agent_profile=catalog.GENERAL,

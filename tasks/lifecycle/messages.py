@@ -16,19 +16,11 @@ from tasks import exceptions, pubsub
 from tasks.exceptions import NotResumable, Refused
 from tasks.lifecycle.starting import choose_runtime_and_profile, queue_run
 from tasks.lifecycle.status import log_status, wake_workflow
-from tasks.models import (
-    EventType,
-    LogEntry,
-    Message,
-    NewEntry,
-    Run,
-    Session,
-    Status,
-    Task,
-)
+from tasks.models import EventType, LogEntry, Message, NewEntry, Run, Session, Task
 from tasks.models.ids import new_id
 from tasks.models.message import last_undelivered_of
-from tasks.models.task import FINAL, change
+from tasks.models.task_status import FINAL
+from tasks.models.task_updates import change
 from tasks.payloads.log_entries import make_message
 
 MAX_TEXT = 10_000  # characters of one message, in UTF-16 units
@@ -88,7 +80,7 @@ def follow_up(task: Task, *, by: str) -> Run:
     session = _last_session(task)
     _, profile = choose_runtime_and_profile(task, runtime=session.runtime)
     run_id = new_id()
-    change(task.pk, sources=tuple(FINAL), status=Status.RUNNING, live_run=run_id)
+    change(task.pk, sources=tuple(FINAL), status=Task.Status.RUNNING, live_run=run_id)
     task.refresh_from_db()
     wake_workflow(task)
     return queue_run(

@@ -24,14 +24,13 @@ from tasks.models import (
     Run,
     RunTotal,
     Session,
-    Status,
     Task,
 )
 from tasks.models.ids import new_id
 from tasks.models.outbox import type_of_status
 from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, POISON_LOSSES
 from tasks.models.run_total import LEASE_LOSS
-from tasks.models.task import change
+from tasks.models.task_updates import change
 from tasks.models.workflow import mark_due
 
 STOPPING = "The worker is stopping; another one goes on."
@@ -43,7 +42,7 @@ NOT_RENEWED = "The worker let its lease run out; the run is taken up again."
 class Outcome:
     """How a run ended: a final status, and what to say of it."""
 
-    status: Status
+    status: Task.Status
     message: str
     result: str | None = None
     error: str = ""
@@ -71,12 +70,15 @@ def finish(run: Run, outcome: Outcome) -> None:
         PermissionRequest.objects.pending().filter(task_id=run.task_id).withdraw()
         budgets.release(run.task_id)
         LogEntry.objects.append(run.task_id, _last_entry(outcome), run_id=run.pk)
-        if outcome.status == Status.COMPLETED:
+        if outcome.status == Task.Status.COMPLETED:
             follow_up_missed(run)
         transaction.on_commit(lambda: pubsub.publish_entries(run.task_id, []))
 
 
-_LAST_EVENT = {Status.COMPLETED: EventType.RESULT, Status.FAILED: EventType.ERROR}
+_LAST_EVENT = {
+    Task.Status.COMPLETED: EventType.RESULT,
+    Task.Status.FAILED: EventType.ERROR,
+}
 
 
 def _last_entry(outcome: Outcome) -> NewEntry:
@@ -94,7 +96,7 @@ def hand_over(run: Run, *, reason: str = STOPPING) -> None:
     with transaction.atomic():
         Task.objects.select_for_update().filter(pk=run.task_id).first()
         if _is_to_be_cancelled(run):
-            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+            finish(run, Outcome(Task.Status.CANCELLED, "Cancelled."))
         else:
             _queue_successor(run, Run.Status.HANDED_OVER, reason)
 
@@ -107,10 +109,10 @@ def take_up_again(run: Run, *, reason: str) -> None:
     with transaction.atomic():
         Task.objects.select_for_update().filter(pk=run.task_id).first()
         if _is_to_be_cancelled(run):
-            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+            finish(run, Outcome(Task.Status.CANCELLED, "Cancelled."))
         elif _is_lost_too_often(run):
             message = f"{reason} {_KILLED_TOO_OFTEN}"
-            finish(run, Outcome(Status.FAILED, message, error=message))
+            finish(run, Outcome(Task.Status.FAILED, message, error=message))
         else:
             _queue_successor(
                 run, Run.Status.LOST, f"{reason} The run is taken up again."
@@ -133,12 +135,12 @@ def park(run: Run, *, reason: str, seconds: float) -> None:
         opens_at = timezone.now() + timedelta(seconds=seconds)
         until = f"until {opens_at:%Y-%m-%d %H:%M:%S} UTC"
         if _is_to_be_cancelled(run):
-            finish(run, Outcome(Status.CANCELLED, "Cancelled."))
+            finish(run, Outcome(Task.Status.CANCELLED, "Cancelled."))
         elif (opens_at - _stuck_since(run)).total_seconds() > (
             settings.STAGENT_MAX_PARK_SECONDS
         ):
             message = f"{reason}, {until}. Resume after that."
-            finish(run, Outcome(Status.FAILED, message, error=message))
+            finish(run, Outcome(Task.Status.FAILED, message, error=message))
         else:
             message = f"{reason}. The run is parked {until}."
             _queue_successor(run, Run.Status.PARKED, message, not_before=opens_at)
@@ -172,14 +174,16 @@ def expire(run: Run) -> bool:
         if locked is None or not Run.objects.expired().filter(pk=run.pk).exists():
             return False
         if _is_to_be_cancelled(run):
-            finish(run, Outcome(Status.CANCELLED, "Cancelled; its worker was gone."))
+            finish(
+                run, Outcome(Task.Status.CANCELLED, "Cancelled; its worker was gone.")
+            )
         elif PermissionRequest.objects.pending().filter(run_id=run.pk).exists():
             # It only waited for a person: whatever ended the worker, it was not this run.
             _queue_successor(
                 run, Run.Status.HANDED_OVER, "The worker is gone; the run still waits."
             )
         elif reason := _reason_to_give_up(run):
-            finish(run, Outcome(Status.FAILED, reason, error=reason))
+            finish(run, Outcome(Task.Status.FAILED, reason, error=reason))
         else:
             _queue_successor(run, Run.Status.LOST, _about_losses(run.losses + 1))
         Run.objects.filter(pk=run.pk).update(lease_expires_at=None)
@@ -264,6 +268,6 @@ def _queue_successor(
         losses=run.losses + 1 if status == Run.Status.LOST else 0,
         not_before=not_before,
     )
-    entry = NewEntry(EventType.STATUS, message, {"status": Status.RUNNING})
+    entry = NewEntry(EventType.STATUS, message, {"status": Task.Status.RUNNING})
     LogEntry.objects.append(run.task_id, entry, run_id=successor_id)
     transaction.on_commit(pubsub.wake_workers)

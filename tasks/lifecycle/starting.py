@@ -12,15 +12,10 @@ from stagent.database.compiled import CompiledQuery
 from tasks import catalog, exceptions, pubsub
 from tasks.exceptions import InvalidTransition, NotResumable, Refused
 from tasks.lifecycle.status import log_status, queue, wake_workflow
-from tasks.models import (
-    MAX_RESUME_COUNT,
-    Run,
-    Session,
-    Status,
-    Task,
-)
+from tasks.models import MAX_RESUME_COUNT, Run, Session, Task
 from tasks.models.ids import new_id
-from tasks.models.task import FINAL
+from tasks.models.task_status import FINAL
+from tasks.models.task_updates import move_from
 
 
 def start_run(task: Task, *, by: str) -> Run:
@@ -28,12 +23,18 @@ def start_run(task: Task, *, by: str) -> Run:
 
     Raises InvalidTransition, Refused (runtime or profile) or BudgetExceeded.
     """
-    if task.status != Status.QUEUED:
+    if task.status != Task.Status.QUEUED:
         raise _not_queued(task)
     runtime, profile = choose_runtime_and_profile(task)
     with transaction.atomic():
         run_id = new_id()
-        task.move_from(Status.QUEUED, Status.RUNNING, live_run=run_id, resume_count=0)
+        move_from(
+            task,
+            Task.Status.QUEUED,
+            Task.Status.RUNNING,
+            live_run=run_id,
+            resume_count=0,
+        )
         wake_workflow(task)
         session = Session(task=task, runtime=runtime)
         Session.objects.insert(session)
@@ -42,7 +43,7 @@ def start_run(task: Task, *, by: str) -> Run:
 
 def _not_queued(task: Task) -> InvalidTransition:
     message = f"Task must be queued to be executed; it is {task.status}."
-    if task.status in {Status.PLANNED, Status.FAILED}:
+    if task.status in {Task.Status.PLANNED, Task.Status.FAILED}:
         return InvalidTransition(message, exceptions.QUEUE)
     if task.status in FINAL:
         return InvalidTransition(message, exceptions.PLAN)
@@ -55,7 +56,7 @@ def execute(task: Task, *, by: str) -> Run:
     One that is refused stays as it was. Raises what `start_run` does.
     """
     with transaction.atomic():
-        if task.status == Status.PLANNED:
+        if task.status == Task.Status.PLANNED:
             queue(task, by=by)
         return start_run(task, by=by)
 
@@ -66,7 +67,7 @@ def run_again(task: Task, *, by: str) -> Run:
     One that is refused stays as it was, its result with it. Raises what `start_run` does.
     """
     with transaction.atomic():
-        if task.status not in {Status.QUEUED, Status.RUNNING}:
+        if task.status not in {Task.Status.QUEUED, Task.Status.RUNNING}:
             queue(task, by=by)
         return start_run(task, by=by)
 
@@ -81,10 +82,10 @@ def resume(task: Task, *, by: str) -> Run:
     with transaction.atomic():
         run_id = new_id()
         resumable = Task.objects.filter(
-            pk=task.pk, status__in=[Status.FAILED, Status.CANCELLED]
+            pk=task.pk, status__in=[Task.Status.FAILED, Task.Status.CANCELLED]
         )
         moved = resumable.filter(resume_count__lt=MAX_RESUME_COUNT).update(
-            status=Status.RUNNING,
+            status=Task.Status.RUNNING,
             live_run=run_id,
             resume_count=F("resume_count") + 1,
             updated_at=timezone.now(),
@@ -108,7 +109,7 @@ def why_not_resumable(task: Task) -> str | None:
 
 
 def _session_to_resume(task: Task) -> Session:
-    if task.status not in {Status.FAILED, Status.CANCELLED}:
+    if task.status not in {Task.Status.FAILED, Task.Status.CANCELLED}:
         raise NotResumable(
             f"Only failed and cancelled tasks can be resumed; it is {task.status}."
         )
@@ -217,7 +218,7 @@ def queue_run(
         task,
         f"{verb} started on {run.runtime} as {profile}{_describe(model, choice.effort)}.",
         run,
-        moved_to=Status.RUNNING,
+        moved_to=Task.Status.RUNNING,
         **_present(modelId=model, effort=choice.effort),
     )
     transaction.on_commit(pubsub.wake_workers)

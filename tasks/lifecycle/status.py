@@ -10,17 +10,10 @@ from django.db import transaction
 
 from ledger import budgets
 from tasks import pubsub
-from tasks.models import (
-    EventType,
-    LogEntry,
-    NewEntry,
-    PermissionRequest,
-    Run,
-    Status,
-    Task,
-)
+from tasks.models import EventType, LogEntry, NewEntry, PermissionRequest, Run, Task
 from tasks.models.outbox import type_of_status
-from tasks.models.task import FINAL
+from tasks.models.task_status import FINAL
+from tasks.models.task_updates import move
 from tasks.models.workflow import mark_due
 
 
@@ -29,16 +22,16 @@ def wake_workflow(task: Task) -> None:
     if task.workflow_run is None:
         return
     mark_due(task.workflow_run)
-    if task.status != Status.PLANNED:  # its approval is no longer waited for
+    if task.status != Task.Status.PLANNED:  # its approval is no longer waited for
         PermissionRequest.objects.pending().filter(task=task, run=None).withdraw()
 
 
 def queue(task: Task, *, by: str) -> None:
     """Queue a task; one that is completed or cancelled by way of planned, as the table says."""
     with transaction.atomic():
-        if task.status in {Status.COMPLETED, Status.CANCELLED}:
-            record_status(task, Status.PLANNED, by=by)
-        record_status(task, Status.QUEUED, by=by)
+        if task.status in {Task.Status.COMPLETED, Task.Status.CANCELLED}:
+            record_status(task, Task.Status.PLANNED, by=by)
+        record_status(task, Task.Status.QUEUED, by=by)
 
 
 def publish_end(task_id: UUID) -> None:
@@ -52,7 +45,7 @@ def log_status(
     run: Run | None = None,
     *,
     last: int | None = None,
-    moved_to: Status | None = None,
+    moved_to: Task.Status | None = None,
     **data: object,
 ) -> None:
     """Write what became of a task.
@@ -68,14 +61,16 @@ def log_status(
     LogEntry.objects.append(task.pk, entry, run_id=run_id, last=last)
 
 
-def record_status(task: Task, status: Status, *, by: str, **changes: object) -> None:
+def record_status(
+    task: Task, status: Task.Status, *, by: str, **changes: object
+) -> None:
     """Write down what an outside party reports; starts no agent.
 
     If an agent's run is live and the new status is final, that run is told to stop and
     nothing it writes afterwards counts.
     """
     with transaction.atomic():
-        task.move(status, entries=1, **changes)  # which takes the row
+        move(task, status, entries=1, **changes)  # which takes the row
         last = task.log_sequence
         wake_workflow(task)
         live_run = (

@@ -11,13 +11,8 @@ from tasks.lifecycle.status import (
     publish_end,
     wake_workflow,
 )
-from tasks.models import (
-    Leftover,
-    LogEntry,
-    Run,
-    Status,
-    Task,
-)
+from tasks.models import Leftover, LogEntry, Run, Task
+from tasks.models.task_updates import move
 from tasks.models.workflow import mark_due
 
 # Entries that are removed together with their task, which keeps others from writing.
@@ -31,7 +26,7 @@ def cancel(task: Task, *, by: str) -> None:
     """
     with transaction.atomic():
         locked = Task.objects.select_for_update().get(pk=task.pk)
-        if locked.status == Status.CANCELLED:
+        if locked.status == Task.Status.CANCELLED:
             return
         run = (
             Run.objects.filter(pk=locked.live_run).first() if locked.live_run else None
@@ -40,11 +35,11 @@ def cancel(task: Task, *, by: str) -> None:
             log_status(task, f"Cancel requested by {by}.", run, status=locked.status)
             transaction.on_commit(lambda: pubsub.wake_workers(cancelled=run.pk))
             return
-        task.move(Status.CANCELLED, live_run=None)
+        move(task, Task.Status.CANCELLED, live_run=None)
         wake_workflow(task)
         if run:
             close_live_run(task, run)
-        log_status(task, f"Cancelled by {by}.", run, moved_to=Status.CANCELLED)
+        log_status(task, f"Cancelled by {by}.", run, moved_to=Task.Status.CANCELLED)
         publish_end(task.pk)
 
 

@@ -26,12 +26,12 @@ from tasks.exceptions import AlreadyAnswered, Refused
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
 from tasks.management.output import MEANINGS, Error, ExitCode, log_line
-from tasks.models import Status, Task
+from tasks.models import Task
 from tasks.payloads.log_entries import name_task
 
 OUTCOMES: dict[str, ExitCode] = {
-    Status.FAILED: ExitCode.FAILED,
-    Status.CANCELLED: ExitCode.CANCELLED,
+    Task.Status.FAILED: ExitCode.FAILED,
+    Task.Status.CANCELLED: ExitCode.CANCELLED,
 }
 NO_WORKER = (
     f"No worker has taken task {{}} for {PATIENCE_SECONDS} s: none is running, or all are"

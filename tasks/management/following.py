@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from tasks.models import Run, Task
-from tasks.models.task import FINAL
+from tasks.models.task_status import FINAL
 from tasks.streams.log_stream import read_log
 
 POLL_SECONDS = 0.3

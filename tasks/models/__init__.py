@@ -15,7 +15,7 @@ from tasks.models.run_total import RunTotal
 from tasks.models.schedule import Firing, Schedule
 from tasks.models.session import Session, SessionItem
 from tasks.models.tag import TaskTag
-from tasks.models.task import MAX_RESUME_COUNT, Status, Task
+from tasks.models.task import MAX_RESUME_COUNT, Task
 from tasks.models.token import ApiToken
 from tasks.models.webhook import Delivery, Webhook
 from tasks.models.worker import Worker
@@ -48,7 +48,6 @@ __all__ = [
     "Schedule",
     "Session",
     "SessionItem",
-    "Status",
     "StepRun",
     "StoredProfile",
     "Task",

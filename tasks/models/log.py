@@ -121,7 +121,7 @@ class LogEntryQuerySet(models.QuerySet["LogEntry"]):
         The UPDATE of the task's row gives the numbers out, so that their order is the
         order of commits. With `lease`, the id of the run that writes, it is the fence
         too: LeaseLost if that run is no longer the task's live one. `last` is their last
-        number where another UPDATE of the same transaction gave it out (`Task.move`), `at`
+        number where another UPDATE of the same transaction gave it out (`task_updates.move`), `at`
         their time where that is not now.
         """
         with transaction.atomic(savepoint=False):

@@ -17,7 +17,7 @@ from stagent.database.compiled import (
 )
 from tasks.models.ids import new_id
 from tasks.models.run_total import RunTotal
-from tasks.models.task import add_time
+from tasks.models.task_updates import add_time
 
 MAX_LOSSES = 3  # since the last step forward
 MAX_LOSSES_IN_ALL = 2 * MAX_LOSSES  # in a row

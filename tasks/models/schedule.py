@@ -7,7 +7,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from tasks.models.ids import new_id
-from tasks.models.task import FINAL, Status
+from tasks.models.task import Task
+from tasks.models.task_status import FINAL
 from tasks.models.workflow import WorkflowRun
 
 MAX_FAILURES = 3  # in a row; then a schedule is paused
@@ -170,7 +171,7 @@ class FiringQuerySet(models.QuerySet["Firing"]):
 
         A task that was put back to planned is no longer this firing's either.
         """
-        ended = Q(task__status__in=[*FINAL, Status.PLANNED])
+        ended = Q(task__status__in=[*FINAL, Task.Status.PLANNED])
         gone = Q(task__status__isnull=True, workflow_run__isnull=True)
         live_run = WorkflowRun.objects.live().filter(pk=OuterRef("workflow_run"))
         run_ended = Q(workflow_run__isnull=False) & ~Exists(live_run)

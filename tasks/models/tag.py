@@ -6,7 +6,8 @@ from uuid import UUID
 import orjson
 from django.db import models
 
-from tasks.models.task import Task, change
+from tasks.models.task import Task
+from tasks.models.task_updates import change
 
 MAX_TAGS = 20  # of one task
 MAX_TAG_LENGTH = 50

@@ -1,19 +1,15 @@
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, ClassVar, Self
-from uuid import UUID
+from typing import Any, Self, TypeAlias
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce
-from django.utils import timezone
 
-from stagent.database.compiled import CompiledInsert, CompiledObjects, CompiledUpdate
+from stagent.database.compiled import CompiledInsert
 from stagent.database.compiled.insert import Statement
-from tasks.exceptions import InvalidTransition
+from tasks.models import task_status
 from tasks.models.ids import new_id
+from tasks.models.task_status import FINAL, Status
 
 MAX_RESUME_COUNT = 3
 NO_TAGS = "[]"
@@ -21,20 +17,6 @@ DEFAULT_MAX_TURNS = 50
 DEFAULT_MAX_BUDGET_MICRODOLLARS = 2_000_000
 MAX_TIMEOUT_MINUTES = 30 * 24 * 60
 WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS = 5_000_000
-
-
-class Status(models.TextChoices):
-    """How far a task is: the words of the API."""
-
-    PLANNED = "planned"
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -76,14 +58,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
 class Task(models.Model):
     """What a person wants done."""
 
-    TRANSITIONS: ClassVar[dict[Status, frozenset[Status]]] = {
-        Status.PLANNED: frozenset({Status.QUEUED, Status.CANCELLED}),
-        Status.QUEUED: frozenset({Status.RUNNING, Status.PLANNED, Status.CANCELLED}),
-        Status.RUNNING: FINAL,
-        Status.COMPLETED: frozenset({Status.PLANNED}),
-        Status.FAILED: frozenset({Status.PLANNED, Status.QUEUED, Status.RUNNING}),
-        Status.CANCELLED: frozenset({Status.PLANNED, Status.RUNNING}),
-    }
+    # Written apart, for `Meta` sees no name of this class: elsewhere it is `Task.Status`.
+    Status: TypeAlias = task_status.Status
 
     # Version 7: the order of ids is the order of creation, so no other index is needed for it.
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -260,101 +236,5 @@ class Task(models.Model):
             return WORKFLOW_STEP_MAX_BUDGET_MICRODOLLARS
         return DEFAULT_MAX_BUDGET_MICRODOLLARS
 
-    def move(self, status: Status, *, entries: int = 0, **changes: object) -> None:
-        """Write `status` and `changes`, or raise InvalidTransition and write nothing.
-
-        The UPDATE itself carries the check, so of two callers only one moves. It gives out
-        the numbers of so many `entries` of the log too: the last is `log_sequence` then.
-        """
-        sources = (old for old, new in self.TRANSITIONS.items() if status in new)
-        self._move(tuple(sources), status, entries, changes)
-
-    def move_from(self, source: Status, status: Status, **changes: object) -> None:
-        """The same, from one status only: of all that may become `status`, `source`."""
-        self._move((source,), status, 0, changes)
-
-    def _move(
-        self,
-        sources: tuple[Status, ...],
-        status: Status,
-        entries: int,
-        changes: dict[str, Any],
-    ) -> None:
-        changes |= {"status": status, "updated_at": timezone.now()}
-        kinds = tuple((name, type(value)) for name, value in changes.items())
-        move = _change_query(kinds, sources, entries=entries)
-        if not move.refresh(self, task_id=self.pk, **changes):
-            _by_id.refresh(self, task_id=self.pk)
-            raise InvalidTransition(f"A {self.status} task cannot become {status}.")
-
 
 _insert = CompiledInsert(Task)
-_by_id = CompiledObjects(
-    lambda task_id: Task.objects.filter(pk=task_id).order_by(), task_id=UUID
-)
-
-
-def fetch(task_id: UUID) -> Task | None:
-    return _by_id.first(task_id=task_id)
-
-
-_NOTHING = models.Value(0, models.PositiveBigIntegerField())
-_add_time = CompiledUpdate(
-    lambda task_id, milliseconds: (
-        Task.objects.filter(pk=task_id),
-        {"took_milliseconds": Coalesce("took_milliseconds", _NOTHING) + milliseconds},
-    ),
-    task_id=UUID,
-    milliseconds=int,
-)
-
-
-def add_time(task_id: UUID, milliseconds: int) -> None:
-    """Count the time of a run that has ended. The caller's transaction holds the task's row."""
-    _add_time(task_id=task_id, milliseconds=milliseconds)
-
-
-def change(
-    task_id: UUID,
-    *,
-    sources: tuple[Status, ...] = (),
-    lease: UUID | None = None,
-    beside: Sequence[Statement] = (),
-    **changes: Any,
-) -> bool:
-    """Write `changes` of a task's columns and the time of it, and tell whether it was done.
-
-    Only if the task's status is one of `sources`, and the run `lease` its live one. What is
-    `beside` is done before; on PostgreSQL it is a part of the same statement.
-    """
-    changes["updated_at"] = timezone.now()
-    kinds = tuple((name, type(value)) for name, value in changes.items())
-    prepared = _change_query(kinds, sources, is_fenced=lease is not None)
-    return bool(prepared(beside=beside, task_id=task_id, lease=lease, **changes))
-
-
-@lru_cache(maxsize=256)
-def _change_query(
-    kinds: tuple[tuple[str, type], ...],
-    sources: tuple[Status, ...],
-    *,
-    is_fenced: bool = False,
-    entries: int = 0,
-) -> CompiledUpdate:
-    """Prepare the UPDATE of one set of columns."""
-
-    def build(
-        task_id: UUID, lease: UUID | None = None, **changes: Any
-    ) -> tuple[TaskQuerySet, dict[str, Any]]:
-        tasks = Task.objects.filter(pk=task_id)
-        if sources:
-            tasks = tasks.filter(status__in=sources)
-        if is_fenced:
-            tasks = tasks.filter(live_run=lease)
-        return tasks, nulls | numbers | changes
-
-    nulls = {name: None for name, kind in kinds if kind is type(None)}
-    numbers = {"log_sequence": F("log_sequence") + entries} if entries else {}
-    types = {name: kind for name, kind in kinds if name not in nulls}
-    fence: dict[str, type] = {"lease": UUID} if is_fenced else {}
-    return CompiledUpdate(build, task_id=UUID, **fence, **types)

@@ -21,7 +21,7 @@ from django_eventstream.views import Listener, get_listener_manager
 
 from tasks.models import LogEntry, Task
 from tasks.models.log import entry_json, partial_json
-from tasks.models.task import FINAL
+from tasks.models.task_status import FINAL
 from tasks.pubsub import log_channel
 from tasks.streams.log_watcher import run_in_reader, watcher
 from tasks.streams.loops import say_failed

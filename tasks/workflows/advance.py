@@ -14,8 +14,8 @@ from django.utils import timezone
 from ledger.budgets import BudgetExceeded
 from tasks import lifecycle, pubsub
 from tasks.exceptions import Refused
-from tasks.models import Status, StepRun, Task, Workflow, WorkflowRun
-from tasks.models.task import FINAL
+from tasks.models import StepRun, Task, Workflow, WorkflowRun
+from tasks.models.task_status import FINAL
 from tasks.workflows import engine, states, step_tasks
 from tasks.workflows.definition import Definition
 from tasks.workflows.definition_reader import parse
@@ -62,7 +62,7 @@ def advance(run_id: UUID) -> bool:
 
 
 def _hold_waiting_tasks(run_id: UUID) -> set[UUID]:
-    waiting = Task.objects.filter(workflow_run=run_id, status=Status.PLANNED)
+    waiting = Task.objects.filter(workflow_run=run_id, status=Task.Status.PLANNED)
     held = waiting.order_by("pk").select_for_update()
     return set(held.values_list("pk", flat=True))
 
@@ -106,7 +106,7 @@ class _Advance:
             step.task
             for step in self.steps.values()
             if step.task
-            and step.task.status == Status.PLANNED
+            and step.task.status == Task.Status.PLANNED
             and step.status == StepRun.Status.FAILED
         ]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from tasks.models import PermissionRequest, Run, Status, StepRun, Task
+from tasks.models import PermissionRequest, Run, StepRun, Task
 from tasks.workflows.engine import Key, StepState, StepStatus
 
 DELETED = "Its task was deleted."
@@ -39,13 +39,13 @@ def see(step: StepRun) -> Seen:
             return Seen(StepStatus(step.status), step.error)
         return Seen(StepStatus.FAILED, DELETED)
     match step.task.status:
-        case Status.COMPLETED:
+        case Task.Status.COMPLETED:
             return Seen(StepStatus.COMPLETED)
-        case Status.FAILED:
+        case Task.Status.FAILED:
             return Seen(StepStatus.FAILED, step.error)
-        case Status.CANCELLED:
+        case Task.Status.CANCELLED:
             return Seen(StepStatus.FAILED, step.error or CANCELLED)
-        case Status.PLANNED if step.approval and not _is_started(step):
+        case Task.Status.PLANNED if step.approval and not _is_started(step):
             return _see_approval(step, step.approval)
         case _:
             return Seen(StepStatus.RUNNING)
@@ -100,7 +100,7 @@ def _errors_of(steps: Collection[StepRun]) -> dict[UUID, str]:
     failed = [
         step.task.pk
         for step in steps
-        if step.task and step.task.status == Status.FAILED
+        if step.task and step.task.status == Task.Status.FAILED
     ]
     if not failed:
         return {}

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage
 from tasks.lifecycle import runs
-from tasks.models import ApiToken, Run, RunTotal, Status
+from tasks.models import ApiToken, Run, RunTotal, Task
 from tests import live
 from tests.factories import (
     PermissionRequestFactory,
@@ -67,7 +67,7 @@ def test_ended_runs_are_counted_by_outcome_and_duration(scrape):
         run = RunFactory()
         assert run.claim("worker")
         run.started_at = timezone.now() - timedelta(seconds=seconds)
-        runs.finish(run, runs.Outcome(Status(status), "Over."))
+        runs.finish(run, runs.Outcome(Task.Status(status), "Over."))
     found = scrape()
     name = "stagent_run_duration_seconds"
     assert found[key(f"{name}_count", "echo", "completed")] == 2
@@ -97,7 +97,7 @@ def test_an_end_that_is_taken_back_is_not_counted():
     other = RunFactory()  # nobody claimed it, so its task's live run is another's
     other.pk = uuid4()
     with pytest.raises(runs.LeaseLost):
-        runs.finish(other, runs.Outcome(Status.COMPLETED, "Over."))
+        runs.finish(other, runs.Outcome(Task.Status.COMPLETED, "Over."))
     assert not RunTotal.objects.exists()
 
 

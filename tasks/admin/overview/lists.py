@@ -5,7 +5,7 @@ from uuid import UUID
 
 from tasks import catalog
 from tasks.admin import display
-from tasks.models import PermissionRequest, Run, Schedule, Status, Task
+from tasks.models import PermissionRequest, Run, Schedule, Task
 
 SHOWN = 8
 SHOWN_FAILED = 5
@@ -34,7 +34,7 @@ def list_failed() -> list[dict[str, Any]]:
     """Return what failed last, with its reason; not what has been run again since."""
     runs = Run.objects.filter(status=Run.Status.FAILED, finished_at__isnull=False)
     last = runs.select_related("task").order_by("-finished_at")[: 3 * SHOWN]
-    still = [run for run in last if run.task.status == Status.FAILED]
+    still = [run for run in last if run.task.status == Task.Status.FAILED]
     return [
         {
             "task": run.task,

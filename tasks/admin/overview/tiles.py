@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from ledger.models import Budget, DailySpend, Period, Scope
 from tasks.admin import display
-from tasks.models import PermissionRequest, Run, Status, Task, Worker
+from tasks.models import PermissionRequest, Run, Task, Worker
 
 WARNING, RED = "yes", "red"
 
@@ -42,12 +42,14 @@ def count_waiting(now: datetime) -> Tile:
 
 def count_tasks() -> list[Tile]:
     """Count what goes on. Finished tasks pile up, and nobody asks for their number."""
-    going_on = Task.objects.filter(status__in=[Status.RUNNING, Status.QUEUED])
+    going_on = Task.objects.filter(status__in=[Task.Status.RUNNING, Task.Status.QUEUED])
     numbers = dict(going_on.order_by().values_list("status").annotate(Count("pk")))
     tasks = reverse("admin:tasks_task_changelist")
-    held_up = Task.objects.filter(status=Status.RUNNING).waiting_for_decision().count()
+    held_up = (
+        Task.objects.filter(status=Task.Status.RUNNING).waiting_for_decision().count()
+    )
     running, queued = (
-        numbers.get(status, 0) for status in (Status.RUNNING, Status.QUEUED)
+        numbers.get(status, 0) for status in (Task.Status.RUNNING, Task.Status.QUEUED)
     )
     return [
         Tile(

@@ -16,7 +16,7 @@ import orjson
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stagent.database.json_text import KeyText
-from tasks.models import Run, Status, TaskTag
+from tasks.models import Run, TaskTag
 from tasks.models import Task as TaskModel
 from tasks.models.ids import first_id_at, range_of_prefix
 from tasks.models.task import TaskQuerySet
@@ -150,7 +150,9 @@ def _search(text: str) -> Keys:
     titled = newest.order_by().filter(title__icontains=text)
     found |= set(titled.values_list(KEY, flat=True))
     # Only what a task shows as its error.
-    failed = runs.filter(error__icontains=text, task__status=Status.FAILED).order_by()
+    failed = runs.filter(
+        error__icontains=text, task__status=TaskModel.Status.FAILED
+    ).order_by()
     found |= set(failed.values_list(KeyText("task_id"), flat=True))
     return frozenset(found)
 

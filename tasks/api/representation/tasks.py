@@ -25,7 +25,7 @@ from django.db.models.functions import NullIf
 from ledger.models import LedgerEntry
 from stagent.database.compiled import CompiledQuery, Row
 from stagent.database.json_text import IsoText, JsonOf, JsonText, UuidText, iso_text
-from tasks.models import PermissionRequest, Run, Status, Task
+from tasks.models import PermissionRequest, Run, Task
 
 JSON = dict[str, Any]
 
@@ -148,7 +148,9 @@ def represent_task(task_id: UUID) -> JSON | None:
         task["outputSchema"] = orjson.loads(task["outputSchema"])
     # A step of a workflow waits for its approval as a planned task.
     may_wait = (
-        {Status.RUNNING, Status.PLANNED} if task.pop("isStep") else {Status.RUNNING}
+        {Task.Status.RUNNING, Task.Status.PLANNED}
+        if task.pop("isStep")
+        else {Task.Status.RUNNING}
     )
     task["waitingFor"] = _find_waiting(task_id) if task["status"] in may_wait else None
     usage, last_run = _sum_runs(task_id) if task.pop("hasRun") else ({}, ())
@@ -178,7 +180,7 @@ def _sum_runs(task_id: UUID) -> tuple[JSON, Row]:
 def _represent_run(status: str, row: Row) -> JSON:
     error, runtime, profile = row or (None, None, None)
     return {
-        "error": (error or None) if status == Status.FAILED else None,
+        "error": (error or None) if status == Task.Status.FAILED else None,
         "runtime": runtime or None,
         "profile": profile or None,
     }

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from stagent.database.json_text import iso_text
-from tasks.models import Document, Status, StepRun, Task, Workflow, WorkflowRun
+from tasks.models import Document, StepRun, Task, Workflow, WorkflowRun
 from tasks.workflows import states
 from tasks.workflows.definition import Definition, InvalidDefinition, Pattern
 from tasks.workflows.definition_reader import parse
@@ -71,8 +71,8 @@ def history_of(workflow: Workflow) -> list[JSON]:
     by_run = tasks.order_by().values("workflow_run")
     counted = by_run.annotate(
         tasks=Count("pk"),
-        completed=Count("pk", filter=Q(status=Status.COMPLETED)),
-        failed=Count("pk", filter=Q(status=Status.FAILED)),
+        completed=Count("pk", filter=Q(status=Task.Status.COMPLETED)),
+        failed=Count("pk", filter=Q(status=Task.Status.FAILED)),
     )
     counts: dict[UUID | None, Any] = {row["workflow_run"]: row for row in counted}
     return [_represent_past_run(run, counts.get(run.pk, {})) for run in runs]
@@ -131,8 +131,8 @@ def status_of_step(
     if seen is StepStatus.APPROVED:
         return "pending"
     is_put_back = step.task is not None and step.task.status in {
-        Status.PLANNED,
-        Status.QUEUED,
+        Task.Status.PLANNED,
+        Task.Status.QUEUED,
     }
     return "pending" if seen is StepStatus.RUNNING and is_put_back else str(seen)
 

@@ -12,8 +12,9 @@ from tasks.api.requests.fields import (
     page_limit_field,
 )
 from tasks.catalog import EFFORTS, RUNTIME_NAMES, json_schemas, model_names
+from tasks.models import Task
 from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS
-from tasks.models.task import MAX_TIMEOUT_MINUTES, Status
+from tasks.models.task import MAX_TIMEOUT_MINUTES
 
 MAX_SOURCES = 20  # whose files one task begins with
 
@@ -134,7 +135,7 @@ def _time(what: str) -> zod.TimeText:
     return zod.TimeText(required=False, help_text=f"Tasks {what}.")
 
 
-@extend_schema_field({"type": "string", "enum": Status.values})
+@extend_schema_field({"type": "string", "enum": Task.Status.values})
 class Statuses(zod.TextList):
     """One status or several; described as the one of the contract, whose clients stay as they are."""
 
@@ -147,7 +148,7 @@ class Statuses(zod.TextList):
 
 def _statuses() -> zod.TextList:
     return Statuses(
-        zod.Enum(Status.values),
+        zod.Enum(Task.Status.values),
         required=False,
         max_length=100,  # also of the text in the description: all six with their commas
         help_text="One, or several: the parameter repeated, or commas between.",
@@ -181,7 +182,7 @@ class CreateTask(zod.Serializer):
 class UpdateTask(zod.Serializer):
     title = title_field(required=False)
     description = description_field()
-    status = zod.Enum(Status.values, required=False)
+    status = zod.Enum(Task.Status.values, required=False)
     priority = _priority(required=False)
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)

@@ -6,7 +6,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import Answer
-from tasks.models import EventType, PermissionRule, Status
+from tasks.models import EventType, PermissionRule, Task
 from tasks.models.permission import QUESTION
 
 _PERMISSIONS = (EventType.PERMISSION_REQUEST, EventType.PERMISSION_RESPONSE)
@@ -26,7 +26,7 @@ class LogEntry(Answer):
     timestamp = drf.DateTimeField()
     sequence = drf.IntegerField(min_value=1, help_text="From 1, without a gap.")
     status = drf.ChoiceField(
-        choices=Status.values,
+        choices=Task.Status.values,
         **_only_of(EventType.STATUS, EventType.RESULT, EventType.ERROR),
     )
     toolName = drf.CharField(**_only_of(*_TOOLS))

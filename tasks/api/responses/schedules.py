@@ -7,7 +7,7 @@ from tasks.api.requests.schedules import PRIORITIES
 from tasks.api.responses.fields import Answer
 from tasks.models import Firing as FiringRow
 from tasks.models import Schedule as ScheduleRow
-from tasks.models import Status
+from tasks.models import Task
 
 SCHEDULE_STATUSES = ScheduleRow.Status.values
 SCHEDULE_TYPES = ScheduleRow.Type.values
@@ -114,7 +114,7 @@ class Firing(Answer):
 class FiredTask(Answer):
     id = drf.UUIDField()
     title = drf.CharField()
-    status = drf.ChoiceField(choices=Status.values)
+    status = drf.ChoiceField(choices=Task.Status.values)
     result = drf.CharField(allow_null=True)
     createdAt = drf.DateTimeField()
     updatedAt = drf.DateTimeField()

@@ -15,7 +15,7 @@ from tasks.api.responses.fields import (
     texts,
 )
 from tasks.catalog import RUNTIME_NAMES
-from tasks.models import Status
+from tasks.models import Task as Row
 
 CONTENT_TYPES = list(get_args(ContentType))
 
@@ -25,7 +25,7 @@ class Task(Answer):
     title = text()
     description = nullable_text()
     projectId = nullable_text()
-    status = choice(*Status.values)
+    status = choice(*Row.Status.values)
     priority = drf.IntegerField(min_value=0, max_value=3)
     assignedAgent = nullable_text(help_text=f"One of {', '.join(RUNTIME_NAMES)}.")
     agentProfile = nullable_text()
@@ -91,7 +91,7 @@ class TaskWithUsage(Task):
 
 class Output(Answer):
     taskId = drf.UUIDField()
-    status = choice(*Status.values)
+    status = choice(*Row.Status.values)
     result = text()
     contentType = choice(*CONTENT_TYPES)
     data = drf.DictField(  # type: ignore[assignment]  # of Serializer, too
@@ -107,5 +107,5 @@ class Output(Answer):
 class Sibling(Answer):
     id = drf.UUIDField()
     title = text()
-    status = choice(*Status.values)
+    status = choice(*Row.Status.values)
     createdAt = drf.DateTimeField()

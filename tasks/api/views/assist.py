@@ -24,7 +24,7 @@ from tasks.api.zod import Invalid
 from tasks.assist.answer import NotAnswered, TooLate, answer_of, give_up
 from tasks.lifecycle import cancel
 from tasks.models import Worker
-from tasks.models.task import fetch
+from tasks.models.task_updates import fetch
 from tasks.streams.log_stream import until_finished
 
 JSON = dict[str, Any]

@@ -29,7 +29,7 @@ from tasks.api.zod import Invalid
 from tasks.files.keeping import NotKept, keep_file
 from tasks.models import Document, DocumentText, Project, Task
 from tasks.models.project import NAME_IN_URL, is_name_in_url
-from tasks.models.task import fetch
+from tasks.models.task_updates import fetch
 
 validate_keep = KeepFile.validator()
 validate_update = UpdateDocument.validator()

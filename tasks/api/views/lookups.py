@@ -15,7 +15,7 @@ from tasks.models import (
     Task,
     Workflow,
 )
-from tasks.models.task import fetch
+from tasks.models.task_updates import fetch
 
 M = TypeVar("M", bound=Model)
 

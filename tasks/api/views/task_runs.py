@@ -17,7 +17,7 @@ from tasks.api.responses.log import LOG_EVENT
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_task
 from tasks.api.views.tasks import JSON
-from tasks.models import Status, Task, Worker
+from tasks.models import Task, Worker
 from tasks.streams import access
 from tasks.streams.log_stream import follow_log, until_finished
 
@@ -122,7 +122,7 @@ def _data_of(task: Task) -> JSON:
     """Return the result as JSON, of a task that is to have one."""
     if not task.output_schema:
         return {}
-    has_data = task.status == Status.COMPLETED
+    has_data = task.status == Task.Status.COMPLETED
     try:
         data = orjson.loads(task.result) if has_data else None
     except ValueError:  # somebody else has written it

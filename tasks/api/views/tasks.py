@@ -35,9 +35,10 @@ from tasks.api.views.task_bodies import (
 )
 from tasks.api.whole_lists import Answer
 from tasks.exceptions import Refused
-from tasks.models import AuditEntry, Document, Status, Task
+from tasks.models import AuditEntry, Document, Task
 from tasks.models.tag import add_tags, replace_tags
-from tasks.models.task import NO_TAGS, change
+from tasks.models.task import NO_TAGS
+from tasks.models.task_updates import change
 
 JSON = dict[str, Any]
 
@@ -176,7 +177,9 @@ class TaskViewSet(ApiViewSet):
         by = actor(request)
         with transaction.atomic():
             if data.get("status", task.status) != task.status:
-                lifecycle.record_status(task, Status(data["status"]), by=by, **changes)
+                lifecycle.record_status(
+                    task, Task.Status(data["status"]), by=by, **changes
+                )
             elif changes or documents is not None:
                 _write(task, changes)
             if documents is not None:
@@ -231,16 +234,16 @@ def _write(task: Task, changes: JSON) -> None:
         _sources(get_task(str(task.pk)), changes)  # says what came between
 
 
-def _sources(task: Task, changes: JSON) -> tuple[Status, ...]:
+def _sources(task: Task, changes: JSON) -> tuple[Task.Status, ...]:
     """Return the statuses in which the changes may be made, none for all, or raise Refused.
 
     What a run costs is held, and booked, for the project that it started in.
     """
     if changes.get("project_id", task.project_id) == task.project_id:
         return ()
-    if task.status == Status.RUNNING:
+    if task.status == Task.Status.RUNNING:
         raise Refused("The project of a running task cannot be changed.")
-    return tuple(status for status in Status if status != Status.RUNNING)
+    return tuple(status for status in Task.Status if status != Task.Status.RUNNING)
 
 
 # What the list may be filtered by -> the field of TaskFilters.

@@ -9,7 +9,7 @@ from tasks import lifecycle
 from tasks.management.command import AdministratorCommand, actor
 from tasks.management.finding import find_project
 from tasks.management.output import Error, ExitCode, one_line
-from tasks.models import Status, Task
+from tasks.models import Task
 from tasks.streams.log_stream import WAIT_SECONDS
 
 POLL_SECONDS = 0.05
@@ -82,7 +82,9 @@ class Command(AdministratorCommand):
 
     def _all(self, project: str | None, *, yes: bool) -> list[str]:
         """Return the ids of all tasks in question, once it is certain that all are meant."""
-        tasks = Task.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
+        tasks = Task.objects.filter(
+            status__in=[Task.Status.QUEUED, Task.Status.RUNNING]
+        )
         if project is not None:
             tasks = tasks.filter(project=find_project(project))
         ids = [str(pk) for pk in tasks.values_list("pk", flat=True)]
@@ -110,16 +112,18 @@ def _let_confirm(tasks: Iterable[Task]) -> None:
     """Give the workers as long as the API does to confirm that they have stopped."""
     named = Task.objects.filter(pk__in=[task.pk for task in tasks])
     until = time.monotonic() + WAIT_SECONDS
-    while named.filter(status=Status.RUNNING).exists() and time.monotonic() < until:
+    while (
+        named.filter(status=Task.Status.RUNNING).exists() and time.monotonic() < until
+    ):
         time.sleep(POLL_SECONDS)
 
 
 def _describe(task: Task) -> str:
     status = Task.objects.filter(pk=task.pk).values_list("status", flat=True).first()
     match status:
-        case Status.CANCELLED:
+        case Task.Status.CANCELLED:
             verb = "Cancelled"
-        case Status.RUNNING:
+        case Task.Status.RUNNING:
             verb = "Asked to stop"
         case _:  # or was deleted
             verb = "Ended meanwhile"

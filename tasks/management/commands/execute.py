@@ -9,7 +9,7 @@ from tasks.exceptions import InvalidTransition
 from tasks.management.command import AdministratorCommand, actor
 from tasks.management.following import Follower
 from tasks.management.output import one_line
-from tasks.models import Run, Status, Task
+from tasks.models import Run, Task
 
 
 class Command(AdministratorCommand):
@@ -80,7 +80,7 @@ class Command(AdministratorCommand):
 
     def start(self, task: Task) -> str:
         """Start a run, and say what was done."""
-        was_queued = task.status == Status.QUEUED
+        was_queued = task.status == Task.Status.QUEUED
         verb = lifecycle.run_again if self.again else lifecycle.execute
         try:
             run = verb(task, by=actor())

@@ -15,7 +15,7 @@ from tasks.api.whole_lists import array
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_project
 from tasks.management.output import fit, one_line, width_of
-from tasks.models import PermissionRequest, Run, Status
+from tasks.models import PermissionRequest, Run, Task
 from tasks.models.task import TaskQuerySet
 
 TABLE_LIMIT = 50
@@ -47,7 +47,10 @@ class Command(AdministratorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--status", choices=Status.values, action="append", help="may be repeated"
+            "--status",
+            choices=Task.Status.values,
+            action="append",
+            help="may be repeated",
         )
         parser.add_argument(
             "--tag",

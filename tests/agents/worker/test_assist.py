@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from ledger.models import LedgerEntry
 from tasks import assist
 from tasks.assist.answer import NotAnswered, answer_of
-from tasks.models import PermissionRequest, Status
+from tasks.models import PermissionRequest, Task
 from tests.agents.runtimes.drivers import CODEX, parametrize
 from tests.agents.runtimes.drivers.base import Turn, Use
 from tests.agents.runtimes.drivers.direct import OLLAMA
@@ -87,7 +87,7 @@ async def test_an_answer_that_stays_garbage_is_told_with_its_places(serving, dri
     async with working():
         done = await finished(await ask(driver.name))
     await server.__aexit__()
-    assert done.status == Status.FAILED
+    assert done.status == Task.Status.FAILED
     assert len(server.requests) <= 3
     with pytest.raises(NotAnswered):
         await answered(done)
@@ -104,13 +104,13 @@ async def test_a_result_that_satisfies_the_schema_is_kept_as_json():
     async with working():
         task = await execute('finish: {"n":  1.0}', output_schema=SCHEMA)
         done = await finished(task)
-    assert (done.status, json.loads(done.result)) == (Status.COMPLETED, {"n": 1})
+    assert (done.status, json.loads(done.result)) == (Task.Status.COMPLETED, {"n": 1})
 
 
 async def test_one_that_does_not_fails_with_the_place_and_its_text_is_kept():
     async with working():
         task = await execute('finish: {"n": "one"}', output_schema=SCHEMA)
         done = await finished(task)
-    assert (done.status, done.result) == (Status.FAILED, '{"n": "one"}')
+    assert (done.status, done.result) == (Task.Status.FAILED, '{"n": "one"}')
     run = await done.runs.afirst()
     assert '$.n: "one" is not of type "integer"' in run.error

@@ -9,7 +9,7 @@ from ledger.models import LedgerEntry
 from ledger.pricing import Usage
 from tasks import lifecycle
 from tasks.lifecycle.runs import Outcome
-from tasks.models import LogEntry, Run, Status
+from tasks.models import LogEntry, Run, Task
 from tests.agents.worker.test_loop import until, working
 from tests.factories import RunFactory, TaskFactory
 from tests.servers.anthropic import MessagesServer, Reply
@@ -26,7 +26,7 @@ async def answering(request, monkeypatch):
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
         task = await sync_to_async(TaskFactory)(
-            status=Status.QUEUED, assigned_agent=request.param
+            status=Task.Status.QUEUED, assigned_agent=request.param
         )
         await sync_to_async(lifecycle.start_run)(task, by="a test")
         execution = await until(lambda: next(iter(worker.executions.values()), None))
@@ -51,7 +51,7 @@ async def booked(worker, task_id):
     "end",
     [
         lambda task: lifecycle.cancel(task, by="a test"),
-        lambda task: lifecycle.record_status(task, Status.FAILED, by="a test"),
+        lambda task: lifecycle.record_status(task, Task.Status.FAILED, by="a test"),
         lifecycle.delete,
     ],
     ids=["cancel", "ended from outside", "delete"],
@@ -80,9 +80,9 @@ async def test_a_count_that_no_database_takes_keeps_no_run_from_its_end(caplog):
     for key, count in (("bad", "many"), ("good\ud800", 7)):
         usage = Usage(provider="anthropic", model="m", input_tokens=count)
         execution.recorder.remember_usage(UsageReported(key, usage))
-    outcome = Outcome(Status.FAILED, "It failed.")
+    outcome = Outcome(Task.Status.FAILED, "It failed.")
     await sync_to_async(execution._conclude)(outcome)
     await run.task.arefresh_from_db()
-    assert run.task.status == Status.FAILED
+    assert run.task.status == Task.Status.FAILED
     assert (await LedgerEntry.objects.aget()).input_tokens == 7
     assert "is not booked" in caplog.text

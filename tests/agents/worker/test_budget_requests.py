@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks.access import roles
-from tasks.models import ApiToken, PermissionRequest, PermissionRule, Run, Status
+from tasks.models import ApiToken, PermissionRequest, PermissionRule, Run, Task
 from tasks.models.permission import Answer
 from tests.agents.worker.test_loop import (
     answer,
@@ -67,7 +67,7 @@ async def test_allowing_raises_the_limit_and_the_run_goes_on():
         assert "is used up (6.00 USD spent)" in asked.message
         await answer(asked, Answer(is_allowed=True, by="ada"))
         task = await finished(task)
-    assert (task.status, task.result) == (Status.COMPLETED, "done")
+    assert (task.status, task.result) == (Task.Status.COMPLETED, "done")
     assert await limit() == 7.5 * USD
     await check_nothing_redone(task)
     assert await Run.objects.filter(task=task).acount() == 1
@@ -87,7 +87,7 @@ async def test_a_person_says_how_far_and_is_asked_again_where_that_is_too_little
         edited = {**second.tool_input, "raiseToUsd": 20}
         await answer(second, Answer(is_allowed=True, by="ada", edited_input=edited))
         task = await finished(task)
-    assert task.status == Status.COMPLETED
+    assert task.status == Task.Status.COMPLETED
     assert await limit() == 20 * USD
     await check_nothing_redone(task)
 
@@ -103,7 +103,7 @@ async def test_a_raise_to_less_raises_nothing_and_asks_again():
         second = await until(lambda: again.filter(task=task).first())
         assert await limit() == LIMIT
         await answer(second, Answer(is_allowed=False, by="ada"))
-        assert (await finished(task)).status == Status.FAILED
+        assert (await finished(task)).status == Task.Status.FAILED
 
 
 async def test_denying_ends_the_run_and_leaves_the_limit():
@@ -113,7 +113,7 @@ async def test_denying_ends_the_run_and_leaves_the_limit():
         await answer(await pending(task), Answer(is_allowed=False, by="ada"))
         task = await finished(task)
     said = await messages(task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "after" not in said
     assert said[-1].startswith("The daily budget of 4.00 USD is used up")
     assert await limit() == LIMIT
@@ -133,7 +133,7 @@ async def test_a_restart_waits_on_and_redoes_nothing():
         assert still.pk == asked.pk
         await answer(still, Answer(is_allowed=True, by="ada"))
         task = await finished(task)
-    assert task.status == Status.COMPLETED
+    assert task.status == Task.Status.COMPLETED
     assert await PermissionRequest.objects.acount() == 1
     await check_nothing_redone(task)
 
@@ -146,7 +146,7 @@ async def test_what_was_decided_while_no_worker_ran_counts():
     await answer(asked, Answer(is_allowed=True, by="ada"))
     async with working():
         task = await finished(task)
-    assert task.status == Status.COMPLETED
+    assert task.status == Task.Status.COMPLETED
     assert await PermissionRequest.objects.acount() == 1
     await check_nothing_redone(task)
 
@@ -159,7 +159,7 @@ async def test_where_somebody_made_room_meanwhile_nobody_is_asked_any_more():
     await Budget.objects.filter(pk=budget.pk).aupdate(limit_microdollars=50 * USD)
     async with working():
         task = await finished(task)
-    assert task.status == Status.COMPLETED
+    assert task.status == Task.Status.COMPLETED
     await asked.arefresh_from_db()
     assert asked.status == "withdrawn"
     await check_nothing_redone(task)
@@ -174,7 +174,7 @@ async def test_a_budget_that_does_not_ask_stops_a_run_that_another_worker_took_u
     async with working():
         await answer(asked, Answer(is_allowed=True, by="ada"))
         task = await finished(task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "after" not in await messages(task)
     assert await Run.objects.filter(task=task).acount() == 2
 

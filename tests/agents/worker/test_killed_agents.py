@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tasks.lifecycle import runs
-from tasks.models import Run, Status
+from tasks.models import Run, Task
 from tests import live
 from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX
 from tests.agents.runtimes.drivers.base import Turn, Use
@@ -92,6 +92,6 @@ def test_a_run_whose_agent_is_killed_again_and_again_fails_in_the_end():
             break
         run = Run.objects.get(pk=run.task.live_run)
         assert run.claim("worker")
-    assert run.task.status == Status.FAILED
+    assert run.task.status == Task.Status.FAILED
     assert run.attempt <= 6
     assert "look for what kills it" in run.task.log.last().message

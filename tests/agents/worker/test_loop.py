@@ -20,7 +20,7 @@ from ledger.budgets import BudgetExceeded
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks import lifecycle, models, pubsub
 from tasks.catalog import Profile
-from tasks.models import PermissionRequest, PermissionRule, Run, Status, Task
+from tasks.models import PermissionRequest, PermissionRule, Run, Task
 from tasks.models.permission import Answer
 from tests import waiting
 from tests.factories import ProjectFactory, RunFactory, TaskFactory
@@ -43,7 +43,9 @@ async def working(**options):
 
 @sync_to_async
 def execute(*script, **fields):
-    task = TaskFactory(status=Status.QUEUED, description="\n".join(script), **fields)
+    task = TaskFactory(
+        status=Task.Status.QUEUED, description="\n".join(script), **fields
+    )
     lifecycle.start_run(task, by="a test")
     return task
 
@@ -94,7 +96,7 @@ async def test_a_task_is_performed_and_its_result_kept():
     async with working():
         task = await finished(await execute("say: hello", "finish: the result"))
     assert (task.status, task.result, task.live_run) == (
-        Status.COMPLETED,
+        Task.Status.COMPLETED,
         "the result",
         None,
     )
@@ -103,7 +105,7 @@ async def test_a_task_is_performed_and_its_result_kept():
 async def test_a_failure_becomes_a_status_a_log_entry_and_a_reason():
     async with working():
         task = await finished(await execute("fail: The key was refused."))
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert (await messages(task))[-1] == "The key was refused."
 
 
@@ -111,7 +113,7 @@ async def test_an_unexpected_error_leaves_its_traceback_with_the_run(caplog):
     async with working():
         task = await finished(await execute("crash: by zero"))
     run = await Run.objects.aget(task=task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "ZeroDivisionError: by zero" in run.error
     assert "echo.py" in run.traceback
 
@@ -125,7 +127,7 @@ async def test_a_cancel_reaches_a_running_agent(is_heard, monkeypatch):
             monkeypatch.setattr(pubsub, "wake_workers", lambda **_: None)
         await sync_to_async(lifecycle.cancel)(task, by="a test")
         task = await finished(task)
-    assert task.status == Status.CANCELLED
+    assert task.status == Task.Status.CANCELLED
 
 
 async def test_an_answer_lets_the_agent_go_on():
@@ -134,7 +136,7 @@ async def test_an_answer_lets_the_agent_go_on():
         request = await pending(task)
         await answer(request, Answer(True, by="a person"))
         task = await finished(task)
-    assert task.status == Status.COMPLETED
+    assert task.status == Task.Status.COMPLETED
     assert "Using write:/a.txt" in await messages(task)
 
 
@@ -243,7 +245,7 @@ async def test_what_waits_for_a_person_takes_nobodys_place():
         waiting = await execute("ask: write:/a.txt", "finish: done")
         await pending(waiting)
         other = await finished(await execute("finish: done"))
-    assert other.status == Status.COMPLETED
+    assert other.status == Task.Status.COMPLETED
 
 
 async def test_usage_is_booked_once_however_often_it_is_told():
@@ -275,7 +277,7 @@ async def test_a_used_up_budget_stops_the_run_before_its_next_request():
             await execute(spend, "turn", "say: the next request", "finish: no")
         )
     said = await messages(task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "the next request" not in said
     assert said[-1] == (
         "This task has used up its own budget of 2.00 USD: raise maxBudgetUsd to go on."
@@ -324,12 +326,14 @@ async def test_a_worker_whose_lease_was_taken_writes_nothing_more():
             "say: begun", "sleep: 0.5", "say: too late", "finish: too late"
         )
         await until(lambda: task.log.filter(message="begun").exists())
-        await sync_to_async(lifecycle.record_status)(task, Status.FAILED, by="a client")
+        await sync_to_async(lifecycle.record_status)(
+            task, Task.Status.FAILED, by="a client"
+        )
         await until(
             lambda: not Run.objects.filter(lease_expires_at__isnull=False).exists()
         )
     task = await reread(task)
-    assert (task.status, task.result) == (Status.FAILED, "")
+    assert (task.status, task.result) == (Task.Status.FAILED, "")
     assert "too late" not in await messages(task)
 
 

@@ -10,7 +10,7 @@ from agents import runtimes
 from agents.worker.loop import Worker
 from ledger.models import LedgerEntry
 from tasks import lifecycle
-from tasks.models import Status, Task
+from tasks.models import Task
 from tests.agents.worker.test_loop import until
 from tests.factories import TaskFactory
 from tests.servers.anthropic import MessagesServer, Reply
@@ -41,7 +41,7 @@ class WaitingServer(MessagesServer):
 @sync_to_async
 def execute_all():
     for _ in range(RUNS):
-        task = TaskFactory(status=Status.QUEUED, assigned_agent="anthropic-direct")
+        task = TaskFactory(status=Task.Status.QUEUED, assigned_agent="anthropic-direct")
         lifecycle.start_run(task, by="a test")
 
 
@@ -53,10 +53,12 @@ async def test_two_hundred_runs_wait_for_the_model_together(monkeypatch):
         await execute_all()
         worker = Worker(channel_layer=get_channel_layer())
         handling = asyncio.create_task(worker.handle())
-        under_way = Task.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
+        under_way = Task.objects.filter(
+            status__in=[Task.Status.QUEUED, Task.Status.RUNNING]
+        )
         await until(lambda: not under_way.exists())
         await worker.stop(grace=0)
         await handling
     assert server.together.is_set()
-    assert await Task.objects.filter(status=Status.COMPLETED).acount() == RUNS
+    assert await Task.objects.filter(status=Task.Status.COMPLETED).acount() == RUNS
     assert await LedgerEntry.objects.acount() == RUNS

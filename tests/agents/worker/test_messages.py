@@ -13,7 +13,7 @@ from tasks import lifecycle, pubsub
 from tasks.exceptions import LeaseLost
 from tasks.files.folders import workspace_of
 from tasks.lifecycle import messages
-from tasks.models import Message, Run, Session, Status, Task
+from tasks.models import Message, Run, Session, Task
 from tasks.models.permission import Answer
 from tests.agents.worker.test_loop import execute, finished, until, working
 from tests.factories import DocumentFactory, RunFactory
@@ -49,7 +49,7 @@ async def test_a_message_reaches_a_running_agent(is_heard, monkeypatch):
             monkeypatch.setattr(pubsub, "wake_workers", lambda **_: None)
         message, follow_up = await tell(task, "The other file!")
         task = await finished(task)
-    assert (task.status, follow_up) == (Status.COMPLETED, None)
+    assert (task.status, follow_up) == (Task.Status.COMPLETED, None)
     assert await told(task) == [
         "begun",
         "The other file!",
@@ -78,7 +78,7 @@ async def test_messages_are_heard_in_the_order_in_which_they_were_said():
 
 async def test_what_was_said_to_a_queued_task_comes_with_its_start():
     task = await sync_to_async(Task.objects.create)(
-        title="x", status=Status.QUEUED, description="say: begun\nfinish: done"
+        title="x", status=Task.Status.QUEUED, description="say: begun\nfinish: done"
     )
     await tell(task, "by the way")
     async with working():

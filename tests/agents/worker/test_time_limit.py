@@ -8,7 +8,7 @@ from channels.layers import get_channel_layer
 
 from agents.worker.loop import Worker
 from tasks import lifecycle, pubsub
-from tasks.models import LogEntry, Run, Status, Task
+from tasks.models import LogEntry, Run, Task
 from tests import waiting
 from tests.factories import TaskFactory
 
@@ -39,11 +39,11 @@ async def finished(task):
 async def test_the_run_fails_with_the_reason_and_can_be_resumed(worker):
     script = "checkpoint\nsleep: 60\nfinish: never"
     task = await sync_to_async(TaskFactory)(
-        status=Status.QUEUED, description=script, timeout_minutes=0.01
+        status=Task.Status.QUEUED, description=script, timeout_minutes=0.01
     )
     await sync_to_async(lifecycle.start_run)(task, by="a test")
     ended = await finished(task)
-    assert ended.status == Status.FAILED
+    assert ended.status == Task.Status.FAILED
     assert (await Run.objects.aget(task=task)).error == TOLD
     last = await LogEntry.objects.filter(task_id=task.pk).order_by("-sequence").afirst()
     assert (last.event_type, last.message) == ("error", TOLD)
@@ -60,8 +60,8 @@ async def test_the_run_fails_with_the_reason_and_can_be_resumed(worker):
 async def test_an_agent_that_is_never_silent_has_it_too(worker):
     script = "\n".join(["say: and on", "sleep: 0.01"] * 2_000)
     task = await sync_to_async(TaskFactory)(
-        status=Status.QUEUED, description=script, timeout_minutes=0.01
+        status=Task.Status.QUEUED, description=script, timeout_minutes=0.01
     )
     await sync_to_async(lifecycle.start_run)(task, by="a test")
-    assert (await finished(task)).status == Status.FAILED
+    assert (await finished(task)).status == Task.Status.FAILED
     assert (await Run.objects.aget(task=task)).error == TOLD

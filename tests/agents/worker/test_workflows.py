@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 
 from agents.worker.assignments import prepare_run
 from tasks.files.folders import workspace_of
-from tasks.models import PermissionRequest, Status, StepRun, Task, WorkflowRun
+from tasks.models import PermissionRequest, StepRun, Task, WorkflowRun
 from tasks.models.permission import Answer
 from tasks.workflows import control
 from tasks.workflows.examples import examples
@@ -82,7 +82,7 @@ async def test_an_approval_is_waited_for_and_heard():
         asked = await until(PermissionRequest.objects.pending().first)
         await sync_to_async(asked.answer)(Answer(is_allowed=True, by="anna"))
         await ended(run)
-    assert await Task.objects.filter(status=Status.COMPLETED).acount() == 2
+    assert await Task.objects.filter(status=Task.Status.COMPLETED).acount() == 2
 
 
 async def test_a_stopped_one_ends_what_its_agents_do():
@@ -93,7 +93,7 @@ async def test_a_stopped_one_ends_what_its_agents_do():
             lambda: WorkflowRun.objects.get(pk=run.pk).workflow
         )()
         await sync_to_async(control.stop)(workflow, by="anna")
-        await until(Task.objects.filter(status=Status.CANCELLED).exists)
+        await until(Task.objects.filter(status=Task.Status.CANCELLED).exists)
         await ended(run, WorkflowRun.Status.STOPPED)
 
 

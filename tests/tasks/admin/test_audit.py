@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from stagent.admin_theme import UNFOLD
-from tasks.models import Status
+from tasks.models import Task
 from tasks.models.permission import Answer
 from tests.factories import (
     PermissionRequestFactory,
@@ -49,7 +49,7 @@ def test_it_tells_starts_decisions_and_rules_with_who_did_them(admin_client):
 
 
 def test_what_is_pressed_and_deleted_in_the_admin_is_told(admin_client):
-    task = TaskFactory(title="Planned work", status=Status.PLANNED)
+    task = TaskFactory(title="Planned work", status=Task.Status.PLANNED)
     admin_client.post(reverse("admin:tasks_task_do", args=[task.pk, "cancel"]))
     assert "Cancel requested (Tasks | task)" in show(admin_client)
     url = reverse("admin:tasks_task_delete", args=[task.pk])

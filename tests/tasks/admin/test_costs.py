@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ledger.models import DailySpend, DailyTaskSpend, Origin
 from stagent.admin_theme import UNFOLD
-from tasks.models import Run, Status
+from tasks.models import Run, Task
 from tests.factories import ProjectFactory, RunFactory, TaskFactory
 from tests.ledger.factories import (
     BudgetFactory,
@@ -206,7 +206,7 @@ def test_the_page_costs_the_same_at_100_tasks_and_at_10000(admin_client):
             )
             for number in range(count)
         )
-        TaskFactory.create_batch(3, status=Status.COMPLETED)
+        TaskFactory.create_batch(3, status=Task.Status.COMPLETED)
 
     def queries(**query):
         with CaptureQueriesContext(connection) as captured:

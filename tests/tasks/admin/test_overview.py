@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from stagent.admin_theme import UNFOLD
 from tasks.admin.overview import plots
-from tasks.models import Run, Status, Task, Worker
+from tasks.models import Run, Task, Worker
 from tests.factories import (
     PermissionRequestFactory,
     RunFactory,
@@ -35,7 +35,7 @@ def tile(text, title):
 
 
 def failed_run(**facts):
-    task = TaskFactory(status=Status.FAILED, **facts)
+    task = TaskFactory(status=Task.Status.FAILED, **facts)
     return RunFactory(
         task=task,
         status=Run.Status.FAILED,
@@ -99,7 +99,7 @@ def test_what_failed_is_run_again_from_here(admin_client):
     assert "The key was refused." in text
     url = reverse("admin:tasks_task_do", args=[run.task_id, "run_again"])
     assert "Nothing has failed" in press(admin_client, url, next="overview")
-    assert Task.objects.get(pk=run.task_id).status == Status.RUNNING
+    assert Task.objects.get(pk=run.task_id).status == Task.Status.RUNNING
 
 
 def test_what_waits_is_answered_from_here(admin_client):
@@ -160,7 +160,7 @@ def test_it_costs_the_same_at_100_tasks_and_at_10000(admin_client):
 
     def fill(count):
         Task.objects.bulk_create(
-            Task(title=f"Task {number}", status=Status.COMPLETED)
+            Task(title=f"Task {number}", status=Task.Status.COMPLETED)
             for number in range(count)
         )
 

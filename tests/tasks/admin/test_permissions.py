@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from stagent.admin_theme import UNFOLD
 from tasks.admin.permissions import SHOWN_IN_LIST
-from tasks.models import LogEntry, PermissionRequest, PermissionRule, Status
+from tasks.models import LogEntry, PermissionRequest, PermissionRule, Task
 from tests.factories import (
     PermissionRequestFactory,
     PermissionRuleFactory,
@@ -52,7 +52,7 @@ def test_a_denial_tells_the_agent_why(admin_client):
 
 
 def test_always_allowing_saves_the_edited_pattern_for_the_project(admin_client):
-    task = TaskFactory(status=Status.RUNNING, project=ProjectFactory())
+    task = TaskFactory(status=Task.Status.RUNNING, project=ProjectFactory())
     asked = PermissionRequestFactory(run=RunFactory(task=task))
     answer(admin_client, asked, "always", pattern="write:/reports/*")
     rule = PermissionRule.objects.get()

@@ -12,7 +12,7 @@ from django.urls import reverse
 from ledger.admin.long_lists import LAST_PAGE
 from ledger.models import LedgerEntry
 from stagent.admin_theme import UNFOLD
-from tasks.models import Run, Status, Task
+from tasks.models import Run, Task
 from tasks.models.ids import first_id_at
 from tests.factories import (
     PermissionRequestFactory,
@@ -40,7 +40,7 @@ def test_the_list_tells_what_matters_of_a_task(admin_client):
         project=ProjectFactory(name="Marketing"),
         assigned_agent="claude-code",
         agent_profile="data-analyst",
-        status=Status.RUNNING,
+        status=Task.Status.RUNNING,
     )
     PermissionRequestFactory(run=RunFactory(task=task, status=Run.Status.RUNNING))
     LedgerEntryFactory(
@@ -70,7 +70,7 @@ def test_a_cost_that_is_not_known_is_no_0(admin_client):
 
 
 def full_task():
-    task = TaskFactory(project=ProjectFactory(), status=Status.RUNNING)
+    task = TaskFactory(project=ProjectFactory(), status=Task.Status.RUNNING)
     PermissionRequestFactory(run=RunFactory(task=task, status=Run.Status.RUNNING))
     LedgerEntryFactory(task_id=task.pk)
     return task
@@ -107,7 +107,7 @@ def test_the_list_is_filtered_and_searched(admin_client, query):
     wanted = TaskFactory(
         title="The needle",
         description="in the hay",
-        status=Status.FAILED,
+        status=Task.Status.FAILED,
         priority=0,
         project=ProjectFactory(id="wanted"),
         assigned_agent="ollama",
@@ -179,7 +179,7 @@ def test_no_address_sorts_by_what_has_no_index(admin_client, asked):
 
 
 def test_the_list_says_why_tasks_failed(admin_client):
-    task = TaskFactory(status=Status.FAILED)
+    task = TaskFactory(status=Task.Status.FAILED)
     RunFactory(task=task, status=Run.Status.FAILED, error="The key was refused.")
     assert "The key was refused." in page(admin_client, LIST)
     found = page(admin_client, LIST, q="key was")
@@ -196,7 +196,7 @@ def test_tasks_are_found_by_the_beginning_of_their_id(admin_client):
 
 
 def test_tabs_lead_to_tasks_by_state_with_the_number_of_those_at_work(admin_client):
-    for status in (Status.RUNNING, Status.RUNNING, Status.FAILED):
+    for status in (Task.Status.RUNNING, Task.Status.RUNNING, Task.Status.FAILED):
         TaskFactory(status=status)
     text = page(admin_client, LIST, status__exact="running")
     tab = re.search(r'<a href="[^"]*=running" aria-current="true">Running.*?</a>', text)
@@ -207,16 +207,16 @@ def test_tabs_lead_to_tasks_by_state_with_the_number_of_those_at_work(admin_clie
 
 def test_no_status_is_counted_to_its_end(admin_client, monkeypatch):
     monkeypatch.setattr("tasks.admin.task_list.MOST_COUNTED", 2)
-    TaskFactory.create_batch(4, status=Status.FAILED)
-    TaskFactory.create_batch(2, status=Status.COMPLETED)
+    TaskFactory.create_batch(4, status=Task.Status.FAILED)
+    TaskFactory.create_batch(2, status=Task.Status.COMPLETED)
     text = page(admin_client, LIST)
     assert re.search(r">Failed <span[^>]*>2\+<", text)
     assert re.search(r">Completed <span[^>]*>2<", text)
 
 
 def test_tabs_keep_the_other_filters_and_count_what_they_leave(admin_client):
-    TaskFactory(status=Status.FAILED, created_by="ada")
-    TaskFactory(status=Status.FAILED, created_by="bob")
+    TaskFactory(status=Task.Status.FAILED, created_by="ada")
+    TaskFactory(status=Task.Status.FAILED, created_by="bob")
     text = page(admin_client, LIST, created_by="ada", status__exact="planned")
     tab = re.search(r'<a href="([^"]*)">Failed <span[^>]*>(\d+)<', text)
     assert "created_by=ada" in tab[1]
@@ -316,13 +316,13 @@ def act_on_matching(client, action, **query):
 def test_all_that_match_are_cancelled_and_no_others(admin_client):
     TaskFactory.create_batch(60, created_by="ada")
     TaskFactory(created_by="bob")
-    done = TaskFactory(created_by="ada", status=Status.COMPLETED)
+    done = TaskFactory(created_by="ada", status=Task.Status.COMPLETED)
     text = act_on_matching(admin_client, "cancel_selected", created_by="ada")
     assert "Cancel requested: 60 of 60 tasks." in text
-    states = Task.objects.filter(status=Status.CANCELLED)
+    states = Task.objects.filter(status=Task.Status.CANCELLED)
     assert set(states.values_list("created_by", flat=True)) == {"ada"}
     done.refresh_from_db()
-    assert done.status == Status.COMPLETED
+    assert done.status == Task.Status.COMPLETED
 
 
 def test_all_that_match_are_done_in_steps(admin_client, monkeypatch):
@@ -347,7 +347,7 @@ def test_who_may_only_look_can_change_nothing_that_matches(client):
     login_operator(client, "view_task")
     TaskFactory()
     act_on_matching(client, "cancel_selected")
-    assert Task.objects.get().status == Status.PLANNED
+    assert Task.objects.get().status == Task.Status.PLANNED
 
 
 def test_the_priority_of_selected_tasks_is_set(admin_client):

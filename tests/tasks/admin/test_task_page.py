@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from tasks.models import EventType, LogEntry, Run, Status, Task
+from tasks.models import EventType, LogEntry, Run, Task
 from tasks.models.permission import Answer
 from tests.factories import (
     DocumentFactory,
@@ -50,7 +50,7 @@ def test_a_task_is_created_by_the_user(admin_client):
     }
     admin_client.post(reverse("admin:tasks_task_add"), form)
     task = Task.objects.get()
-    assert (task.created_by, task.status) == ("admin", Status.PLANNED)
+    assert (task.created_by, task.status) == ("admin", Task.Status.PLANNED)
     assert (task.assigned_agent, task.max_turns) == ("ollama", 7)
     assert task.max_budget_microdollars == 250_000
     assert list(task.documents.all()) == [document]
@@ -62,13 +62,13 @@ def test_save_and_execute_starts_what_was_saved(admin_client):
     response = admin_client.post(url, {**FORM, "_execute": "1"}, follow=True)
     assert "Started: Analyze Q4." in response.content.decode()
     task = Task.objects.get()
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
     other = TaskFactory()
     admin_client.post(
         reverse(f"admin:{PAGE}", args=[other.pk]), {**FORM, "_execute": "1"}
     )
     other.refresh_from_db()
-    assert (other.title, other.status) == ("Analyze Q4", Status.RUNNING)
+    assert (other.title, other.status) == ("Analyze Q4", Task.Status.RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,20 @@ def test_saving_writes_only_what_was_edited(admin_client):
     original = Task.save
 
     def save(self, **kwargs):
-        Task.objects.filter(pk=self.pk).update(status=Status.QUEUED, log_sequence=9)
+        Task.objects.filter(pk=self.pk).update(
+            status=Task.Status.QUEUED, log_sequence=9
+        )
         original(self, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Task, "save", save)
         admin_client.post(reverse(f"admin:{PAGE}", args=[task.pk]), form)
     task.refresh_from_db()
-    assert (task.title, task.status, task.log_sequence) == ("New", Status.QUEUED, 9)
+    assert (task.title, task.status, task.log_sequence) == (
+        "New",
+        Task.Status.QUEUED,
+        9,
+    )
     assert task.max_budget_microdollars == 1_500_000
 
 
@@ -169,7 +175,7 @@ def test_a_page_shows_runs_costs_and_the_result(admin_client):
 
 def test_the_head_says_why_with_what_and_of_which_limits(admin_client):
     run = RunFactory(
-        task=TaskFactory(status=Status.FAILED, max_turns=7, title="Analyze"),
+        task=TaskFactory(status=Task.Status.FAILED, max_turns=7, title="Analyze"),
         status=Run.Status.FAILED,
         error="The key was refused.",
         finished_at=timezone.now(),
@@ -219,7 +225,7 @@ def test_who_may_only_look_edits_nothing(client):
 
 
 def test_a_result_is_kept_as_a_file_and_read_raw(admin_client):
-    task = TaskFactory(result="# Report\n\n- one", status=Status.COMPLETED)
+    task = TaskFactory(result="# Report\n\n- one", status=Task.Status.COMPLETED)
     url = reverse("admin:tasks_task_result", args=[task.pk])
     raw = admin_client.get(url)
     assert raw.content.decode() == task.result
@@ -272,7 +278,7 @@ def test_a_page_takes_the_same_queries_however_much_happened(admin_client):
 
 
 def test_the_sections_are_served_alone_for_the_script(admin_client, client):
-    task = TaskFactory(result="done", status=Status.COMPLETED)
+    task = TaskFactory(result="done", status=Task.Status.COMPLETED)
     url = reverse("admin:tasks_task_sections", args=[task.pk])
     text = admin_client.get(url).content.decode()
     for name in ("summary", "waiting", "result", "runs", "costs"):

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from tasks.models import Message, Run, Status
+from tasks.models import Message, Run, Task
 from tests.factories import RunFactory, TaskFactory
 from tests.tasks.admin.pages import login_operator, page, press
 from tests.tasks.api.test_messages import finished
@@ -36,7 +36,7 @@ def test_a_finished_task_goes_on_and_says_if_nobody_is_there_for_it(admin_client
     task = finished()
     text = press(admin_client, line_of(task), text="Now in French.")
     task.refresh_from_db()
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
     assert "No worker" in text
     assert "Follow-up started" in text
 
@@ -52,7 +52,11 @@ def test_the_script_is_told_whether_a_run_was_started(admin_client):
     [
         (lambda: RunFactory().task, "  ", "nothing in the message"),
         (lambda: RunFactory().task, "x" * 10_001, "at most 10,000 characters"),
-        (lambda: TaskFactory(status=Status.FAILED), "x", "Run again starts it afresh"),
+        (
+            lambda: TaskFactory(status=Task.Status.FAILED),
+            "x",
+            "Run again starts it afresh",
+        ),
         (lambda: finished(max_budget_microdollars=0), "x", "budget"),
     ],
 )

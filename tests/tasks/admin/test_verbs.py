@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from tasks.models import LogEntry, Run, Status
+from tasks.models import LogEntry, Run, Task
 from tests.factories import (
     PermissionRequestFactory,
     RunFactory,
@@ -31,12 +31,12 @@ def do(client, task, verb):
 @pytest.mark.parametrize(
     ("status", "verbs"),
     [
-        (Status.PLANNED, {"execute", "queue", "cancel"}),
-        (Status.QUEUED, {"execute", "cancel"}),
-        (Status.RUNNING, {"cancel"}),
-        (Status.COMPLETED, {"run_again", "queue"}),
-        (Status.FAILED, {"resume", "run_again", "queue"}),
-        (Status.CANCELLED, {"resume", "run_again", "queue"}),
+        (Task.Status.PLANNED, {"execute", "queue", "cancel"}),
+        (Task.Status.QUEUED, {"execute", "cancel"}),
+        (Task.Status.RUNNING, {"cancel"}),
+        (Task.Status.COMPLETED, {"run_again", "queue"}),
+        (Task.Status.FAILED, {"resume", "run_again", "queue"}),
+        (Task.Status.CANCELLED, {"resume", "run_again", "queue"}),
     ],
 )
 def test_a_page_offers_what_the_status_allows(admin_client, status, verbs):
@@ -50,49 +50,51 @@ def test_a_page_offers_what_the_status_allows(admin_client, status, verbs):
 
 
 def test_resume_is_offered_only_where_it_can_work(admin_client):
-    never_kept = TaskFactory(status=Status.FAILED)
+    never_kept = TaskFactory(status=Task.Status.FAILED)
     resumed_out = SessionFactory(
-        task__status=Status.FAILED, task__resume_count=3, state="kept"
+        task__status=Task.Status.FAILED, task__resume_count=3, state="kept"
     ).task
     for task in (never_kept, resumed_out):
         url = reverse("admin:tasks_task_do", args=[task.pk, "resume"])
         assert url not in page(admin_client, PAGE, task.pk)
 
 
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+@pytest.mark.parametrize(
+    "status", [Task.Status.COMPLETED, Task.Status.FAILED, Task.Status.CANCELLED]
+)
 def test_a_finished_task_runs_again_in_one_step(admin_client, status):
     task = TaskFactory(status=status, resume_count=3)
     assert "Started afresh" in do(admin_client, task, "run_again")
-    assert (task.status, task.resume_count) == (Status.RUNNING, 0)
+    assert (task.status, task.resume_count) == (Task.Status.RUNNING, 0)
     assert Run.objects.get().started_by == "admin"
 
 
 def test_a_finished_task_that_cannot_run_again_stays_as_it_was(admin_client):
     BudgetFactory(limit_microdollars=0)
-    task = TaskFactory(status=Status.COMPLETED, result="done")
+    task = TaskFactory(status=Task.Status.COMPLETED, result="done")
     assert "used up" in do(admin_client, task, "run_again")
-    assert (task.status, task.result) == (Status.COMPLETED, "done")
+    assert (task.status, task.result) == (Task.Status.COMPLETED, "done")
     assert not task.log.exists()
 
 
 def test_selected_tasks_run_again(admin_client):
-    tasks = [TaskFactory(status=Status.COMPLETED) for _ in range(2)]
+    tasks = [TaskFactory(status=Task.Status.COMPLETED) for _ in range(2)]
     select(admin_client, "task", "run_again_selected", *tasks)
     assert Run.objects.count() == 2
 
 
 def test_a_refusal_speaks_of_buttons(admin_client):
-    task = TaskFactory(status=Status.COMPLETED)
+    task = TaskFactory(status=Task.Status.COMPLETED)
     text = do(admin_client, task, "execute")
     assert "Press Run again." in text
     assert "PATCH" not in text
 
 
-@pytest.mark.parametrize("status", [Status.PLANNED, Status.QUEUED])
+@pytest.mark.parametrize("status", [Task.Status.PLANNED, Task.Status.QUEUED])
 def test_executing_starts_an_agent_in_the_users_name(admin_client, status):
     task = TaskFactory(status=status)
     assert "Started" in do(admin_client, task, "execute")
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
     assert Run.objects.get().started_by == "admin"
 
 
@@ -100,25 +102,31 @@ def test_a_planned_task_that_cannot_start_stays_planned(admin_client):
     BudgetFactory(limit_microdollars=0)
     task = TaskFactory()
     assert "is used up" in do(admin_client, task, "execute")
-    assert task.status == Status.PLANNED
+    assert task.status == Task.Status.PLANNED
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
-    "status", [Status.PLANNED, Status.FAILED, Status.COMPLETED, Status.CANCELLED]
+    "status",
+    [
+        Task.Status.PLANNED,
+        Task.Status.FAILED,
+        Task.Status.COMPLETED,
+        Task.Status.CANCELLED,
+    ],
 )
 def test_queueing_works_from_every_status_at_rest(admin_client, status):
     task = TaskFactory(status=status)
     do(admin_client, task, "queue")
-    assert task.status == Status.QUEUED
+    assert task.status == Task.Status.QUEUED
 
 
 def test_resuming_goes_on_from_a_checkpoint(admin_client):
-    task = TaskFactory(status=Status.FAILED)
+    task = TaskFactory(status=Task.Status.FAILED)
     assert "No session to resume" in do(admin_client, task, "resume")
     SessionFactory(task=task, state='{"line": 1}')
     do(admin_client, task, "resume")
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
 
 
 def test_a_verb_is_no_link(admin_client):
@@ -135,8 +143,8 @@ def test_a_verb_that_is_none_or_a_task_that_is_none_is_not_found(admin_client):
 
 
 def test_selected_tasks_are_executed_and_the_others_named_with_the_reason(admin_client):
-    ready = [TaskFactory(), TaskFactory(status=Status.QUEUED)]
-    done = TaskFactory(title="Ancient", status=Status.COMPLETED)
+    ready = [TaskFactory(), TaskFactory(status=Task.Status.QUEUED)]
+    done = TaskFactory(title="Ancient", status=Task.Status.COMPLETED)
     text = select(admin_client, "task", "execute_selected", *ready, done)
     assert "Started: 2 of 3 tasks." in text
     assert "Execute was refused for Ancient: Task must be queued" in text
@@ -144,7 +152,7 @@ def test_selected_tasks_are_executed_and_the_others_named_with_the_reason(admin_
 
 
 def test_selected_tasks_are_resumed_and_cancelled(admin_client):
-    failed = TaskFactory(status=Status.FAILED)
+    failed = TaskFactory(status=Task.Status.FAILED)
     SessionFactory(task=failed, state='{"line": 1}')
     assert "Resumed: 1 of 1" in select(admin_client, "task", "resume_selected", failed)
     planned = TaskFactory()
@@ -152,7 +160,7 @@ def test_selected_tasks_are_resumed_and_cancelled(admin_client):
         admin_client, "task", "cancel_selected", planned
     )
     planned.refresh_from_db()
-    assert planned.status == Status.CANCELLED
+    assert planned.status == Task.Status.CANCELLED
 
 
 def test_who_may_only_look_sees_no_buttons_and_presses_none(client):
@@ -168,7 +176,7 @@ def test_who_may_only_look_sees_no_buttons_and_presses_none(client):
     url = reverse("admin:tasks_task_do", args=[task.pk, "cancel"])
     assert client.post(url).status_code == 403
     task.refresh_from_db()
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.urls import reverse
 
-from tasks.models import Status, Workflow
+from tasks.models import Task, Workflow
 from tasks.workflows import control
 from tasks.workflows.advance import sweep
 from tests.factories import TaskFactory, WorkflowFactory
@@ -32,7 +32,7 @@ def form(workflow, **fields):
 
 def test_the_graph_shows_each_step_in_the_colour_of_its_state(admin_client):
     run = begin(*PARALLEL, pattern="parallel")
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     text = page(admin_client, "tasks_workflow_change", run.workflow_id)
 
     assert text.count('class="st-edge"') == 2
@@ -85,7 +85,7 @@ def test_what_does_not_fit_is_said(admin_client):
 
 def test_a_failed_step_is_retried_by_a_button(admin_client):
     run = begin(step("a"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     url = reverse("admin:tasks_workflow_retry", args=[run.workflow_id])
     press(admin_client, url, step="a")
     sweep()
@@ -107,7 +107,7 @@ def test_an_approval_is_answered_on_the_page(admin_client):
         "admin:tasks_workflow_change", args=[run.workflow_id]
     )
     sweep()
-    assert task_of(run, "a").status == Status.RUNNING
+    assert task_of(run, "a").status == Task.Status.RUNNING
 
 
 def test_the_sections_are_renewed_alone(admin_client):

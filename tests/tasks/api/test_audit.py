@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tasks.access import authentication
-from tasks.models import ApiToken, AuditEntry, Status, Way, Webhook
+from tasks.models import ApiToken, AuditEntry, Task, Way, Webhook
 from tests.conftest import Client
 from tests.factories import (
     DocumentFactory,
@@ -55,7 +55,7 @@ def test_a_new_task_is_told_with_what_it_was_made_with(api):
     ],
 )
 def test_a_change_is_told_as_it_was_and_as_it_is(api, body, before, after):
-    task = TaskFactory(title="Old", status=Status.PLANNED)
+    task = TaskFactory(title="Old", status=Task.Status.PLANNED)
     assert api.patch(f"/api/tasks/{task.pk}", body).status_code == 200
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.object_id) == ("change", str(task.pk))
@@ -91,7 +91,7 @@ def test_what_is_refused_or_only_reads_is_not_told(api, method, path, body):
 
 
 def test_a_refused_verb_is_not_told(api):
-    task = TaskFactory(status=Status.COMPLETED)
+    task = TaskFactory(status=Task.Status.COMPLETED)
     assert api.post(f"/api/tasks/{task.pk}/execute").status_code == 400
     assert not AuditEntry.objects.exists()
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tasks.api.representation import task_filters
-from tasks.models import Status, Task, TaskTag
+from tasks.models import Task, TaskTag
 from tests.factories import (
     ProjectFactory,
     RunFactory,
@@ -36,7 +36,7 @@ def tagged(api, *tags, **fields):
 )
 def test_several_statuses_are_one_list_in_its_order(api, query):
     tasks = [
-        TaskFactory(status=Status.values[number % 6], priority=number % 4)
+        TaskFactory(status=Task.Status.values[number % 6], priority=number % 4)
         for number in range(48)
     ]
     wanted = [task for task in tasks if task.status in {"failed", "running"}]

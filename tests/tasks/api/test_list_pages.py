@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from tasks.models import Status, Task
+from tasks.models import Task
 from tests.factories import ProjectFactory, TaskFactory
 
 
@@ -307,5 +307,5 @@ def test_a_list_of_which_nothing_is_left_is_an_empty_array(api):
 
 def test_an_unknown_status_names_those_there_are(api):
     error = api.get("/api/tasks?status=done").json()["error"]["fieldErrors"]["status"]
-    expected = " | ".join(f"'{status}'" for status in Status.values)
+    expected = " | ".join(f"'{status}'" for status in Task.Status.values)
     assert error == [f"Invalid enum value. Expected {expected}, received 'done'"]

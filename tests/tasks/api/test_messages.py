@@ -5,7 +5,7 @@ import pytest
 from ledger.models import Reservation
 from tasks.lifecycle import messages, runs
 from tasks.lifecycle.runs import Outcome
-from tasks.models import EventType, LogEntry, Message, NewEntry, Run, Status, Task
+from tasks.models import EventType, LogEntry, Message, NewEntry, Run, Task
 from tests.factories import (
     DocumentFactory,
     RunFactory,
@@ -22,7 +22,7 @@ def tell(api, task, text="The other file!", **body):
     return api.post(f"/api/tasks/{task.pk}/messages", {"text": text, **body})
 
 
-def finished(status=Status.COMPLETED, **fields):
+def finished(status=Task.Status.COMPLETED, **fields):
     """Return a task that has ended after a run that kept a checkpoint."""
     task = TaskFactory(status=status, result="It is done.", **fields)
     session = SessionFactory(task=task, state=CHECKPOINT)
@@ -78,7 +78,7 @@ def test_a_message_to_a_running_task_rings_its_worker(
     assert rung == [{"told": run.pk}]
 
 
-@pytest.mark.parametrize("status", [Status.PLANNED, Status.QUEUED])
+@pytest.mark.parametrize("status", [Task.Status.PLANNED, Task.Status.QUEUED])
 def test_a_message_to_a_task_that_has_not_started_waits_for_its_start(api, status):
     task = TaskFactory(status=status)
     response = tell(api, task)
@@ -110,14 +110,16 @@ def test_a_cursor_of_no_list_is_a_field_error(api, cursor):
 # --- To a finished task ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+@pytest.mark.parametrize(
+    "status", [Task.Status.COMPLETED, Task.Status.FAILED, Task.Status.CANCELLED]
+)
 def test_a_finished_task_goes_on_in_a_new_run_of_its_session(api, status):
     task = finished(status, resume_count=3)
     response = tell(api, task)
     assert (response.status_code, response.json()["followUp"]) == (201, True)
     task.refresh_from_db()
     run = Run.objects.get(pk=task.live_run)
-    assert (task.status, run.status) == (Status.RUNNING, Run.Status.QUEUED)
+    assert (task.status, run.status) == (Task.Status.RUNNING, Run.Status.QUEUED)
     assert run.session == task.sessions.get()
     assert (run.is_follow_up, run.is_resume, run.attempt) == (True, False, 2)
     assert task.resume_count == 3  # which a resume's limit of three is about
@@ -187,7 +189,7 @@ def test_a_message_that_loses_to_the_end_starts_the_next_run():
     run.session.state = CHECKPOINT
     run.session.save()
     seen_running = Task.objects.get(pk=run.task_id)
-    runs.finish(run, Outcome(Status.COMPLETED, "Completed.", result="x"))
+    runs.finish(run, Outcome(Task.Status.COMPLETED, "Completed.", result="x"))
     _, follow_up = messages.send(seen_running, "One more thing.", by="ada")
     assert follow_up.session == run.session
     assert Task.objects.get(pk=run.task_id).live_run == follow_up.pk
@@ -200,10 +202,10 @@ def test_an_end_that_loses_to_a_message_starts_the_next_run_at_once():
     run.session.save()
     LogEntry.objects.append(run.task_id, _started(), run_id=run.pk)
     messages.send(run.task, "One more thing.", by="ada")
-    runs.finish(run, Outcome(Status.COMPLETED, "Completed.", result="x"))
+    runs.finish(run, Outcome(Task.Status.COMPLETED, "Completed.", result="x"))
     task = Task.objects.get(pk=run.task_id)
     follow_up = Run.objects.get(pk=task.live_run)
-    assert (task.status, task.result) == (Status.RUNNING, "x")
+    assert (task.status, task.result) == (Task.Status.RUNNING, "x")
     assert (follow_up.is_follow_up, follow_up.started_by) == (True, "ada")
     assert [entry.message for entry in task.log.all()][2:] == [
         "Completed.",
@@ -218,8 +220,8 @@ def test_an_agent_that_never_takes_a_message_is_not_started_for_ever():
     messages.send(run.task, "Said before the run began.", by="ada")
     LogEntry.objects.append(run.task_id, _started(), run_id=run.pk)
     # The log tells that it began after that.
-    runs.finish(run, Outcome(Status.COMPLETED, "Completed.", result="x"))
-    assert Task.objects.get(pk=run.task_id).status == Status.COMPLETED
+    runs.finish(run, Outcome(Task.Status.COMPLETED, "Completed.", result="x"))
+    assert Task.objects.get(pk=run.task_id).status == Task.Status.COMPLETED
 
 
 def test_a_message_that_came_too_late_for_the_budget_waits_and_says_so():
@@ -230,14 +232,14 @@ def test_a_message_that_came_too_late_for_the_budget_waits_and_says_so():
     run.session.save()
     LogEntry.objects.append(run.task_id, _started(), run_id=run.pk)
     messages.send(run.task, "One more thing.", by="ada")
-    runs.finish(run, Outcome(Status.COMPLETED, "Completed.", result="x"))
+    runs.finish(run, Outcome(Task.Status.COMPLETED, "Completed.", result="x"))
     task = Task.objects.get(pk=run.task_id)
-    assert (task.status, task.runs.count()) == (Status.COMPLETED, 1)
+    assert (task.status, task.runs.count()) == (Task.Status.COMPLETED, 1)
     assert "came too late for this run, and waits" in task.log.last().message
     assert Message.objects.undelivered().exists()
 
 
-@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
+@pytest.mark.parametrize("status", [Task.Status.FAILED, Task.Status.CANCELLED])
 def test_a_run_that_does_not_complete_leaves_its_messages_to_the_next(status):
     run = RunFactory(status=Run.Status.RUNNING)
     LogEntry.objects.append(run.task_id, _started(), run_id=run.pk)

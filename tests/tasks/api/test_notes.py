@@ -3,7 +3,7 @@
 from django.contrib.auth.models import Permission
 
 from tasks import lifecycle
-from tasks.models import ApiToken, OutboxEvent, Status
+from tasks.models import ApiToken, OutboxEvent, Task
 from tests.factories import PermissionRequestFactory, TaskFactory, UserFactory
 
 URL = "/api/notifications"
@@ -17,13 +17,13 @@ def end(status, **values):
 
 def test_the_list_without_a_type_is_of_requests_alone(api):
     asked = PermissionRequestFactory()
-    end(Status.COMPLETED)
+    end(Task.Status.COMPLETED)
     assert [one["id"] for one in api.get(URL).json()] == [asked.pk]
 
 
 def test_ends_of_tasks_are_found_by_type_and_task(api):
-    done, failed = end(Status.COMPLETED, title="Count"), end(Status.FAILED)
-    end(Status.CANCELLED)
+    done, failed = end(Task.Status.COMPLETED, title="Count"), end(Task.Status.FAILED)
+    end(Task.Status.CANCELLED)
     both = api.get(f"{URL}?type=notes").json()
     assert [one["type"] for one in both] == ["task_failed", "task_completed"]
     [one] = api.get(f"{URL}?type=task_completed").json()
@@ -35,7 +35,7 @@ def test_ends_of_tasks_are_found_by_type_and_task(api):
 
 def test_pages_of_notes_leave_nothing_out(api):
     for _ in range(5):
-        end(Status.FAILED)
+        end(Task.Status.FAILED)
     found, url = [], f"{URL}?type=notes&limit=2"
     while url:
         page = api.get(url)
@@ -45,7 +45,7 @@ def test_pages_of_notes_leave_nothing_out(api):
 
 
 def test_each_kind_is_marked_as_read_and_back(api):
-    end(Status.FAILED)
+    end(Task.Status.FAILED)
     [note] = api.get(f"{URL}?type=notes").json()
     for one in (PermissionRequestFactory().pk, note["id"]):
         assert api.patch(f"{URL}/{one}", {"read": True}).json()["read"] is True
@@ -56,8 +56,8 @@ def test_each_kind_is_marked_as_read_and_back(api):
 
 
 def test_all_are_marked_at_once_or_those_of_a_task(api):
-    task = end(Status.FAILED)
-    end(Status.FAILED)
+    task = end(Task.Status.FAILED)
+    end(Task.Status.FAILED)
     asked = PermissionRequestFactory()
     body = {"taskId": str(task.pk)}
     assert api.patch(f"{URL}/mark-all-read", body).json() == {"marked": 1}

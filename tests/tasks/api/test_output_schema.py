@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tasks import lifecycle
-from tasks.models import Status, Task
+from tasks.models import Task
 
 pytestmark = pytest.mark.django_db
 SCHEMA = {
@@ -52,10 +52,10 @@ def test_the_output_has_the_data_of_a_completed_task(api):
     task_id = create(api, outputSchema=SCHEMA).json()["id"]
     assert output(api, task_id)["data"] is None
     task = Task.objects.get(pk=task_id)
-    lifecycle.record_status(task, Status.QUEUED, by="a test")
-    lifecycle.record_status(task, Status.RUNNING, by="a test")
+    lifecycle.record_status(task, Task.Status.QUEUED, by="a test")
+    lifecycle.record_status(task, Task.Status.RUNNING, by="a test")
     done = {"result": '{"zebra":1}'}
-    lifecycle.record_status(task, Status.COMPLETED, by="a test", **done)
+    lifecycle.record_status(task, Task.Status.COMPLETED, by="a test", **done)
     found = output(api, task_id)
     assert (found["data"], found["contentType"]) == ({"zebra": 1}, "json")
 

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tasks.models import Firing, Schedule, Status, Task
+from tasks.models import Firing, Schedule, Task
 from tests.factories import DocumentFactory, ProjectFactory, ScheduleFactory
 from tests.ledger.factories import BudgetFactory
 from tests.ledger.spending import spend
@@ -340,7 +340,7 @@ def test_delete_keeps_the_tasks(api):
     fire(schedule)
     answer = api.delete(url(schedule))
     assert (answer.status_code, answer.json()) == (200, {"deleted": True})
-    assert Task.objects.get().status == Status.RUNNING
+    assert Task.objects.get().status == Task.Status.RUNNING
     assert api.delete(url(schedule)).status_code == 404
 
 
@@ -387,7 +387,7 @@ def test_run_now_starts_a_task(api):
         "forced": False,
         "firingNumber": 1,
     }
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
 
 
 def test_run_now_beside_a_running_task_is_a_conflict_unless_forced(api):

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 from ledger.models import Budget, LedgerEntry
 from tasks.models import (
     PermissionRequest,
-    Status,
     Task,
     Workflow,
     WorkflowDocument,
@@ -303,7 +302,7 @@ def test_a_paused_one_goes_on_from_where_it_is(api, verb):
 
     assert answer.status_code == 202
     assert status(api, run.workflow_id)["runNumber"] == 1
-    assert task_of(run, "b").status == Status.RUNNING
+    assert task_of(run, "b").status == Task.Status.RUNNING
 
 
 def test_a_resume_of_what_is_not_paused_tells_what_it_is(api):
@@ -316,7 +315,7 @@ def test_a_resume_of_what_is_not_paused_tells_what_it_is(api):
 
 def test_a_completed_one_starts_afresh_and_its_history_tells_of_both(api):
     run = begin(step("a"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     api.post(f"/api/workflows/{run.workflow_id}/execute")
     sweep()
 
@@ -332,7 +331,7 @@ def test_a_failed_step_tells_what_it_blocks(api):
     steps = [step("a"), step("b"), step("c", dependsOn=["a", "b"])]
     run = begin(*steps, pattern="parallel")
     end(run, "b")
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
 
     found = {one["id"]: one for one in status(api, run.workflow_id)["steps"]}
     assert found["c"]["status"] == "waiting_dependencies"
@@ -354,7 +353,7 @@ def test_a_stopped_one_has_failed_and_its_tasks_are_cancelled(api):
     sweep()
 
     assert answer.json()["status"] == "stopping"
-    assert task_of(run, "a").status == Status.CANCELLED
+    assert task_of(run, "a").status == Task.Status.CANCELLED
     found = status(api, run.workflow_id)
     assert (found["status"], found["stopReason"]) == ("failed", "human_cancel")
 
@@ -372,7 +371,7 @@ def test_a_retry_is_refused_for_steps_that_are_not_there_or_have_not_failed(api)
 
 def test_a_retry_tries_the_step_and_what_depended_on_it(api):
     run = begin(step("a"), step("b"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     answer = api.post(f"/api/workflows/{run.workflow_id}/steps/a/retry")
     sweep()
 
@@ -380,7 +379,7 @@ def test_a_retry_tries_the_step_and_what_depended_on_it(api):
     assert answer.json()["stepId"] == "a"
     assert status(api, run.workflow_id)["status"] == "active"
     end(run, "a")
-    assert task_of(run, "b").status == Status.RUNNING
+    assert task_of(run, "b").status == Task.Status.RUNNING
 
 
 # --- Approvals ---------------------------------------------------------------------------------------
@@ -399,7 +398,7 @@ def test_an_approval_is_listed_and_answered_as_every_request_is(api):
     body = {"notificationId": asked["id"], "behavior": "allow"}
     assert api.post(f"/api/tasks/{asked['taskId']}/respond", body).status_code == 200
     sweep()
-    assert task_of(run, "a").status == Status.RUNNING
+    assert task_of(run, "a").status == Task.Status.RUNNING
 
 
 def test_a_denied_approval_fails_the_step_with_what_was_said(api):
@@ -545,7 +544,7 @@ def test_a_loop_tells_its_iterations(api):
 
 def test_a_loop_whose_iteration_fails_has_failed(api):
     run = begin(step("a"), pattern="loop", more={"loopConfig": {"maxIterations": 2}})
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     found = status(api, run.workflow_id)
 
     assert found["status"] == found["loopState"]["status"] == "failed"
@@ -584,7 +583,7 @@ def test_started_at_once_it_names_the_tasks_that_run(api):
     )
     (task_id,) = found["taskIds"]
     task = Task.objects.get(pk=task_id)
-    assert (task.status, task.priority) == (Status.RUNNING, 2)
+    assert (task.status, task.priority) == (Task.Status.RUNNING, 2)
     sweep()
     assert Task.objects.count() == 1  # a worker that looks as well starts nothing twice
 

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from tasks.models import LogEntry, Run, Session, Status, Task
+from tasks.models import LogEntry, Run, Session, Task
 from tests.factories import (
     ProjectFactory,
     SessionFactory,
@@ -26,7 +26,7 @@ def url(task, action=""):
 
 
 def with_checkpoint(**fields):
-    fields.setdefault("status", Status.FAILED)
+    fields.setdefault("status", Task.Status.FAILED)
     task = TaskFactory(**fields)
     SessionFactory(task=task, state='{"line": 1}')
     return task
@@ -40,7 +40,7 @@ def spend(task, microdollars):
 
 def startable(action):
     if action == "execute":
-        return TaskFactory(status=Status.QUEUED)
+        return TaskFactory(status=Task.Status.QUEUED)
     return with_checkpoint()
 
 
@@ -83,7 +83,7 @@ def test_it_needs_no_body_and_reads_none(api, action):
     assert answer.status_code == 202
 
 
-@pytest.mark.parametrize("status", sorted(set(Status.values) - {"queued"}))
+@pytest.mark.parametrize("status", sorted(set(Task.Status.values) - {"queued"}))
 def test_only_a_queued_task_can_be_executed(api, status):
     task = TaskFactory(status=status)
     answer = api.post(url(task, "/execute"))
@@ -92,7 +92,9 @@ def test_only_a_queued_task_can_be_executed(api, status):
     assert_untouched(task)
 
 
-@pytest.mark.parametrize("status", sorted(set(Status.values) - {"failed", "cancelled"}))
+@pytest.mark.parametrize(
+    "status", sorted(set(Task.Status.values) - {"failed", "cancelled"})
+)
 def test_only_a_failed_or_cancelled_task_can_be_resumed(api, status):
     task = with_checkpoint(status=status)
     answer = api.post(url(task, "/resume"))

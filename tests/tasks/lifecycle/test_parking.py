@@ -9,7 +9,7 @@ from ledger.models import Reservation
 from tasks import lifecycle
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import runs
-from tasks.models import Run, Session, Status, Task
+from tasks.models import Run, Session, Task
 from tasks.models.session import keep
 from tests.factories import RunFactory
 
@@ -37,7 +37,7 @@ def test_a_parked_run_goes_on_in_its_session_once_the_time_has_come():
     assert (run.status, successor.status) == (Run.Status.PARKED, Run.Status.QUEUED)
     assert successor.session == run.session
     assert "parked until" in run.task.log.last().message
-    assert Task.objects.get().status == Status.RUNNING
+    assert Task.objects.get().status == Task.Status.RUNNING
     assert Run.objects.claim_due("worker-1", 10) == []
     Run.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     assert Run.objects.claim_due("worker-1", 10) == [successor]
@@ -47,7 +47,7 @@ def test_a_parked_run_can_be_cancelled_at_once():
     run = claimed()
     park(run)
     lifecycle.cancel(run.task, by="a test")
-    assert Task.objects.get().status == Status.CANCELLED
+    assert Task.objects.get().status == Task.Status.CANCELLED
     assert not Reservation.objects.exists()
 
 
@@ -55,13 +55,13 @@ def test_a_cancel_that_came_first_wins():
     run = claimed()
     lifecycle.cancel(run.task, by="a test")
     park(run)
-    assert Task.objects.get().status == Status.CANCELLED
+    assert Task.objects.get().status == Task.Status.CANCELLED
     assert Run.objects.count() == 1
 
 
 def test_a_run_that_is_no_longer_live_is_not_parked():
     run = claimed()
-    lifecycle.record_status(run.task, Status.FAILED, by="a client")
+    lifecycle.record_status(run.task, Task.Status.FAILED, by="a client")
     with pytest.raises(LeaseLost):
         park(run)
 
@@ -77,7 +77,7 @@ def test_parked_runs_without_a_step_forward_fail_within_the_bound(settings):
     assert second.claim("worker-1")
     park(second)
     task = Task.objects.get()
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "Resume after that" in task.log.last().message
 
 
@@ -91,4 +91,4 @@ def test_parked_runs_that_come_forward_may_be_parked_again_and_again(settings):
     assert second.claim("worker-1")
     keep(second.session_id, {"step": 2}, [])
     park(second)
-    assert Task.objects.get().status == Status.RUNNING
+    assert Task.objects.get().status == Task.Status.RUNNING

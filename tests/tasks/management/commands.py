@@ -8,10 +8,7 @@ from django.core.management import CommandError, call_command
 
 from tasks.lifecycle import runs
 from tasks.lifecycle.runs import Outcome
-from tasks.models import (
-    Status,
-    Task,
-)
+from tasks.models import Task
 
 
 @dataclass(frozen=True)
@@ -51,5 +48,5 @@ def status_of(task):
     return Task.objects.get(pk=task.pk).status
 
 
-def finish(run, status=Status.COMPLETED, message="The report is written."):
+def finish(run, status=Task.Status.COMPLETED, message="The report is written."):
     runs.finish(run, Outcome(status, message))

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tasks.management.commands import cancel
-from tasks.models import Run, Status, Task
+from tasks.models import Run, Task
 from tests.factories import ProjectFactory, RunFactory, TaskFactory
 from tests.tasks.management.commands import Terminal, manage, status_of
 
@@ -22,13 +22,13 @@ def test_a_run_that_a_worker_performs_is_asked_to_stop():
 
 
 def test_a_completed_task_is_not_cancelled():
-    assert manage("cancel", TaskFactory(status=Status.COMPLETED).pk).code == 1
+    assert manage("cancel", TaskFactory(status=Task.Status.COMPLETED).pk).code == 1
 
 
 def test_all_that_run_or_wait_to_run_are_cancelled():
     project = ProjectFactory()
-    ours = TaskFactory(status=Status.QUEUED, project=project)
-    others = [TaskFactory(status=Status.QUEUED), RunFactory().task]
+    ours = TaskFactory(status=Task.Status.QUEUED, project=project)
+    others = [TaskFactory(status=Task.Status.QUEUED), RunFactory().task]
     planned = TaskFactory(project=project)
 
     shown = manage("cancel", "--project", project.pk, "--yes", "--json").json
@@ -48,7 +48,7 @@ def test_all_that_run_or_wait_to_run_are_cancelled():
 @pytest.mark.parametrize("scope", ["--all", "--project"])
 def test_a_script_must_say_that_all_are_meant(monkeypatch, scope):
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    task = TaskFactory(status=Status.QUEUED, project=ProjectFactory())
+    task = TaskFactory(status=Task.Status.QUEUED, project=ProjectFactory())
     which = [scope] if scope == "--all" else [scope, task.project_id]
     result = manage("cancel", *which)
     assert result.code == 2
@@ -62,7 +62,9 @@ def test_it_waits_until_the_worker_has_confirmed(monkeypatch):
     task = RunFactory(status=Run.Status.RUNNING).task
 
     def confirm(seconds):
-        Task.objects.filter(pk=task.pk).update(status=Status.CANCELLED, live_run=None)
+        Task.objects.filter(pk=task.pk).update(
+            status=Task.Status.CANCELLED, live_run=None
+        )
 
     monkeypatch.setattr(cancel.time, "sleep", confirm)
     (shown,) = manage("cancel", task.pk, "--json").json
@@ -83,7 +85,7 @@ def test_it_says_so_where_no_worker_confirms(monkeypatch):
 )
 def test_on_a_terminal_cancelling_all_asks_first(monkeypatch, answer, code, status):
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    task = TaskFactory(status=Status.QUEUED)
+    task = TaskFactory(status=Task.Status.QUEUED)
     result = manage("cancel", "--all")
     assert result.code == code
     assert "Cancel 1 task? [y/N]" in result.err

@@ -4,10 +4,7 @@ import pytest
 
 from ledger.models import Period, Scope
 from tasks.api.representation.tasks import represent_task
-from tasks.models import (
-    Run,
-    Status,
-)
+from tasks.models import Run, Task
 from tests.factories import (
     SessionFactory,
     TaskFactory,
@@ -28,7 +25,7 @@ def test_a_planned_task_is_queued_and_started():
 
 
 def test_a_queued_task_is_started():
-    task = TaskFactory(status=Status.QUEUED)
+    task = TaskFactory(status=Task.Status.QUEUED)
     assert manage("execute", task.pk).out.startswith("Started")
     assert status_of(task) == "running"
 
@@ -51,7 +48,7 @@ def test_a_budget_that_is_used_up_refuses():
 
 
 def test_executing_a_failed_task_names_the_way_to_resume_it():
-    task = SessionFactory(task__status=Status.FAILED, state="kept").task
+    task = SessionFactory(task__status=Task.Status.FAILED, state="kept").task
     result = manage("execute", task.pk)
     assert result.code == 1
     assert f"manage.py resume {task.pk}" in result.err
@@ -60,7 +57,7 @@ def test_executing_a_failed_task_names_the_way_to_resume_it():
 
 
 def test_a_finished_task_is_started_again_when_it_is_asked_for():
-    task = TaskFactory(status=Status.COMPLETED)
+    task = TaskFactory(status=Task.Status.COMPLETED)
     assert manage("execute", task.pk).code == 1
     assert manage("execute", "--again", task.pk).out.startswith("Queued and started")
     assert status_of(task) == "running"
@@ -69,7 +66,7 @@ def test_a_finished_task_is_started_again_when_it_is_asked_for():
 def test_of_several_tasks_one_that_is_refused_keeps_no_other_from_its_turn():
     first, refused, last = (
         TaskFactory(),
-        TaskFactory(status=Status.COMPLETED),
+        TaskFactory(status=Task.Status.COMPLETED),
         TaskFactory(),
     )
     result = manage("execute", first.pk, refused.pk, last.pk)
@@ -83,14 +80,14 @@ def test_of_several_tasks_one_that_is_refused_keeps_no_other_from_its_turn():
 
 
 def test_of_several_exit_codes_the_greatest_is_returned():
-    completed = TaskFactory(status=Status.COMPLETED)
+    completed = TaskFactory(status=Task.Status.COMPLETED)
     result = manage("execute", completed.pk, "ffffffff")
     assert result.code == 2
     assert "2 of 2 tasks" in result.err
 
 
 def test_what_was_executed_as_json():
-    task, refused = TaskFactory(), TaskFactory(status=Status.COMPLETED)
+    task, refused = TaskFactory(), TaskFactory(status=Task.Status.COMPLETED)
     shown = manage("execute", "--json", task.pk, refused.pk).json
     assert shown[0] == represent_task(task.pk)
     assert shown[1]["id"] == str(refused.pk)
@@ -98,7 +95,7 @@ def test_what_was_executed_as_json():
 
 
 def test_a_failed_task_is_resumed_from_its_checkpoint():
-    task = TaskFactory(status=Status.FAILED)
+    task = TaskFactory(status=Task.Status.FAILED)
     session = SessionFactory(task=task, state='{"line": 1}')
     result = manage("resume", task.pk)
     assert result.out.startswith("Resumed")
@@ -107,6 +104,6 @@ def test_a_failed_task_is_resumed_from_its_checkpoint():
 
 
 def test_a_task_without_a_checkpoint_is_not_resumed():
-    result = manage("resume", TaskFactory(status=Status.FAILED).pk)
+    result = manage("resume", TaskFactory(status=Task.Status.FAILED).pk)
     assert result.code == 1
     assert "No session to resume" in result.err

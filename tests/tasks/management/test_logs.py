@@ -10,10 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from tasks.models import (
-    Run,
-    Status,
-)
+from tasks.models import Run, Task
 from tests.factories import (
     LogEntryFactory,
     RunFactory,
@@ -77,7 +74,7 @@ def test_what_is_no_sequence_is_wrong_usage(after):
 
 
 def test_reading_the_log_of_a_failed_task_is_no_failure():
-    assert manage("logs", TaskFactory(status=Status.FAILED).pk).code == 0
+    assert manage("logs", TaskFactory(status=Task.Status.FAILED).pk).code == 0
 
 
 @pytest.mark.parametrize(
@@ -112,11 +109,14 @@ def test_a_log_is_followed_until_another_process_finishes_the_task():
 
 @pytest.mark.django_db(transaction=True)
 def test_several_tasks_are_followed_together():
-    good, bad = TaskFactory(status=Status.QUEUED), TaskFactory(status=Status.QUEUED)
+    good, bad = (
+        TaskFactory(status=Task.Status.QUEUED),
+        TaskFactory(status=Task.Status.QUEUED),
+    )
 
     def end_both():
         finish(Run.objects.get(task=good))
-        finish(Run.objects.get(task=bad), Status.FAILED, "It broke.")
+        finish(Run.objects.get(task=bad), Task.Status.FAILED, "It broke.")
 
     out = OnFirstLine(lambda: in_thread(end_both))
     result = manage("execute", good.pk, bad.pk, "--follow", "--json", stdout=out)

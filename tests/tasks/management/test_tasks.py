@@ -3,9 +3,7 @@
 import pytest
 
 from tasks.management.output import fit, width_of
-from tasks.models import (
-    Status,
-)
+from tasks.models import Task
 from tests.factories import (
     PermissionRequestFactory,
     ProjectFactory,
@@ -104,9 +102,9 @@ def test_tasks_as_json_are_the_lists_of_the_api(api):
 
 def test_tasks_are_filtered_by_status_and_project():
     project = ProjectFactory(id="proj-8f3a-4b2c")
-    wanted = TaskFactory(project=project, status=Status.QUEUED)
+    wanted = TaskFactory(project=project, status=Task.Status.QUEUED)
     TaskFactory(project=project)
-    TaskFactory(status=Status.QUEUED)
+    TaskFactory(status=Task.Status.QUEUED)
     result = manage("tasks", "--json", "--status", "queued", "--project", "proj-8f3")
     assert [task["id"] for task in result.json] == [str(wanted.pk)]
 

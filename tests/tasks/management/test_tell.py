@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.models import Message, Run, Status
+from tasks.models import Message, Run, Task
 from tests.factories import DocumentFactory, RunFactory, TaskFactory
 from tests.tasks.api.test_messages import finished
 from tests.tasks.management.commands import manage
@@ -25,7 +25,7 @@ def test_a_finished_task_goes_on():
     result = manage("tell", task.pk, "Now in French.")
     assert "goes on with it: attempt 2 on echo" in result.out
     task.refresh_from_db()
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
 
 
 def test_the_message_is_printed_as_the_api_shows_it():
@@ -52,6 +52,6 @@ def test_what_is_no_message_is_not_sent(arguments, reason):
 
 
 def test_a_task_that_cannot_go_on_says_what_helps():
-    result = manage("tell", TaskFactory(status=Status.FAILED).pk, "Once more.")
+    result = manage("tell", TaskFactory(status=Task.Status.FAILED).pk, "Once more.")
     assert result.code == 1
     assert "manage.py execute --again ID" in result.err

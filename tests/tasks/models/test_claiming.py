@@ -9,7 +9,7 @@ from tasks import lifecycle
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import runs
 from tasks.lifecycle.runs import Outcome
-from tasks.models import EventType, LogEntry, NewEntry, Run, Status, Task, session
+from tasks.models import EventType, LogEntry, NewEntry, Run, Task, session
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -150,9 +150,9 @@ def test_the_third_lost_run_without_a_step_forward_fails_the_task():
     task = RunFactory().task
     for _ in range(2):
         lose_again(task)
-        assert task.status == Status.RUNNING
+        assert task.status == Task.Status.RUNNING
     lose_again(task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "ran out 3 times without a step forward" in task.log.last().message
 
 
@@ -163,9 +163,9 @@ def test_a_run_that_goes_a_step_forward_may_be_lost_again_but_not_for_ever():
         lose_again(task)
         session.keep(session_id, {"step": step}, [{"step": step}])
         session.keep(session_id, {"step": step}, [])  # which is none
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
     lose_again(task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert "ran out 6 times in a row" in task.log.last().message
 
 
@@ -177,7 +177,7 @@ def test_a_checkpoint_that_is_there_already_is_no_step_forward():
     for _ in range(3):
         session.keep(session_id, {"step": 1}, [])  # as agents do when they are taken up
         lose_again(task)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
 
 
 def test_the_log_tells_why_a_run_gets_a_process_of_its_own():
@@ -202,7 +202,7 @@ def test_a_lost_run_that_was_to_be_cancelled_ends_cancelled():
     lifecycle.cancel(run.task, by="a test")
     run.refresh_from_db()
     runs.expire(run)
-    assert Task.objects.get().status == Status.CANCELLED
+    assert Task.objects.get().status == Task.Status.CANCELLED
     assert Run.objects.count() == 1
 
 
@@ -214,19 +214,23 @@ def test_a_late_worker_writes_neither_log_nor_outcome():
     with pytest.raises(LeaseLost):
         LogEntry.objects.append(run.task_id, entry, lease=run.pk)
     with pytest.raises(LeaseLost):
-        runs.finish(run, Outcome(Status.COMPLETED, "Completed.", result="too late"))
+        runs.finish(
+            run, Outcome(Task.Status.COMPLETED, "Completed.", result="too late")
+        )
     with pytest.raises(LeaseLost):
         runs.hand_over(run)
     task = Task.objects.get()
-    assert (task.status, task.result) == (Status.RUNNING, "")
+    assert (task.status, task.result) == (Task.Status.RUNNING, "")
     assert "too late" not in list(task.log.values_list("message", flat=True))
 
 
 def test_a_task_ended_from_outside_takes_nothing_more_from_its_run():
     run = claimed()
-    lifecycle.record_status(run.task, Status.COMPLETED, by="a client", result="by hand")
+    lifecycle.record_status(
+        run.task, Task.Status.COMPLETED, by="a client", result="by hand"
+    )
     with pytest.raises(LeaseLost):
-        runs.finish(run, Outcome(Status.FAILED, "Failed."))
+        runs.finish(run, Outcome(Task.Status.FAILED, "Failed."))
     assert Task.objects.get().result == "by hand"
     assert Run.objects.get().status == Run.Status.CANCELLED
 
@@ -234,7 +238,7 @@ def test_a_task_ended_from_outside_takes_nothing_more_from_its_run():
 def test_cancelling_a_run_that_nobody_claimed_is_final_at_once():
     run = RunFactory()
     lifecycle.cancel(run.task, by="a test")
-    assert Task.objects.get().status == Status.CANCELLED
+    assert Task.objects.get().status == Task.Status.CANCELLED
     assert not run.claim("worker-1")
 
 
@@ -248,7 +252,7 @@ def test_a_finished_run_withdraws_what_it_asked():
         tool_input={},
         action="write:/a",
     )
-    runs.finish(run, Outcome(Status.FAILED, "Failed."))
+    runs.finish(run, Outcome(Task.Status.FAILED, "Failed."))
     asked.refresh_from_db()
     assert asked.status == "withdrawn"
 
@@ -259,7 +263,7 @@ def test_a_cancel_that_came_since_the_run_was_read_is_not_lost():
         lifecycle.cancel(run.task, by="a test")
     runs.hand_over(handed)  # both as they were read before
     runs.expire(lost)
-    assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+    assert set(Task.objects.values_list("status", flat=True)) == {Task.Status.CANCELLED}
 
 
 def test_a_run_that_only_waits_for_a_person_is_not_blamed_for_a_dead_worker():
@@ -274,7 +278,7 @@ def test_a_run_that_only_waits_for_a_person_is_not_blamed_for_a_dead_worker():
         action="write:/a",
     )
     assert runs.expire(run)
-    assert Task.objects.get().status == Status.RUNNING
+    assert Task.objects.get().status == Task.Status.RUNNING
 
 
 def test_an_expired_run_whose_task_was_deleted_is_passed_over():
@@ -287,4 +291,7 @@ def test_a_cancel_does_not_wait_for_a_worker_whose_lease_expired():
     run = expired()
     lifecycle.cancel(run.task, by="a test")
     run.refresh_from_db()
-    assert (run.task.status, run.status) == (Status.CANCELLED, Run.Status.CANCELLED)
+    assert (run.task.status, run.status) == (
+        Task.Status.CANCELLED,
+        Run.Status.CANCELLED,
+    )

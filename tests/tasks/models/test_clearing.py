@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from tasks.models import PermissionRule, Status, Task
+from tasks.models import PermissionRule, Task
 from tests.factories import DocumentFactory, ProjectFactory, TaskFactory
 from tests.tasks.admin.test_task_page import FORM
 
@@ -128,7 +128,7 @@ def test_a_task_that_starts_meanwhile_keeps_its_project(api, monkeypatch):
     task, project = TaskFactory(), ProjectFactory()
 
     def start_first(data):
-        Task.objects.update(status=Status.RUNNING)
+        Task.objects.update(status=Task.Status.RUNNING)
 
     monkeypatch.setattr("tasks.api.views.tasks.check_references", start_first)
     answer = change(api, task, projectId=project.pk)

@@ -10,7 +10,7 @@ from stagent.database import persistent_connections
 from tasks import lifecycle
 from tasks.exceptions import InvalidTransition
 from tasks.lifecycle import runs
-from tasks.models import OutboxEvent, OutboxType, Run, Status
+from tasks.models import OutboxEvent, OutboxType, Run, Task
 from tasks.models.permission import Answer
 from tasks.schedules import firing
 from tests.factories import (
@@ -32,7 +32,7 @@ def test_each_change_of_status_writes_its_event():
     task = TaskFactory(project=project, title="Count")
     lifecycle.execute(task, by="ann")
     run = Run.objects.get()
-    runs.finish(run, runs.Outcome(Status.FAILED, "It broke.", error="It broke."))
+    runs.finish(run, runs.Outcome(Task.Status.FAILED, "It broke.", error="It broke."))
     assert types() == ["task.queued", "task.running", "task.failed"]
     last = OutboxEvent.objects.last()
     assert (last.task_id, last.project_id, last.title) == (
@@ -48,7 +48,7 @@ def test_a_decision_writes_its_event_and_a_refused_change_none():
     asked.answer(Answer(is_allowed=True, by="ann"))
     assert types() == ["permission.decided"]
     with pytest.raises(InvalidTransition):
-        lifecycle.record_status(asked.task, Status.PLANNED, by="ann")
+        lifecycle.record_status(asked.task, Task.Status.PLANNED, by="ann")
     assert types() == ["permission.decided"]
 
 
@@ -60,14 +60,14 @@ def test_a_cancel_that_only_asks_announces_nothing_yet():
 
 
 def test_an_assist_announces_nothing():
-    lifecycle.record_status(TaskFactory(is_assist=True), Status.QUEUED, by="ann")
+    lifecycle.record_status(TaskFactory(is_assist=True), Task.Status.QUEUED, by="ann")
     assert types() == []
 
 
 def test_an_event_goes_with_its_transaction():
     task = TaskFactory()
     with transaction.atomic():
-        lifecycle.record_status(task, Status.QUEUED, by="ann")
+        lifecycle.record_status(task, Task.Status.QUEUED, by="ann")
         assert types() == ["task.queued"]
         transaction.set_rollback(True)
     assert types() == []
@@ -75,7 +75,7 @@ def test_an_event_goes_with_its_transaction():
 
 def test_on_postgresql_an_event_takes_no_statement_of_its_own():
     with CaptureQueriesContext(connection) as queries:
-        lifecycle.record_status(TaskFactory(), Status.QUEUED, by="ann")
+        lifecycle.record_status(TaskFactory(), Task.Status.QUEUED, by="ann")
     naming = [q["sql"] for q in queries if "tasks_outboxevent" in q["sql"]]
     assert len(naming) == 1
     is_with_log = "tasks_logentry" in naming[0]
@@ -92,7 +92,7 @@ def test_a_schedule_that_fails_too_often_announces_its_pause():
 
 def test_publishing_numbers_in_the_order_of_writing_and_once():
     for _ in range(3):
-        lifecycle.record_status(TaskFactory(), Status.QUEUED, by="ann")
+        lifecycle.record_status(TaskFactory(), Task.Status.QUEUED, by="ann")
     seen = []
     assert OutboxEvent.objects.publish(seen.extend) == 3
     assert OutboxEvent.objects.publish(seen.extend) == 0

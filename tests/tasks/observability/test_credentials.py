@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from tasks import catalog, lifecycle
-from tasks.models import LogEntry, Run, Status
+from tasks.models import LogEntry, Run, Task
 from tasks.observability import credentials
 from tests.agents.worker.test_loop import finished, working
 from tests.factories import TaskFactory
@@ -57,12 +57,12 @@ def address(environment):
 @pytest.mark.parametrize("runtime", catalog.RUNTIME_NAMES)
 async def test_no_runtime_writes_the_password_down(address, runtime):
     task = await sync_to_async(TaskFactory)(
-        status=Status.QUEUED, assigned_agent=runtime
+        status=Task.Status.QUEUED, assigned_agent=runtime
     )
     async with working():
         await sync_to_async(lifecycle.start_run)(task, by="a test")
         done = await finished(task)
-    assert done.status == Status.FAILED
+    assert done.status == Task.Status.FAILED
     run = await Run.objects.aget(task=task)
     told = [run.error, run.traceback]
     async for entry in LogEntry.objects.filter(task=task):

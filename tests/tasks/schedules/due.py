@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tasks import lifecycle
-from tasks.models import Schedule, Status, Task
+from tasks.models import Schedule, Task
 from tasks.schedules import firing
 from tests.factories import ScheduleFactory
 
@@ -21,7 +21,7 @@ def fire(schedule, now=NOON):
     return schedule.firings.first()
 
 
-def end(fired, status=Status.COMPLETED, **changes):
+def end(fired, status=Task.Status.COMPLETED, **changes):
     """End a firing's task as somebody outside reports it, and let the sweep see it."""
     lifecycle.record_status(
         Task.objects.get(pk=fired.task_id), status, by="test", **changes
@@ -34,7 +34,7 @@ def end(fired, status=Status.COMPLETED, **changes):
 
 def fail_in_a_row(schedule, count, start=NOON):
     for number in range(count):
-        end(fire(schedule, start + number * HOUR), Status.FAILED)
+        end(fire(schedule, start + number * HOUR), Task.Status.FAILED)
         schedule.refresh_from_db()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.budgets import BudgetExceeded
 from ledger.models import Reservation
-from tasks.models import Firing, Status, Task
+from tasks.models import Firing, Task
 from tasks.schedules import firing
 from tasks.schedules.exceptions import StillRunning
 from tests.factories import DocumentFactory, ProjectFactory
@@ -31,7 +31,7 @@ def test_a_due_schedule_starts_a_task_and_plans_its_next_time():
     task = Task.objects.get()
     assert (fired.status, fired.number, fired.task) == ("started", 1, task)
     assert task.title == "Morning report (run #1)"
-    assert (task.status, task.priority) == (Status.RUNNING, 2)
+    assert (task.status, task.priority) == (Task.Status.RUNNING, 2)
     assert (task.project, task.schedule) == (project, schedule)
     assert (task.description, list(task.documents.all())) == (
         "finish: done",
@@ -106,10 +106,12 @@ def test_a_queued_firing_starts_when_the_one_before_has_ended_and_no_more_than_o
     end(first)
     second.refresh_from_db()
     assert (second.status, second.number, second.reason) == ("started", 2, "")
-    assert Task.objects.get(pk=second.task_id).status == Status.RUNNING
+    assert Task.objects.get(pk=second.task_id).status == Task.Status.RUNNING
 
 
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+@pytest.mark.parametrize(
+    "status", [Task.Status.COMPLETED, Task.Status.FAILED, Task.Status.CANCELLED]
+)
 def test_the_end_of_its_task_is_the_outcome_of_a_firing(status):
     fired = end(fire(due_schedule()), status)
     assert (fired.outcome, fired.ended_at is None) == (status, False)
@@ -223,7 +225,7 @@ def test_three_failures_in_a_row_pause_it_and_it_says_so():
     assert schedule.status == "active"
     third = fire(schedule, NOON + 2 * HOUR)
     waiting = fire(schedule, NOON + 3 * HOUR)
-    end(third, Status.FAILED)
+    end(third, Task.Status.FAILED)
     schedule.refresh_from_db()
     assert (schedule.status, schedule.next_fire_at) == ("paused", None)
     assert schedule.pause_reason == "3 firings in a row failed."
@@ -245,7 +247,7 @@ def test_a_failure_that_the_next_firing_sees_first_pauses_it_too():
     schedule = due_schedule()
     fail_in_a_row(schedule, 2)
     third = fire(schedule, NOON + 2 * HOUR)
-    Task.objects.filter(pk=third.task_id).update(status=Status.FAILED)
+    Task.objects.filter(pk=third.task_id).update(status=Task.Status.FAILED)
     fire(schedule, NOON + 3 * HOUR)
     assert schedule.status == "paused"
     assert Task.objects.count() == 3

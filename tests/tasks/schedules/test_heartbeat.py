@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import lifecycle
-from tasks.models import Schedule, Status, Task
+from tasks.models import Schedule, Task
 from tasks.schedules import heartbeat
 from tests.ledger.spending import spend
 from tests.tasks.schedules.due import HOUR, NOON, due_schedule, end, fire
@@ -100,7 +100,7 @@ def test_quiet_heartbeats_are_counted_and_one_with_action_begins_anew():
 
 @pytest.mark.django_db
 def test_a_heartbeat_that_failed_has_no_report():
-    fired = end(fire(due_heartbeat()), Status.FAILED)
+    fired = end(fire(due_heartbeat()), Task.Status.FAILED)
     assert fired.report is None
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.exceptions import Conflict
-from tasks.models import Schedule, Status, Task, WorkflowRun
+from tasks.models import Schedule, Task, WorkflowRun
 from tasks.schedules import firing
 from tasks.workflows.start import start
 from tests.factories import WorkflowFactory
@@ -22,7 +22,7 @@ def run_of(fired):
     return WorkflowRun.objects.get(pk=fired.workflow_run)
 
 
-def finish(fired, status=Status.COMPLETED):
+def finish(fired, status=Task.Status.COMPLETED):
     sweep()
     end(run_of(fired), "a", status)
     firing.settle_ended()
@@ -78,7 +78,7 @@ def test_a_run_that_somebody_else_started_is_an_overlap_too():
 def test_three_failed_runs_pause_it():
     schedule = due_workflow()
     for number in range(3):
-        finish(fire(schedule, NOON + number * HOUR), Status.FAILED)
+        finish(fire(schedule, NOON + number * HOUR), Task.Status.FAILED)
         schedule.refresh_from_db()
     assert (schedule.status, schedule.failure_streak) == ("paused", 3)
 

@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from tasks import lifecycle
-from tasks.models import OutboxEvent, Status
+from tasks.models import OutboxEvent, Task
 from tasks.streams.event_stream import Selection, follow_events, last_sequence
 from tests import live
 from tests.factories import ProjectFactory, TaskFactory
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @sync_to_async
 def queue(task):
-    lifecycle.record_status(task, Status.QUEUED, by="ann")
+    lifecycle.record_status(task, Task.Status.QUEUED, by="ann")
 
 
 @sync_to_async
@@ -90,7 +90,7 @@ async def test_a_lost_push_costs_a_moment_and_no_event(monkeypatch):
 
 
 def test_who_comes_without_a_place_hears_what_comes_next(api):
-    lifecycle.record_status(TaskFactory(), Status.QUEUED, by="ann")
+    lifecycle.record_status(TaskFactory(), Task.Status.QUEUED, by="ann")
     answer = api.get("/api/events")
     assert answer["Content-Type"] == "text/event-stream"
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from tasks import pubsub
-from tasks.models import EventType, LogEntry, NewEntry, Status, Task
+from tasks.models import EventType, LogEntry, NewEntry, Task
 from tasks.streams import log_stream, log_watcher
 from tests.factories import LogEntryFactory, TaskFactory
 from tests.waiting import until
@@ -29,7 +29,7 @@ def log(task, *messages):
 @sync_to_async
 def end(task):
     with transaction.atomic():  # as every end is: else readers may miss its entry
-        Task.objects.filter(pk=task.pk).update(status=Status.COMPLETED)
+        Task.objects.filter(pk=task.pk).update(status=Task.Status.COMPLETED)
         LogEntry.objects.append(task.pk, NewEntry(EventType.RESULT, "Completed."))
     pubsub.publish_entries(task.pk, [])
 
@@ -65,7 +65,7 @@ def waits(task):
 
 @pytest.fixture
 async def task():
-    return await sync_to_async(TaskFactory)(status=Status.RUNNING)
+    return await sync_to_async(TaskFactory)(status=Task.Status.RUNNING)
 
 
 @pytest.fixture

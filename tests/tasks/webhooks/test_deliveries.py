@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from agents.worker import webhooks as worker
 from tasks import lifecycle
-from tasks.models import Delivery, OutboxEvent, Status, Webhook
+from tasks.models import Delivery, OutboxEvent, Task, Webhook
 from tasks.webhooks import attempts, changes
 from tasks.webhooks.publication import publish_all
 from tasks.webhooks.retention import remove_old_events
@@ -42,7 +42,7 @@ def webhook(receiver):
 
 def queue_one(**values):
     task = TaskFactory(**values)
-    lifecycle.record_status(task, Status.QUEUED, by="ann")
+    lifecycle.record_status(task, Task.Status.QUEUED, by="ann")
     return task
 
 

@@ -1,7 +1,7 @@
 """Runs of workflows in a test's own process: `sweep()` is the worker's, the agents are the test."""
 
 from tasks import lifecycle
-from tasks.models import Status, StepRun, Task
+from tasks.models import StepRun, Task
 from tasks.workflows.advance import sweep
 from tasks.workflows.start import start
 from tests.factories import WorkflowFactory
@@ -27,7 +27,7 @@ def task_of(run, step_id, iteration=0):
     return Task.objects.get(pk=found.latest("attempt").task_id)
 
 
-def end(run, step_id, status=Status.COMPLETED, iteration=0, **changes):
+def end(run, step_id, status=Task.Status.COMPLETED, iteration=0, **changes):
     """Let the agent of a step end, and a worker look at the run."""
     task = task_of(run, step_id, iteration)
     lifecycle.record_status(task, status, by="a test", **changes)

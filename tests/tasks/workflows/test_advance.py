@@ -14,7 +14,6 @@ from tasks.exceptions import Conflict
 from tasks.models import (
     PermissionRequest,
     Run,
-    Status,
     StepRun,
     Task,
     Workflow,
@@ -75,7 +74,7 @@ def test_a_step_is_a_task_that_runs_with_all_that_its_definition_says():
     assert task.title == "[Workflow] Draft"
     assert task.description == "finish: x"
     assert task.priority == 1
-    assert task.status == Status.RUNNING
+    assert task.status == Task.Status.RUNNING
     assert (task.project, task.workflow, task.workflow_run) == (
         project,
         workflow,
@@ -120,7 +119,7 @@ def test_a_worker_that_looks_again_starts_nothing_twice():
 
 def test_a_failed_step_fails_the_run_and_a_retry_goes_on_to_what_depended_on_it():
     run = begin(step("a"), step("b"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     assert reread(run).status == WorkflowRun.Status.FAILED
     assert run.workflow.status == Workflow.Status.FAILED
     assert run.reason == "Failed: A"
@@ -141,7 +140,7 @@ def test_a_failed_step_fails_the_run_and_a_retry_goes_on_to_what_depended_on_it(
 def test_a_retry_that_fails_again_fails_the_run_again():
     run = begin(step("a"))
     for _ in range(2):
-        end(run, "a", Status.FAILED)
+        end(run, "a", Task.Status.FAILED)
         assert reread(run).status == WorkflowRun.Status.FAILED
         control.retry(run.workflow, "a", by="anna")
         sweep()
@@ -150,7 +149,7 @@ def test_a_retry_that_fails_again_fails_the_run_again():
 
 def test_of_two_retries_one_is_too_late():
     run = begin(step("a"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     control.retry(run.workflow, "a", by="anna")
 
     with pytest.raises(Conflict):
@@ -160,7 +159,7 @@ def test_of_two_retries_one_is_too_late():
 @pytest.mark.parametrize("step_id", ["b", "x"])
 def test_only_a_failed_step_of_the_run_can_be_retried(step_id):
     run = begin(step("a"), step("b"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
 
     with pytest.raises((Conflict, control.UnknownStep)):
         control.retry(run.workflow, step_id, by="anna")
@@ -193,7 +192,7 @@ def test_a_deleted_task_fails_its_step_unless_it_had_completed():
 
 def test_a_task_that_is_started_again_by_hand_takes_its_run_along():
     run = begin(step("a"), step("b"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     assert reread(run).status == WorkflowRun.Status.FAILED
 
     lifecycle.run_again(task_of(run, "a"), by="anna")
@@ -206,7 +205,7 @@ def test_a_task_that_is_started_again_by_hand_takes_its_run_along():
 
 def test_a_task_of_an_earlier_run_takes_nothing_along():
     run = begin(step("a"))
-    end(run, "a", Status.FAILED)
+    end(run, "a", Task.Status.FAILED)
     again = start(reread(run).workflow, by="a test")
     sweep()
     lifecycle.run_again(task_of(run, "a"), by="anna")
@@ -217,7 +216,7 @@ def test_a_task_of_an_earlier_run_takes_nothing_along():
 
 
 def test_a_task_without_a_workflow_takes_no_statement_more(django_assert_num_queries):
-    task = TaskFactory(status=Status.QUEUED)
+    task = TaskFactory(status=Task.Status.QUEUED)
     with CaptureQueriesContext(connection) as queries:
         lifecycle.start_run(task, by="a test")
 
@@ -232,7 +231,7 @@ def test_before_an_approval_the_task_is_planned_and_waits_for_a_person():
     end(run, "a", result="the draft")
 
     task = task_of(run, "b")
-    assert task.status == Status.PLANNED
+    assert task.status == Task.Status.PLANNED
     request = PermissionRequest.objects.get()
     assert request.tool_name == "WorkflowCheckpoint"
     assert request.tool_input == {"workflowId": str(run.workflow_id), "stepName": "B"}
@@ -245,7 +244,7 @@ def test_allowed_it_runs_and_goes_on():
     run = begin(*CHECKPOINT, pattern="checkpoint")
     end(run, "a")
     answer(task_of(run, "b"), is_allowed=True)
-    assert task_of(run, "b").status == Status.RUNNING
+    assert task_of(run, "b").status == Task.Status.RUNNING
     end(run, "b")
 
     assert begun(run) == ["a", "b", "c"]
@@ -258,7 +257,7 @@ def test_denied_the_step_fails_with_what_was_said():
     sweep()
 
     assert reread(run).status == WorkflowRun.Status.FAILED
-    assert task_of(run, "b").status == Status.CANCELLED
+    assert task_of(run, "b").status == Task.Status.CANCELLED
     assert StepRun.objects.get(step_id="b").error == "Approval denied by anna: not yet"
 
 
@@ -270,11 +269,11 @@ def test_a_denied_step_is_asked_about_again_and_one_that_was_allowed_is_not():
     control.retry(reread(run).workflow, "b", by="anna")
     sweep()
     answer(task_of(run, "b"), is_allowed=True)
-    end(run, "b", Status.FAILED)
+    end(run, "b", Task.Status.FAILED)
     control.retry(reread(run).workflow, "b", by="anna")
     sweep()
 
-    assert task_of(run, "b").status == Status.RUNNING
+    assert task_of(run, "b").status == Task.Status.RUNNING
     assert not PermissionRequest.objects.pending().exists()
 
 
@@ -308,11 +307,11 @@ def test_what_was_allowed_while_paused_starts_when_resumed():
     run = begin(step("a", requiresApproval=True))
     control.pause(run.workflow, by="anna")
     answer(task_of(run, "a"), is_allowed=True)
-    assert task_of(run, "a").status == Status.PLANNED
+    assert task_of(run, "a").status == Task.Status.PLANNED
     control.resume(run.workflow, by="anna")
     sweep()
 
-    assert task_of(run, "a").status == Status.RUNNING
+    assert task_of(run, "a").status == Task.Status.RUNNING
 
 
 def test_stopped_cancels_what_runs():
@@ -323,7 +322,7 @@ def test_stopped_cancels_what_runs():
     assert reread(run).status == WorkflowRun.Status.STOPPED
     assert run.workflow.status == Workflow.Status.FAILED
     assert run.stop_reason == "human_cancel"
-    assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+    assert set(Task.objects.values_list("status", flat=True)) == {Task.Status.CANCELLED}
 
 
 def test_stopped_it_asks_nobody_any_more():
@@ -332,7 +331,7 @@ def test_stopped_it_asks_nobody_any_more():
     sweep()
 
     assert PermissionRequest.objects.get().status == "withdrawn"
-    assert task_of(run, "a").status == Status.CANCELLED
+    assert task_of(run, "a").status == Task.Status.CANCELLED
 
 
 def test_a_worker_that_dies_before_it_has_cancelled_all_leaves_the_run_due():
@@ -348,7 +347,7 @@ def test_a_worker_that_dies_before_it_has_cancelled_all_leaves_the_run_due():
 
     WorkflowRun.objects.update(due_at=timezone.now())
     sweep()
-    assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+    assert set(Task.objects.values_list("status", flat=True)) == {Task.Status.CANCELLED}
 
 
 @pytest.mark.parametrize(
@@ -394,7 +393,7 @@ def test_a_paused_workflow_that_is_deleted_ends_what_runs():
 
     run.refresh_from_db()
     assert run.status == WorkflowRun.Status.STOPPED
-    assert Task.objects.get().status == Status.CANCELLED
+    assert Task.objects.get().status == Task.Status.CANCELLED
 
 
 # --- Refusals ---------------------------------------------------------------------------------
@@ -504,7 +503,7 @@ def test_advancing_one_of_a_hundred_takes_as_many_statements_as_the_only_one():
     def statements():
         run = begin(*[step(f"s{n}") for n in range(10)])
         task = task_of(run, "s0")
-        lifecycle.record_status(task, Status.COMPLETED, by="a test")
+        lifecycle.record_status(task, Task.Status.COMPLETED, by="a test")
         with CaptureQueriesContext(connection) as queries:
             assert advance.advance(run.pk)
         return len(queries)

@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 
 from ledger.models import LedgerEntry, Reservation
 from tasks import lifecycle
-from tasks.models import PermissionRequest, PermissionRule, Status
+from tasks.models import PermissionRequest, PermissionRule, Task
 from tasks.models.permission import Answer
 from tests.agents.worker.test_loop import working
 from tests.factories import TaskFactory
@@ -71,7 +71,9 @@ async def perform(monkeypatch):
 @sync_to_async
 def execute(**fields):
     PermissionRule.objects.create(pattern="read")
-    task = TaskFactory(status=Status.QUEUED, assigned_agent="claude-code", **fields)
+    task = TaskFactory(
+        status=Task.Status.QUEUED, assigned_agent="claude-code", **fields
+    )
     lifecycle.start_run(task, by="a test")
     return task
 
@@ -91,7 +93,7 @@ async def booked(task):
 
 async def test_helpers_that_never_end_overstep_the_budget_by_one_request(perform):
     task, server = await perform(LOOK, max_budget_microdollars=50_000)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     entries = await booked(task)
     assert len(entries) == len(server.requests)
     assert len(server.by_agent) == HELPERS + 1
@@ -104,14 +106,14 @@ async def test_helpers_that_never_end_make_no_more_requests_than_the_turn_limit(
     perform,
 ):
     task, server = await perform(LOOK, max_turns=7)
-    assert task.status == Status.FAILED
+    assert task.status == Task.Status.FAILED
     assert len(server.requests) == len(await booked(task)) == 7
 
 
 async def test_what_the_retry_of_a_helper_gets_is_booked(perform):
     broken = Reply("Half of it", fault="error", usage=USAGE)
     task, server = await perform(broken, Reply("Helped.", usage=USAGE))
-    assert (task.status, task.result) == (Status.COMPLETED, "Done.")
+    assert (task.status, task.result) == (Task.Status.COMPLETED, "Done.")
     entries = await booked(task)
     assert len(entries) == len(server.requests) == 2 + 2 * HELPERS
     assert sum(e.input_tokens for e in entries) == 1_900 * len(server.requests)
@@ -120,5 +122,5 @@ async def test_what_the_retry_of_a_helper_gets_is_booked(perform):
 async def test_helpers_are_served_side_by_side_where_the_budget_has_room(perform):
     slow = Reply("Helped.", usage=USAGE, pace=0.1)
     task, server = await perform(slow, max_budget_microdollars=100_000_000)
-    assert task.status == Status.COMPLETED
+    assert task.status == Task.Status.COMPLETED
     assert server.most_at_once == HELPERS

@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 
 from ledger.models import LedgerEntry
 from tasks import lifecycle
-from tasks.models import PermissionRequest, Run, Status
+from tasks.models import PermissionRequest, Run, Task
 from tasks.models.permission import Answer
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.agents.worker.test_loop import finished, reread, until, working
@@ -34,7 +34,7 @@ async def serving(monkeypatch):
 
 @sync_to_async
 def execute(**fields):
-    task = TaskFactory(status=Status.QUEUED, assigned_agent=CODEX, **fields)
+    task = TaskFactory(status=Task.Status.QUEUED, assigned_agent=CODEX, **fields)
     lifecycle.start_run(task, by="a test")
     return task
 
@@ -51,7 +51,7 @@ async def test_a_person_allows_and_the_cost_is_booked_by_the_price_list(serving)
         assert asked.action == "run:echo hello"
         await sync_to_async(asked.answer)(Answer(is_allowed=True, by="Ada"))
         done = await finished(task)
-    assert (done.status, done.result) == (Status.COMPLETED, "Done.")
+    assert (done.status, done.result) == (Task.Status.COMPLETED, "Done.")
     entries = [entry async for entry in LedgerEntry.objects.filter(task_id=task.pk)]
     assert {entry.model for entry in entries} == {"gpt-5.5"}
     assert len(entries) == 2
@@ -63,7 +63,7 @@ async def test_a_used_up_budget_ends_the_run_before_the_command(serving):
     async with working():
         task = await execute(max_budget_microdollars=1)
         done = await finished(task)
-    assert done.status == Status.FAILED
+    assert done.status == Task.Status.FAILED
     assert len(server.requests) == 1
     assert not await PermissionRequest.objects.aexists()
 
@@ -76,7 +76,7 @@ async def test_what_is_asked_again_after_a_restart_is_the_same_question(serving)
     await sync_to_async(first.answer)(Answer(is_allowed=True, by="Ada"))
     async with working():
         done = await finished(task)
-    assert done.status == Status.COMPLETED
+    assert done.status == Task.Status.COMPLETED
     assert (await reread(task)).result == "Done."
     answered = await PermissionRequest.objects.aget()
     assert answered.call_id != first.call_id
