@@ -20,6 +20,7 @@ from tasks.admin.agent_choices import offer_agents
 from tasks.admin.model_choice import ModelInput, list_efforts
 from tasks.catalog.json_schemas import problems_of
 from tasks.catalog.model_names import MAX_CHARACTERS, find_name_problem
+from tasks.files.handing_on import MAX_SOURCES
 from tasks.models import Task
 from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS, to_text
 from tasks.models.task import DEFAULT_MAX_TURNS, MAX_TIMEOUT_MINUTES
@@ -110,6 +111,7 @@ class TaskForm(BaseForm):
             "model",
             "effort",
             "documents",
+            "files_from",
             "max_turns",
             "timeout_minutes",
             "output_schema",
@@ -120,10 +122,11 @@ class TaskForm(BaseForm):
                 {"rows": 4, "spellcheck": "false", "class": "st-code"}
             ),
         }
-        labels = {"output_schema": "Result as JSON"}
+        labels = {"output_schema": "Result as JSON", "files_from": "Files of"}
         help_texts = {
+            "files_from": "Tasks whose files it begins with, as they are when it starts.",
             "output_schema": "A JSON Schema of an object, which the result is to satisfy."
-            " Empty: the result is text."
+            " Empty: the result is text.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -159,6 +162,14 @@ class TaskForm(BaseForm):
             None if usd is None else int(usd.scaleb(6))
         )
         return usd
+
+    def clean_files_from(self) -> Any:
+        sources = self.cleaned_data["files_from"]
+        if len(sources) > MAX_SOURCES:
+            raise forms.ValidationError(f"At most {MAX_SOURCES} tasks.")
+        if self.instance in sources:
+            raise forms.ValidationError("A task cannot begin with its own files.")
+        return sources
 
     def clean_output_schema(self) -> str:
         text: str = self.cleaned_data["output_schema"].strip()
@@ -212,4 +223,4 @@ class TaskForm(BaseForm):
         """Return the columns that were edited: the others may have moved meanwhile."""
         columns = {"max_budget_usd": "max_budget_microdollars", "tag_names": "tags"}
         edited = {columns.get(name, name) for name in self.changed_data}
-        return edited - {"documents"}
+        return edited - {"documents", "files_from"}

@@ -77,7 +77,7 @@ class TaskAdmin(TellingAdmin):
         "A part of the title, the description or a run's error, or an id's beginning"
     )
     actions = (*map(act_on_selected, VERBS), *map(prioritize, PRIORITIES))
-    autocomplete_fields = ("project", "documents")
+    autocomplete_fields = ("project", "documents", "files_from")
     change_form_outer_before_template: Any = "tasks/task_before.html"
     fieldsets = (
         (
@@ -93,6 +93,7 @@ class TaskAdmin(TellingAdmin):
                     "model",
                     "effort",
                     "documents",
+                    "files_from",
                     "max_turns",
                     "timeout_minutes",
                     "output_schema",

@@ -24,6 +24,7 @@ from tasks.files.folders import DOCUMENTS, RESULTS
 from tasks.files.listing import Found
 from tasks.files.workspace import PathRefused, Workspace
 
+MAX_SOURCES = 20  # whose files one task begins with
 MAX_FILES = 20_000
 MAX_BYTES = 2 * 2**30
 CONFLICTS = "conflicts"

@@ -12,11 +12,10 @@ from tasks.api.requests.fields import (
     page_limit_field,
 )
 from tasks.catalog import EFFORTS, RUNTIME_NAMES, json_schemas, model_names
+from tasks.files.handing_on import MAX_SOURCES
 from tasks.models import Task
 from tasks.models.tag import MAX_TAG_LENGTH, MAX_TAGS
 from tasks.models.task import MAX_TIMEOUT_MINUTES
-
-MAX_SOURCES = 20  # whose files one task begins with
 
 
 def title_field(**kwargs: Any) -> zod.String:
@@ -106,6 +105,16 @@ def _output_schema() -> SchemaField:
     )
 
 
+def _files_from() -> zod.ArrayOf:
+    return zod.ArrayOf(
+        zod.String(),
+        required=False,
+        max_length=MAX_SOURCES,
+        help_text="Tasks whose files this one begins with, as they are when it starts. One"
+        " that goes on, or is resumed, keeps those that it has.",
+    )
+
+
 def _assist_id() -> zod.String:
     return zod.String(
         required=False,
@@ -163,12 +172,7 @@ class CreateTask(zod.Serializer):
     assignedAgent = zod.Enum(RUNTIME_NAMES, required=False)
     agentProfile = zod.String(required=False)
     documentIds = document_ids_field()
-    filesFrom = zod.ArrayOf(
-        zod.String(),
-        required=False,
-        max_length=MAX_SOURCES,
-        help_text="Tasks whose files this one begins with, as they are when it starts.",
-    )
+    filesFrom = _files_from()
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
     outputSchema = _output_schema()
@@ -190,6 +194,7 @@ class UpdateTask(zod.Serializer):
     documentIds = document_ids_field(
         help_text="All that are to be attached; the rest is not."
     )
+    filesFrom = _files_from()
     maxTurns = _max_turns()
     maxBudgetUsd = _max_budget()
     projectId = zod.String(

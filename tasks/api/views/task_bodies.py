@@ -106,14 +106,16 @@ def documents_of(ids: Iterable[str]) -> list[Document]:
     return [found[document_id] for document_id in wanted]
 
 
-def sources_of(ids: Iterable[str]) -> list[UUID]:
-    """Return the tasks whose files another one begins with, each once, or raise Invalid."""
+def sources_of(ids: Iterable[str], *, task: Task | None = None) -> list[UUID]:
+    """Return the tasks whose files `task` begins with, each once, or raise Invalid."""
     wanted = {task_id: uuid_of(task_id) for task_id in ids}
     keys = [key for key in wanted.values() if key]
     found = set(Task.objects.filter(pk__in=keys).values_list("pk", flat=True))
     for given, key in wanted.items():
         if key not in found:
             raise Invalid.field("filesFrom", f"Task not found: {given[:128]}")
+    if task and task.pk in found:
+        raise Invalid.field("filesFrom", "A task cannot begin with its own files")
     return list(dict.fromkeys(keys))
 
 

@@ -136,6 +136,7 @@ class TaskViewSet(ApiViewSet):
         if {
             "status",
             "documentIds",
+            "filesFrom",
             "assignedAgent",
             "agentProfile",
             "projectId",
@@ -158,18 +159,11 @@ class TaskViewSet(ApiViewSet):
 
     def _update_checked(self, request: Request, task: Task, data: JSON) -> None:
         check_references(data)
-        if {"assignedAgent", "agentProfile"} & data.keys():
-            check_compatible(
-                data.get("assignedAgent", task.assigned_agent) or None,
-                data.get("agentProfile", task.agent_profile) or None,
-            )
-        if {"assignedAgent", "model", "effort"} & data.keys():
-            check_model(
-                data.get("assignedAgent", task.assigned_agent),
-                model=data.get("model", task.model),
-                effort=data.get("effort", task.effort),
-            )
+        _check_agent(task, data)
         documents = documents_of(data["documentIds"]) if "documentIds" in data else None
+        sources = (
+            sources_of(data["filesFrom"], task=task) if "filesFrom" in data else None
+        )
         changes = changes_of(data)
         tags = changes.pop("tags", None)
         _sources(task, changes)  # refuses before anything is written
@@ -180,10 +174,12 @@ class TaskViewSet(ApiViewSet):
                 lifecycle.record_status(
                     task, Task.Status(data["status"]), by=by, **changes
                 )
-            elif changes or documents is not None:
+            elif changes or documents is not None or sources is not None:
                 _write(task, changes)
             if documents is not None:
                 task.documents.set(documents)
+            if sources is not None:
+                task.files_from.set(sources)  # type: ignore[arg-type]  # keys will do
             if tags is not None:
                 replace_tags(task.pk, tags)
             if entry.after:
@@ -214,6 +210,21 @@ def _check_rights(request: Request, data: JSON) -> None:
         rights.require(request, rights.VIEW_TASK)
 
 
+def _check_agent(task: Task, data: JSON) -> None:
+    """Raise Invalid where the task, once changed, is no task for its agent."""
+    if {"assignedAgent", "agentProfile"} & data.keys():
+        check_compatible(
+            data.get("assignedAgent", task.assigned_agent) or None,
+            data.get("agentProfile", task.agent_profile) or None,
+        )
+    if {"assignedAgent", "model", "effort"} & data.keys():
+        check_model(
+            data.get("assignedAgent", task.assigned_agent),
+            model=data.get("model", task.model),
+            effort=data.get("effort", task.effort),
+        )
+
+
 def _describe_change(
     request: Request, task: Task, data: JSON, changes: JSON
 ) -> AuditEntry:
@@ -225,6 +236,8 @@ def _describe_change(
     before, after = audit.differences(old, audit.masked(changes | named))
     if "documentIds" in data:
         after["documents"] = audit.masked(data["documentIds"])
+    if "filesFrom" in data:
+        after["files_from"] = audit.masked(data["filesFrom"])
     author = author_of_call(request)
     return audit.make_entry(author, "change", task, before=before, after=after)
 

@@ -99,6 +99,17 @@ def test_a_profile_that_does_not_suit_the_agent_is_refused(admin_client, home):
     assert "Profile Coder does not support Ollama" in response.content.decode()
 
 
+def test_the_tasks_whose_files_it_begins_with_are_chosen(admin_client):
+    first, last = TaskFactory.create_batch(2)
+    url = reverse(f"admin:{PAGE}", args=[last.pk])
+    refused = admin_client.post(url, {**FORM, "files_from": [str(last.pk)]})
+    errors = refused.context["adminform"].form.errors
+    assert errors == {"files_from": ["A task cannot begin with its own files."]}
+    saved = admin_client.post(url, {**FORM, "files_from": [str(first.pk)]})
+    assert saved.status_code == 302
+    assert list(last.files_from.all()) == [first]
+
+
 def test_saving_writes_only_what_was_edited(admin_client):
     task = TaskFactory(title="Old", max_budget_microdollars=1_500_000)
     form = {

@@ -57,6 +57,26 @@ def test_a_task_that_is_not_there_is_a_field_error(api, bad):
     assert [task["id"] for task in api.get("/api/tasks").json()] == [there]
 
 
+def test_what_a_task_begins_with_is_changed(api):
+    first, second, last = TaskFactory.create_batch(3)
+    url = f"/api/tasks/{last.pk}"
+    for sources in ([first], [second, first], []):
+        body = {"filesFrom": [str(task.pk) for task in sources]}
+        assert api.patch(url, body).status_code == 200
+        assert set(last.files_from.all()) == set(sources)
+
+
+def test_a_change_that_is_refused_changes_nothing(api):
+    first, last = TaskFactory.create_batch(2)
+    last.files_from.add(first)
+    for bad in (str(last.pk), "none"):
+        answer = api.patch(f"/api/tasks/{last.pk}", {"title": "x", "filesFrom": [bad]})
+        assert answer.status_code == 400
+        assert list(answer.json()["error"]["fieldErrors"]) == ["filesFrom"]
+    last.refresh_from_db()
+    assert (last.title != "x", list(last.files_from.all())) == (True, [first])
+
+
 def test_whose_files_a_task_takes_one_must_be_able_to_see(api, settings):
     settings.STAGENT_REQUIRE_AUTH = True
     body = {"title": "x", "filesFrom": [str(TaskFactory().pk)]}
