@@ -91,14 +91,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Access",
             "items": [
-                {
-                    "title": "Audit",
-                    "icon": "manage_search",
-                    "link": reverse("audit"),
-                    "permission": lambda request: request.user.has_perm(
-                        "tasks.view_permissionrequest"
-                    ),
-                },
+                item("Audit", "manage_search", "tasks.auditentry"),
                 item("API tokens", "key", "tasks.apitoken"),
                 item("Users", "person", "auth.user"),
                 item("Groups", "group", "auth.group"),

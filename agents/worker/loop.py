@@ -17,7 +17,7 @@ from channels.worker import Worker as ChannelsWorker
 from django.conf import settings
 
 from agents import runtimes
-from agents.worker import documents, leftovers, schedules, webhooks
+from agents.worker import documents, expiry, leftovers, schedules, webhooks
 from agents.worker.capacity import choose_batch_size, count_busy, count_processes
 from agents.worker.chores import PASSING, Chores
 from agents.worker.database import run_in_database
@@ -148,8 +148,8 @@ class Worker(ChannelsWorker):
             every_seconds=webhooks.SENDING_SECONDS,
         )
         self._chores.repeat(
-            "remove old events",
-            webhooks.remove_old,
+            "remove old events and entries of the audit",
+            expiry.remove_old,
             every_seconds=webhooks.REMOVING_SECONDS,
         )
         self._chores.repeat("prune", self._pruning.look, every_seconds=PRUNING_SECONDS)

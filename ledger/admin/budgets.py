@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
@@ -16,6 +15,7 @@ from unfold.widgets import (
 )
 
 from ledger.admin.display import show_amount, show_moment
+from ledger.admin.long_lists import Admin
 from ledger.models import (
     Budget,
     BudgetQuerySet,
@@ -76,7 +76,7 @@ class BudgetForm(BaseForm):
         return data
 
 
-class BudgetAdmin(ModelAdmin):
+class BudgetAdmin(Admin):
     """Registered where runtimes and projects are known, so that they can be chosen."""
 
     limit_fields: tuple[str, ...] = (

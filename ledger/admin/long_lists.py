@@ -5,12 +5,14 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+
+from ledger.admin.writes import Writes
 
 # What has no index is looked for among these many of the newest rows.
 SEARCHED_ROWS = 20_000
@@ -29,11 +31,44 @@ class LongPaginator(InfinitePaginator):
 
 
 class Admin(ModelAdmin):
-    """A page with words of its own where a list is empty: `empty_text`."""
+    """A page with words of its own where a list is empty: `empty_text`.
 
+    `writes` hears of what is written, beside Django's own log of it.
+    """
+
+    writes: ClassVar[Writes] = Writes()
     empty_text = ""
     adds_when_empty = False
     warn_unsaved_form = True
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None and request.method == "POST":
+            self.writes.begin(request, row)
+        return row
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.writes.added(request, obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.writes.changed(request, obj)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        self.writes.deleting(request, queryset)
+        return super().log_deletions(request, queryset)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Delete what is selected in one transaction with what is said of it."""
+        if request.POST.get("action") != "delete_selected":
+            return super().response_action(request, queryset, *args, **kwargs)
+        with transaction.atomic():
+            return super().response_action(request, queryset, *args, **kwargs)
 
 
 class LongList(ChangeList):

@@ -44,6 +44,8 @@ STAGENT_MAX_PARK_SECONDS = read_whole_number("STAGENT_MAX_PARK_SECONDS", 6 * 360
 STAGENT_FIRING_DAYS = read_whole_number("STAGENT_FIRING_DAYS", 90)
 # Days that events, which streams and webhooks tell of, are kept with their deliveries.
 STAGENT_EVENT_DAYS = read_whole_number("STAGENT_EVENT_DAYS", 30)
+# Days that entries of the audit are kept; 0: for good.
+STAGENT_AUDIT_DAYS = read_whole_number("STAGENT_AUDIT_DAYS", 0)
 # Webhooks are sent to public addresses, and to these: addresses and networks.
 STAGENT_WEBHOOK_ALLOW = read_networks("STAGENT_WEBHOOK_ALLOW")
 # A webhook that failed for so many days, without one delivery, is paused.

@@ -30,6 +30,7 @@ DECIDE = "tasks.change_permissionrequest"
 MAKE_RULES = "tasks.add_permissionrule"
 DELETE_RULES = "tasks.delete_permissionrule"
 VIEW_DOCUMENTS = "tasks.view_document"
+VIEW_AUDIT = "tasks.view_auditentry"
 VIEW_BUDGETS, CHANGE_BUDGET = "ledger.view_budget", "ledger.change_budget"
 
 
@@ -122,7 +123,7 @@ RIGHTS: dict[str, Rights] = {
     "webhook-deliveries": {"GET": "tasks.view_webhook"},
     "webhook-delivery": {"GET": "tasks.view_webhook"},
     "webhook-redeliver": {"POST": "tasks.change_webhook"},
-    "audit-entries": {"GET": "tasks.view_auditentry"},
+    "audit-entries": {"GET": VIEW_AUDIT},
     "schema": {"GET": NONE},
     "api-docs": {"GET": NONE},
     "api-docs-redoc": {"GET": NONE},

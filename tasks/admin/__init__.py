@@ -2,6 +2,8 @@
 
 from tasks.admin import (
     access,
+    audit,
+    auditing,
     budgets,
     ledger_pages,
     login,
@@ -18,6 +20,8 @@ from tasks.admin import (
 
 __all__ = [
     "access",
+    "audit",
+    "auditing",
     "budgets",
     "ledger_pages",
     "login",

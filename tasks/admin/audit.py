@@ -1,164 +1,188 @@
-"""The page Audit: who did what, the newest first, from all that is written down with a name.
+"""The audit: who wrote what, from where; to be read, filtered, searched and exported."""
 
-Decisions, starts, rules and tokens are told by their own rows, whichever way they came;
-edits, deletions and the verbs of the admin by Django's log of it.
-"""
+from typing import Any, ClassVar
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from heapq import nlargest
-from typing import Any
-
+import orjson
 from django.contrib import admin
-from django.contrib.admin.models import ADDITION, DELETION
-from django.contrib.admin.models import LogEntry as Edit
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from tasks.access import rights
+from ledger.admin.display import moment_of
+from ledger.admin.long_lists import IndexedValuesFilter
+from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.admin import display
-from tasks.models import ApiToken, PermissionRequest, PermissionRule, Run
+from tasks.api.csv import csv_response
+from tasks.models import AuditEntry
 
-SHOWN = 200
-KINDS = {
-    "decisions": "Decisions",
-    "starts": "Starts of tasks",
-    "rules": "Rules",
-    "tokens": "API tokens",
-    "edits": "Edits and verbs in the admin",
-}
-_RIGHTS = {
-    "decisions": "tasks.view_permissionrequest",
-    "starts": "tasks.view_run",
-    "rules": "tasks.view_permissionrule",
-    "tokens": "tasks.view_apitoken",
-    "edits": "admin.view_logentry",
-}
+EXPORTED = 20_000  # of the newest entries that match: `manage.py audit` has all
+SHOWN = 3  # changes in a row of the list
 
 
-@dataclass(frozen=True)
-class Deed:
-    """Who did what, when, to what."""
+class AuditFilter(IndexedValuesFilter):
+    """Entries by a column of few values."""
 
-    at: datetime
-    by: str
-    kind: str
-    what: SafeString
-    of: str  # a link to what it was done to
+    table = "tasks_auditentry"
 
-    @property
-    def when(self) -> str:
-        return display.ago(self.at)
+
+class WhoFilter(AuditFilter):
+    """Entries of one user."""
+
+    title, parameter_name = "who", "user_name"
+    column = "user_name"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = super().lookups(request, model_admin)
+        return [(value, shown) for value, shown in found if value]
+
+
+class TypeFilter(AuditFilter):
+    """Entries about one type of object."""
+
+    title, parameter_name = "what kind", "object_type"
+    column = "object_type"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """The audit, read-only."""
+
+    empty_text = "Whatever somebody adds, changes, decides, starts or deletes is written down here."
+    id_fields = ("object_id",)
+    shown_created_at = moment_of("created_at", "When")
+    list_display = (
+        "shown_created_at",
+        "who",
+        "way",
+        "action",
+        "object_type",
+        "what",
+        "changes",
+    )
+    list_filter = (WhoFilter, TypeFilter, "way", "created_at")
+    indexed_filters: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("user_name", "object_type", "object_id"),
+            *("created_at__gte", "created_at__lt"),
+        }
+    )
+    narrow_filters: ClassVar[frozenset[str]] = frozenset({"object_id"})
+    ordering = ("-created_at", "-id")
+    search_fields = ("title", "action", "address", "token_name", "object_id")
+    search_help_text = (
+        "A part of the title, the action, the address or the token, or a whole id"
+    )
+    list_before_template: Any = "tasks/audit_before.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "shown_created_at",
+                    "who",
+                    "token",
+                    "address",
+                    "way",
+                    "action",
+                    "object_type",
+                    "what",
+                    "object_id",
+                    "request_id",
+                )
+            },
+        ),
+        ("What changed", {"fields": ("compared",)}),
+    )
+
+    @admin.display(description="Who", ordering="user_name")
+    def who(self, entry: AuditEntry) -> str:
+        return display.reveal(entry.user_name) if entry.user_name else "no login"
+
+    @admin.display(description="Token")
+    def token(self, entry: AuditEntry) -> str:
+        if not entry.token_name:
+            return display.EMPTY
+        return display.reveal(f"{entry.token_name} ({entry.token_prefix}…)")
+
+    @admin.display(description="Of")
+    def what(self, entry: AuditEntry) -> str:
+        return display.shorten(entry.title or entry.object_id, 80)
+
+    @admin.display(description="Changes")
+    def changes(self, entry: AuditEntry) -> str:
+        names = [*(entry.after or entry.before or {})]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return display.reveal(", ".join(names[:SHOWN]) + more) or display.EMPTY
+
+    @admin.display(description="")
+    def compared(self, entry: AuditEntry) -> str:
+        """Show each value as it was and as it became."""
+        return table_of(entry)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.export_view)
+        export = path("export/<str:form>/", view, name="tasks_auditentry_export")
+        return [export, *super().get_urls()]
+
+    def export_view(self, request: HttpRequest, form: str) -> HttpResponse:
+        """Send what the list shows, with its filters and search, as CSV or JSON lines."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        entries = self._list_matching(request)
+        if form == "csv":
+            rows = [_row(entry) for entry in entries]
+            header = [*AuditEntry().as_json()]
+            return csv_response(rows, "audit.csv", header=header)
+        lines = [orjson.dumps(entry.as_json()) + b"\n" for entry in entries]
+        return HttpResponse(
+            b"".join(lines),
+            content_type="application/jsonl",
+            headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
+        )
+
+    def _list_matching(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        found: QuerySet[AuditEntry] = self.get_changelist_instance(
+            request
+        ).get_queryset(request)
+        return found[:EXPORTED]
+
+
+def _row(entry: AuditEntry) -> dict[str, Any]:
+    shown = entry.as_json()
+    for name in ("before", "after"):
+        if shown[name] is not None:
+            shown[name] = orjson.dumps(shown[name]).decode()
+    return shown
+
+
+def table_of(entry: AuditEntry) -> SafeString:
+    """Show what an entry says of each value, before and after."""
+    before, after = entry.before or {}, entry.after or {}
+    names = dict.fromkeys([*before, *after])
+    return format_html(
+        '<div class="st-scroll" tabindex="0" role="region" aria-label="What changed">'
+        '<table class="st-table"><thead><tr><th>What</th><th>Before</th><th>After</th></tr>'
+        "</thead><tbody>{}</tbody></table></div>",
+        format_html_join(
+            "",
+            '<tr><td>{}</td><td class="st-name">{}</td><td class="st-name">{}</td></tr>',
+            (
+                (name, _shown(before.get(name)), _shown(after.get(name)))
+                for name in names
+            ),
+        ),
+    )
+
+
+def _shown(value: Any) -> SafeString:
+    if value is None:
+        return display.reveal("")
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return display.reveal(text)
 
 
 def audit(request: HttpRequest) -> HttpResponse:
-    """Show the deeds of all, of one person, or of one kind; each to who may see its rows."""
-    allowed = [
-        kind for kind, right in _RIGHTS.items() if rights.may(request.user, right)
-    ]
-    if not allowed:
-        raise PermissionDenied
-    kind, person = request.GET.get("kind", ""), request.GET.get("by", "")[:150]
-    person = person.replace("\x00", "")
-    chosen = [kind] if kind in allowed else allowed
-    deeds = nlargest(SHOWN, _deeds(chosen, person), key=lambda deed: deed.at)
-    context = {
-        **admin.site.each_context(request),
-        "title": "Audit",
-        "deeds": deeds,
-        "kinds": [(name, KINDS[name], name == kind) for name in allowed],
-        "person": person,
-    }
-    return render(request, "admin/audit.html", context)
-
-
-def _deeds(kinds: Iterable[str], person: str) -> Iterator[Deed]:
-    for kind in kinds:
-        yield from _SOURCES[kind](person)
-
-
-def _filter_by(person: str, column: str) -> dict[str, str]:
-    return {column: person} if person else {}
-
-
-def _decisions(person: str) -> Iterator[Deed]:
-    decided = PermissionRequest.objects.filter(
-        status__in=["allowed", "denied"], **_filter_by(person, "decided_by")
-    )
-    for one in decided.select_related("task").order_by("-created_at", "-pk")[:SHOWN]:
-        if one.decided_at:
-            words = f"{one.get_status_display()}: {one.action}"
-            yield Deed(
-                one.decided_at,
-                one.decided_by,
-                KINDS["decisions"],
-                display.shorten(words, 200),
-                display.link(one.task),
-            )
-
-
-def _starts(person: str) -> Iterator[Deed]:
-    runs = Run.objects.exclude(started_by="").filter(**_filter_by(person, "started_by"))
-    for run in runs.select_related("task").order_by("-pk")[:SHOWN]:
-        verb = "Resumed" if run.is_resume else "Started"
-        words = display.reveal(f"{verb}: attempt {run.attempt}")
-        yield Deed(
-            run.queued_at,
-            run.started_by,
-            KINDS["starts"],
-            words,
-            display.link(run.task),
-        )
-
-
-def _rules(person: str) -> Iterator[Deed]:
-    rules = PermissionRule.objects.filter(**_filter_by(person, "created_by")).order_by(
-        "-pk"
-    )
-    for rule in rules[:SHOWN]:
-        words = display.shorten(f"Made a rule: {rule}", 200)
-        yield Deed(
-            rule.created_at, rule.created_by, KINDS["rules"], words, display.link(rule)
-        )
-
-
-def _tokens(person: str) -> Iterator[Deed]:
-    tokens = ApiToken.objects.filter(**_filter_by(person, "user__username"))
-    for token in tokens.select_related("user").order_by("-pk")[:SHOWN]:
-        yield Deed(
-            token.created_at,
-            token.user.get_username(),
-            KINDS["tokens"],
-            display.reveal(f"Got a token: {token.name}"),
-            display.EMPTY,
-        )
-
-
-_VERBS = {ADDITION: "Added", DELETION: "Deleted"}
-
-
-def _edits(person: str) -> Iterator[Deed]:
-    edits = Edit.objects.filter(**_filter_by(person, "user__username"))
-    newest = edits.select_related("user", "content_type").order_by("-pk")
-    for edit in newest[:SHOWN]:
-        verb = _VERBS.get(edit.action_flag) or edit.get_change_message() or "Changed"
-        url = None if edit.is_deletion() else edit.get_admin_url()
-        yield Deed(
-            edit.action_time,
-            edit.user.get_username(),
-            KINDS["edits"],
-            display.shorten(f"{verb} ({edit.content_type})", 200),
-            display.link_to(url, edit.object_repr),
-        )
-
-
-_SOURCES: dict[str, Any] = {
-    "decisions": _decisions,
-    "starts": _starts,
-    "rules": _rules,
-    "tokens": _tokens,
-    "edits": _edits,
-}
+    """Go on to the list, under the address that it has had before."""
+    return HttpResponseRedirect(reverse("admin:tasks_auditentry_changelist"))

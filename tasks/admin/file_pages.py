@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from tasks.admin import display
+from tasks.admin.auditing import recorded
 from tasks.admin.file_previews import preview
 from tasks.api.views.task_files import url_of
 from tasks.files.changes import MADE, State, TaskFile, TaskFiles, files_of, pruned_at
@@ -137,7 +138,8 @@ def urls(model_admin: Any) -> list[URLPattern]:
             raise PermissionDenied
         try:
             wanted = request.POST.get("path", "").replace("\x00", "")
-            document = keep_file(task, wanted, project_id=task.project_id)
+            with recorded(request, "keep-file", task, after={"path": wanted}):
+                document = keep_file(task, wanted, project_id=task.project_id)
         except NotKept as refused:
             model_admin.message_user(request, str(refused), messages.ERROR)
         else:

@@ -20,6 +20,7 @@ from django.utils.html import format_html
 from ledger.admin.long_lists import Admin
 from tasks.access import rights
 from tasks.admin import display, results
+from tasks.admin.auditing import recorded
 from tasks.admin.base import ProjectFilter
 from tasks.models import Document, DocumentText, Project, Task
 
@@ -165,8 +166,9 @@ class DocumentAdmin(Admin):
     @admin.action(description="Read the text again", permissions=["change"])
     def read_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         for document in queryset:
-            document.begin_reading()
-            document.save(update_fields=["status", "problem", "updated_at"])
+            with recorded(request, "read-again", document):
+                document.begin_reading()
+                document.save(update_fields=["status", "problem", "updated_at"])
 
     @admin.display(description="Text", ordering="status")
     def text_state(self, document: Document) -> str:

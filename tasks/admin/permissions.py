@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.access import rights
-from tasks.admin import display
+from tasks.admin import auditing, display
 from tasks.admin.decision_form import read_decision
 from tasks.admin.task_page import RequestCard
 from tasks.exceptions import AlreadyAnswered
@@ -220,7 +220,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
             self.message_user(request, why, messages.ERROR)
             return
         try:
-            asked.answer(answer)
+            auditing.answer(request, asked, answer)
         except AlreadyAnswered as error:
             self.message_user(request, f"{asked}: {error}", messages.ERROR)
             return

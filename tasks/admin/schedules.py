@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from ledger.budgets import BudgetExceeded
 from tasks.access import rights
 from tasks.admin import display
+from tasks.admin.auditing import recorded
 from tasks.admin.material import HasTasksAdmin
 from tasks.admin.schedule_form import ScheduleForm
 from tasks.api.representation.schedules import next_times
@@ -189,7 +190,8 @@ class ScheduleAdmin(HasTasksAdmin):
             raise PermissionDenied
         verb, done = VERBS[name]
         try:
-            verb(schedule, by=request.user.get_username())
+            with recorded(request, name.replace("_", "-"), schedule):
+                verb(schedule, by=request.user.get_username())
         except Refused as error:
             self.message_user(request, error.in_admin(), messages.ERROR)
         except (BudgetExceeded, Conflict, NeverFires) as error:

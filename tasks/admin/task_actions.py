@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from ledger.admin.long_lists import LongListAdmin
+from tasks import audit
+from tasks.access.author import author_of_page
 from tasks.admin import verbs
-from tasks.models import Task
+from tasks.models import AuditEntry, Task
 
 
 def act_on_selected(name: str) -> Callable[..., None]:
@@ -34,10 +37,22 @@ def prioritize(priority: int) -> Callable[..., None]:
     def set_priority(
         model_admin: Any, request: HttpRequest, queryset: QuerySet[Task]
     ) -> None:
-        ids = list(queryset.values_list("pk", flat=True))
-        changed = Task.objects.filter(pk__in=ids).update(
-            priority=priority, updated_at=timezone.now()
-        )
+        with transaction.atomic():
+            tasks = list(queryset.select_for_update(of=("self",)))
+            author, after = author_of_page(request), {"priority": priority}
+            AuditEntry.objects.insert(
+                *(
+                    audit.make_entry(
+                        *(author, "change", task),
+                        before={"priority": task.priority},
+                        after=after,
+                    )
+                    for task in tasks
+                )
+            )
+            changed = Task.objects.filter(pk__in=[task.pk for task in tasks]).update(
+                priority=priority, updated_at=timezone.now()
+            )
         text = f"P{priority} for {changed} task{'' if changed == 1 else 's'}."
         model_admin.message_user(request, text, messages.SUCCESS)
 

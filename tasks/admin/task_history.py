@@ -1,15 +1,17 @@
-"""Who did what with a task: people's starts, stops, decisions and edits, the newest first."""
+"""Who did what with a task, the newest first: from the audit, and of what is older from its rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.models import LogEntry as Edit
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from tasks.access import rights
 from tasks.admin import display
-from tasks.models import EventType, Task
+from tasks.admin.audit import table_of
+from tasks.models import AuditEntry, EventType, Task
 
 SHOWN = 200  # of each source
 
@@ -21,6 +23,8 @@ class Deed:
     at: datetime
     by: str
     what: SafeString
+    where: str = ""  # from where, and by which door
+    changes: SafeString | str = ""
 
     @property
     def when(self) -> str:
@@ -28,45 +32,45 @@ class Deed:
 
 
 def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
-    return {"deeds": history(task)}
+    shows_addresses = rights.may(request.user, rights.VIEW_AUDIT)
+    return {"deeds": history(task, shows_addresses=shows_addresses)}
 
 
-def history(task: Task) -> list[Deed]:
-    deeds = [
-        Deed(task.created_at, task.created_by, display.reveal("Created the task.")),
-        *_starts(task),
-        *_decisions(task),
-        *_read_log(task),
-        *_edits(task),
-    ]
+def history(task: Task, *, shows_addresses: bool = False) -> list[Deed]:
+    """List what was done; from which address, to who may look at the audit."""
+    entries = list(AuditEntry.objects.about(task.pk)[:SHOWN])
+    deeds = [_describe(entry, shows_addresses) for entry in entries]
+    deeds += _read_log(task)
+    if not any(entry.action == "create" for entry in entries):
+        # It is older than the audit, or nobody made it by hand.
+        since = entries[-1].created_at if entries else None
+        deeds += [one for one in _read_rows(task) if not since or one.at < since]
     return sorted(deeds, key=lambda deed: deed.at, reverse=True)[:SHOWN]
 
 
-def _starts(task: Task) -> list[Deed]:
-    return [
-        Deed(
-            run.queued_at,
-            run.started_by,
-            display.reveal(
-                f"{'Resumed' if run.is_resume else 'Started'}: attempt {run.attempt}."
-            ),
-        )
-        for run in task.runs.order_by("-attempt")[:SHOWN]
-        if run.started_by
-    ]
+def _describe(entry: AuditEntry, shows_addresses: bool) -> Deed:
+    by = entry.user_name or "no login"
+    return Deed(
+        entry.created_at,
+        f"{by} ({entry.token_name})" if entry.token_name else by,
+        display.reveal(f"{entry.action.capitalize().replace('-', ' ')}."),
+        f"{entry.get_way_display()} {entry.address if shows_addresses else ''}",
+        table_of(entry) if entry.before or entry.after else "",
+    )
 
 
-def _decisions(task: Task) -> list[Deed]:
+def _read_rows(task: Task) -> Iterator[Deed]:
+    yield Deed(task.created_at, task.created_by, display.reveal("Created the task."))
+    for run in task.runs.order_by("-attempt")[:SHOWN]:
+        if run.started_by:
+            verb = "Resumed" if run.is_resume else "Started"
+            what = display.reveal(f"{verb}: attempt {run.attempt}.")
+            yield Deed(run.queued_at, run.started_by, what)
     decided = task.permission_requests.filter(status__in=["allowed", "denied"])
-    return [
-        Deed(
-            asked.decided_at,
-            asked.decided_by,
-            display.shorten(f"{asked.get_status_display()}: {asked.action}", 300),
-        )
-        for asked in decided.order_by("-created_at")[:SHOWN]
-        if asked.decided_at
-    ]
+    for asked in decided.order_by("-created_at")[:SHOWN]:
+        if asked.decided_at:
+            what = display.shorten(f"{asked.get_status_display()}: {asked.action}", 300)
+            yield Deed(asked.decided_at, asked.decided_by, what)
 
 
 def _read_log(task: Task) -> list[Deed]:
@@ -76,21 +80,4 @@ def _read_log(task: Task) -> list[Deed]:
         Deed(entry.recorded_at, "", display.shorten(entry.message, 300))
         for entry in entries[:SHOWN]
         if " by " in entry.message
-    ]
-
-
-def _edits(task: Task) -> list[Deed]:
-    edits = Edit.objects.filter(
-        content_type__app_label="tasks",
-        content_type__model="task",
-        object_id=str(task.pk),
-    ).select_related("user")
-    return [
-        Deed(
-            edit.action_time,
-            edit.user.get_username(),
-            display.shorten(edit.get_change_message() or "Edited.", 300),
-        )
-        for edit in edits.order_by("-action_time")[:SHOWN]
-        if not edit.is_addition()
     ]

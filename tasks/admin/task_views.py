@@ -40,7 +40,7 @@ class TaskPages(MatchingAdmin):
     ) -> HttpResponseRedirect:
         if not self.has_change_permission(request, task):
             raise PermissionDenied
-        reason = verbs.perform_verb(verb, task, by=request.user.get_username())
+        reason = verbs.perform_verb(request, verb, task)
         if reason is None:
             self.log_change(request, task, verb.done)
             self.message_user(request, f"{verb.done}: {task}.", messages.SUCCESS)

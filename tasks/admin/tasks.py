@@ -200,7 +200,7 @@ class TaskAdmin(TellingAdmin):
         refused: dict[str, list[str]] = {}
         done = 0
         for task in tasks:
-            reason = verbs.perform_verb(verb, task, by=request.user.get_username())
+            reason = verbs.perform_verb(request, verb, task)
             if reason is None:
                 done += 1
                 self.log_change(request, task, verb.done)

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from ledger.budgets import BudgetExceeded
+from tasks.admin.auditing import recorded
 from tasks.admin.task_views import TaskPages
 from tasks.exceptions import Refused
 from tasks.lifecycle import messages
@@ -31,7 +32,7 @@ class TellingAdmin(TaskPages):
         if not self.has_change_permission(request, task):
             raise PermissionDenied
         text = request.POST.get("text", "").replace("\x00", "")
-        run, refusal = _send(task, text, by=request.user.get_username())
+        run, refusal = _send(request, task, text)
         if request.headers.get("X-Requested-With") == SCRIPT:
             status = 400 if refusal else 200
             told = {"error": refusal, "followUp": run is not None}
@@ -43,14 +44,15 @@ class TellingAdmin(TaskPages):
         return HttpResponseRedirect(reverse("admin:tasks_task_log", args=[task.pk]))
 
 
-def _send(task: Task, text: str, *, by: str) -> tuple[Run | None, str]:
+def _send(request: HttpRequest, task: Task, text: str) -> tuple[Run | None, str]:
     """Return the run that the message started, if any, or why it was not sent."""
     if not text.strip():
         return None, "There is nothing in the message."
     if len(text.encode("utf-16-le")) // 2 > messages.MAX_TEXT:
         return None, f"A message has at most {messages.MAX_TEXT:,} characters."
     try:
-        _, run = messages.send(task, text, by=by)
+        with recorded(request, "message", task, after={"text": text}):
+            _, run = messages.send(task, text, by=request.user.get_username())
     except Refused as error:
         return None, error.in_admin()
     except BudgetExceeded as error:

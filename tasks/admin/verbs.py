@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.http import HttpRequest
+
 from ledger.budgets import BudgetExceeded
 from tasks import lifecycle
+from tasks.admin.auditing import recorded
 from tasks.exceptions import Refused
 from tasks.models import Task
 from tasks.models.task_status import FINAL
@@ -96,10 +99,11 @@ def list_offered(task: Task) -> list[Verb]:
     ]
 
 
-def perform_verb(verb: Verb, task: Task, *, by: str) -> str | None:
-    """Perform `verb`; return why not, if it is refused."""
+def perform_verb(request: HttpRequest, verb: Verb, task: Task) -> str | None:
+    """Perform `verb` for who asks; return why not, if it is refused."""
     try:
-        verb.perform(task, by)
+        with recorded(request, verb.name.replace("_", "-"), task):
+            verb.perform(task, request.user.get_username())
     except Refused as error:
         return error.in_admin()
     except BudgetExceeded as error:

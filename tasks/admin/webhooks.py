@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.admin.long_lists import Admin
 from tasks.admin import display
+from tasks.admin.auditing import recorded
 from tasks.models import Delivery, Webhook
 from tasks.models.webhook import SUBSCRIBABLE
 from tasks.webhooks import changes
@@ -128,10 +129,13 @@ class WebhookAdmin(Admin):
     ) -> HttpResponse:
         webhook = self._find(request, webhook_id)
         if name == "new_secret":
-            self._show_secret(request, changes.change_secret(webhook))
+            with recorded(request, "new-secret", webhook):
+                secret = changes.change_secret(webhook)
+            self._show_secret(request, secret)
         elif name in VERBS:
             verb, done = VERBS[name]
-            verb(webhook, request.user.get_username())
+            with recorded(request, name, webhook):
+                verb(webhook, request.user.get_username())
             self.message_user(request, done, messages.SUCCESS)
         else:
             raise Http404
@@ -144,7 +148,9 @@ class WebhookAdmin(Admin):
         delivery = webhook.deliveries.filter(pk=delivery_id).first()
         if delivery is None:
             raise Http404
-        changes.redeliver(delivery)
+        after = {"deliveryId": str(delivery.pk)}
+        with recorded(request, "redeliver", webhook, after=after):
+            changes.redeliver(delivery)
         self.message_user(request, "It is sent again.", messages.SUCCESS)
         return HttpResponseRedirect(display.page_of(webhook))
 

@@ -24,6 +24,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from tasks import assist
 from tasks.access import rights
 from tasks.admin import display, workflow_page
+from tasks.admin.auditing import recorded
 from tasks.admin.base import ProjectFilter
 from tasks.admin.material import HasTasksAdmin
 from tasks.exceptions import Conflict
@@ -197,13 +198,15 @@ class WorkflowAdmin(HasTasksAdmin):
     ) -> HttpResponse:
         by = request.user.get_username()
         try:
-            match name:
-                case "execute":
-                    start(workflow, by=by)
-                case "retry":
-                    control.retry(workflow, step_id, by=by)
-                case _:
-                    getattr(control, name)(workflow, by=by)
+            after = {"step": step_id} if step_id else None
+            with recorded(request, name, workflow, after=after):
+                match name:
+                    case "execute":
+                        start(workflow, by=by)
+                    case "retry":
+                        control.retry(workflow, step_id, by=by)
+                    case _:
+                        getattr(control, name)(workflow, by=by)
         except (Conflict, InvalidDefinition, control.UnknownStep) as error:
             self.message_user(request, str(error), messages.ERROR)
         else:

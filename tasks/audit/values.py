@@ -28,10 +28,23 @@ _LEFT_OUT = {"created_at", "updated_at", "last_used_at", "last_login", "log_sequ
 _ADDRESSES = {"tasks.webhook": {"url"}}
 
 
+class Masked(str):
+    """What is shown of a secret; `secret` tells whether it is another one."""
+
+    __slots__ = ("secret",)
+    secret: object
+
+    @classmethod
+    def make(cls, secret: object, shown: str = HIDDEN) -> "Masked":
+        made = cls(shown)
+        made.secret = secret
+        return made
+
+
 def masked(value: Any, name: str = "") -> Any:
     """Return JSON of a value without what its name says is a secret, cut short."""
     if _SECRET.search(name) and not _NO_SECRET.search(name):
-        return HIDDEN if value else value
+        return Masked.make(value) if value else value
     match value:
         case None | bool() | int() | float():
             return value
@@ -89,10 +102,15 @@ def _plain(row: Model, field: Any) -> Any:
 def _mask_address(url: str) -> str:
     parts = urlsplit(url)
     is_long = parts.path.strip("/") or parts.query
-    return f"{parts.scheme}://{parts.hostname}{'/' + HIDDEN if is_long else ''}"
+    shown = f"{parts.scheme}://{parts.hostname}{'/' + HIDDEN if is_long else ''}"
+    return Masked.make(url, shown)
 
 
 def differences(before: JSON, after: JSON) -> tuple[JSON, JSON]:
     """Return what differs, as it was and as it is."""
-    names = [name for name in after if before.get(name) != after[name]]
+    names = [name for name in after if _raw(before.get(name)) != _raw(after[name])]
     return {name: before.get(name) for name in names}, {n: after[n] for n in names}
+
+
+def _raw(value: Any) -> Any:
+    return value.secret if isinstance(value, Masked) else value

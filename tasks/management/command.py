@@ -22,11 +22,12 @@ from django.db.utils import OperationalError, ProgrammingError
 from ledger.budgets import BudgetExceeded
 from stagent.database.json_lines import on_one_line
 from tasks.api.representation.tasks import represent_task
+from tasks.audit import Author
 from tasks.exceptions import AlreadyAnswered, Refused
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
 from tasks.management.output import MEANINGS, Error, ExitCode, log_line
-from tasks.models import Task
+from tasks.models import Task, Way
 from tasks.payloads.log_entries import name_task
 
 OUTCOMES: dict[str, ExitCode] = {
@@ -49,6 +50,11 @@ def actor() -> str:
         OSError,
     ):  # nobody has this user id, as in containers
         return "manage.py"
+
+
+def author() -> Author:
+    """Name who acts, for the audit."""
+    return Author(Way.COMMAND, name=actor())
 
 
 @contextmanager

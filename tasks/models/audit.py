@@ -31,9 +31,9 @@ class Way(models.TextChoices):
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     """Entries by who wrote what."""
 
-    def insert(self, entry: "AuditEntry") -> None:
-        """Insert an entry by a statement that is compiled once."""
-        _insert(entry)
+    def insert(self, *entries: "AuditEntry") -> None:
+        """Insert entries by a statement that is compiled once."""
+        _insert(*entries)
 
     def about(self, object_id: object) -> Self:
         """Those of one object, also of one that is gone."""

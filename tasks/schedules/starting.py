@@ -7,9 +7,10 @@ from django.db import transaction
 
 from ledger.budgets import BudgetExceeded
 from ledger.pricing import dollars
-from tasks import lifecycle
+from tasks import audit, lifecycle
+from tasks.audit import Author
 from tasks.exceptions import Conflict, Refused
-from tasks.models import Firing, Schedule, Task, Workflow
+from tasks.models import Firing, Schedule, Task, Way, Workflow
 from tasks.schedules import heartbeat
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.start import start as start_workflow
@@ -76,7 +77,10 @@ def _make_task(schedule: Schedule, number: int, *, by: str, now: datetime) -> Ta
         if left == 0:
             raise BudgetExceeded(_spent(schedule))
         heartbeat.bound_to(task, left)
-    Task.objects.insert(task)
+    author = Author(Way.SCHEDULE, name=by)
+    after = {"schedule": str(schedule.pk), "number": number}
+    entry = audit.make_entry(author, "create", task, after=after)
+    Task.objects.insert(task, beside=[audit.insert_of(entry)])
     task.documents.set(schedule.documents.all())
     return task
 

@@ -8,7 +8,9 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from agents.worker.pruning import Kind, describe_counts, prune
-from tasks.management.command import AdministratorCommand
+from tasks.audit.retention import remove_entries
+from tasks.management.command import AdministratorCommand, author
+from tasks.models import AuditEntry
 from tasks.webhooks.retention import find_old_events, remove_old_events
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -43,6 +45,11 @@ class Command(AdministratorCommand):
             help="events with their notes and deliveries; STAGENT_EVENT_DAYS does it by itself",
         )
         parser.add_argument(
+            "--audit",
+            action="store_true",
+            help="entries of the audit; STAGENT_AUDIT_DAYS does it by itself",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="remove nothing; say how much it is"
         )
         parser.add_argument("--json", action="store_true")
@@ -56,12 +63,14 @@ class Command(AdministratorCommand):
         **options: Any,
     ) -> None:
         kinds = [kind for kind in Kind if options[kind]]
-        if not kinds and not options["events"]:
+        if not kinds and not options["events"] and not options["audit"]:
             kinds = [Kind.LOGS, Kind.WORKSPACES]
         removed: Counter[str] = Counter(dict.fromkeys(kinds, 0))
         until = timezone.now() - older_than
         if options["events"]:
             removed["events"] = _prune_events(until, dry_run=dry_run)
+        if options["audit"]:
+            removed["audit entries"] = _prune_audit(until, dry_run=dry_run)
         walk = prune(kinds, until=until, dry_run=dry_run) if kinds else ()
         for kind, was_there in walk:
             removed[kind] += was_there
@@ -80,6 +89,12 @@ def _prune_events(until: datetime, *, dry_run: bool) -> int:
     while some := remove_old_events(until):
         removed += some
     return removed
+
+
+def _prune_audit(until: datetime, *, dry_run: bool) -> int:
+    if dry_run:
+        return AuditEntry.objects.older_than(until).count()
+    return remove_entries(until, author=author())
 
 
 def _parse_age(text: str) -> timedelta:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from tasks.access import rights
-from tasks.admin import display
+from tasks.admin import auditing, display
 from tasks.admin.approvals import decision, rule
 from tasks.admin.approvals.card import make_card
 from tasks.admin.approvals.groups import group_alike
@@ -101,7 +101,7 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
             _require(request, rights.MAKE_RULES)
         if asked.is_of_budget and answer.is_allowed:
             _require(request, rights.CHANGE_BUDGET)
-        asked.answer(answer)
+        auditing.answer(request, asked, answer)
     except (ValidationError, AlreadyAnswered) as error:
         told = error.messages[0] if isinstance(error, ValidationError) else str(error)
         return _refuse(
@@ -140,10 +140,13 @@ def _wants_json(request: HttpRequest) -> bool:
 def undo(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Take back a rule that this person has made."""
     _require(request, rights.MAKE_RULES)
-    removed, _ = _own_rules(request).filter(pk=rule_id).delete()
+    rule = _own_rules(request).filter(pk=rule_id).first()
+    if rule:
+        with auditing.recorded(request, "delete", rule):
+            rule.delete()
     if _wants_json(request):
-        return JsonResponse({"removed": bool(removed)})
-    told = "The rule is gone." if removed else "There is no such rule of yours."
+        return JsonResponse({"removed": rule is not None})
+    told = "The rule is gone." if rule else "There is no such rule of yours."
     messages.success(request, told)
     return HttpResponseRedirect(reverse("approvals"))
 

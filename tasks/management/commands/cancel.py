@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks import lifecycle
-from tasks.management.command import AdministratorCommand, actor
+from tasks import audit, lifecycle
+from tasks.management.command import AdministratorCommand, actor, author
 from tasks.management.finding import find_project
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import Task
@@ -68,7 +68,8 @@ class Command(AdministratorCommand):
             ids = self._all(project, yes=yes)
 
         def act(task: Task) -> None:
-            lifecycle.cancel(task, by=actor())
+            with audit.recorded(author(), "cancel", task):
+                lifecycle.cancel(task, by=actor())
 
         attempts = self.each(ids, act)
         cancelled = [one.task for one in attempts if one.task]

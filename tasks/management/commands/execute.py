@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tasks import lifecycle
+from tasks import audit, lifecycle
 from tasks.exceptions import InvalidTransition
-from tasks.management.command import AdministratorCommand, actor
+from tasks.management.command import AdministratorCommand, actor, author
 from tasks.management.following import Follower
 from tasks.management.output import one_line
 from tasks.models import Run, Task
@@ -83,7 +83,8 @@ class Command(AdministratorCommand):
         was_queued = task.status == Task.Status.QUEUED
         verb = lifecycle.run_again if self.again else lifecycle.execute
         try:
-            run = verb(task, by=actor())
+            with audit.recorded(author(), verb.__name__.replace("_", "-"), task):
+                run = verb(task, by=actor())
         except InvalidTransition as error:
             if lifecycle.why_not_resumable(task):
                 raise

@@ -8,9 +8,10 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from tasks import audit
 from tasks.access.roles import OPERATOR, ROLES
 from tasks.access.scopes import SCOPES, scopes_of
-from tasks.management.command import AdministratorCommand
+from tasks.management.command import AdministratorCommand, author
 from tasks.management.output import Error, ExitCode
 from tasks.models import ApiToken
 
@@ -72,12 +73,14 @@ class Command(AdministratorCommand):
             owner = _find_user(user) if user is not None else _own(name, role)
             scopes = [one for one in SCOPES if one in (scope or ())]
             _check_scopes(owner, scopes)
-            _, text = ApiToken.objects.issue(
+            token, text = ApiToken.objects.issue(
                 name=name,
                 user=owner,
                 scopes=" ".join(scopes),
                 expires_at=expires_at,
             )
+            after = audit.snapshot(token)
+            audit.recorded_now(author(), "create", token, after=after)
         self.stdout.write(text)
         bounds = f"bound to {', '.join(scopes)}, " if scopes else ""
         until = (

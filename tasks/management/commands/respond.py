@@ -3,8 +3,14 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
+from tasks import audit
 from tasks.api.views.notifications import represent_notification
-from tasks.management.command import AdministratorCommand, actor, explain_refusals
+from tasks.management.command import (
+    AdministratorCommand,
+    actor,
+    author,
+    explain_refusals,
+)
 from tasks.management.finding import find_request
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import PermissionRequest
@@ -71,7 +77,19 @@ class Command(AdministratorCommand):
             raise Error("No rule answers a question.", ExitCode.USAGE)
         if answers and not is_allowed:
             raise Error("--answer goes with allow only.", ExitCode.USAGE)
-        with explain_refusals(id):
+        said = {
+            "notificationId": asked.pk,
+            "behavior": behavior,
+            "action": asked.action,
+            "message": message,
+            "answers": answers,
+            "alwaysAllow": always,
+        }
+        after = {name: value for name, value in said.items() if value}
+        with (
+            explain_refusals(id),
+            audit.recorded(author(), "respond", asked.task, after=after),
+        ):
             asked.answer(
                 Answer(
                     is_allowed,

@@ -1,5 +1,5 @@
-from tasks import lifecycle
-from tasks.management.command import actor
+from tasks import audit, lifecycle
+from tasks.management.command import actor, author
 from tasks.management.commands import execute
 from tasks.models import MAX_RESUME_COUNT, Task
 
@@ -13,4 +13,6 @@ class Command(execute.Command):
     example = "manage.py resume 0199a3c4-7d21 --follow"
 
     def start(self, task: Task) -> str:
-        return execute.describe_start("Resumed", lifecycle.resume(task, by=actor()))
+        with audit.recorded(author(), "resume", task):
+            run = lifecycle.resume(task, by=actor())
+        return execute.describe_start("Resumed", run)

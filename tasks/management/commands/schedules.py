@@ -6,13 +6,19 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from tasks import audit
 from tasks.api.representation.schedules import (
     next_times,
     represent_schedule,
     represent_with_history,
 )
 from tasks.exceptions import Conflict
-from tasks.management.command import AdministratorCommand, actor, explain_refusals
+from tasks.management.command import (
+    AdministratorCommand,
+    actor,
+    author,
+    explain_refusals,
+)
 from tasks.management.finding import find_schedule
 from tasks.management.output import Error, ExitCode, fit, one_line, width_of
 from tasks.models import Firing, Schedule
@@ -77,7 +83,8 @@ class Command(AdministratorCommand):
     def _perform(self, verb: "Verb", schedule: Schedule, given: str) -> None:
         with explain_refusals(given):
             try:
-                verb(schedule, by=actor())
+                with audit.recorded(author(), _name_of(verb), schedule):
+                    verb(schedule, by=actor())
             except (Conflict, NeverFires) as error:
                 raise Error(f"{given}: {error}", ExitCode.REFUSED) from error
 
@@ -121,6 +128,10 @@ VERBS: dict[str, Verb] = {
     "pause": changes.pause,
     "resume": changes.resume,
 }
+
+
+def _name_of(verb: Verb) -> str:
+    return next(name for name, one in VERBS.items() if one is verb).replace("_", "-")
 
 
 def _row(schedule: Schedule) -> tuple[str, ...]:

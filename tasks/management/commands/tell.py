@@ -4,9 +4,15 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from tasks import audit
 from tasks.api.representation.messages import represent_sent
 from tasks.lifecycle import messages
-from tasks.management.command import AdministratorCommand, actor, explain_refusals
+from tasks.management.command import (
+    AdministratorCommand,
+    actor,
+    author,
+    explain_refusals,
+)
 from tasks.management.finding import find_task
 from tasks.management.following import Follower
 from tasks.management.output import Error, ExitCode, one_line
@@ -63,7 +69,10 @@ class Command(AdministratorCommand):
         task = find_task(id)
         _check(text, documents)
         follower = Follower(task.pk, task.log_sequence)
-        with explain_refusals(id):
+        with (
+            explain_refusals(id),
+            audit.recorded(author(), "message", task, after={"text": text}),
+        ):
             message, run = messages.send(task, text, by=actor(), document_ids=documents)
         if follow:
             self.settle(self.follow([follower], as_json=json), among=1)

@@ -1,14 +1,16 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import transaction
 
+from tasks import audit
 from tasks.api.representation.workflows import (
     add_counts,
     progress_of,
     represent_workflow,
 )
 from tasks.exceptions import Conflict
-from tasks.management.command import AdministratorCommand, actor
+from tasks.management.command import AdministratorCommand, actor, author
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import Workflow
 from tasks.workflows.definition import InvalidDefinition
@@ -67,14 +69,18 @@ class Command(AdministratorCommand):
             self._write_table(found)
 
     def _add(self, name: str, *, execute: bool, as_json: bool) -> None:
-        workflow = Workflow.objects.create(
-            name=name.replace("_", " ").capitalize(),
-            definition=examples()[name],
-            created_by=actor(),
-        )
+        with transaction.atomic():
+            workflow = Workflow.objects.create(
+                name=name.replace("_", " ").capitalize(),
+                definition=examples()[name],
+                created_by=actor(),
+            )
+            after = audit.snapshot(workflow)
+            audit.recorded_now(author(), "create", workflow, after=after)
         if execute:
             try:
-                start(workflow, by=actor())
+                with audit.recorded(author(), "execute", workflow):
+                    start(workflow, by=actor())
             except (Conflict, InvalidDefinition) as error:
                 raise Error(f"{workflow.pk}: {error}", ExitCode.REFUSED) from error
         if as_json:

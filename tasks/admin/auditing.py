@@ -1,0 +1,70 @@
+"""What the admin's pages write into the audit."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.http import HttpRequest
+
+from ledger.admin.long_lists import Admin
+from ledger.admin.writes import Writes
+from tasks import audit
+from tasks.access.author import author_of_page
+from tasks.models import PermissionRequest
+from tasks.models.permission import Answer
+
+JSON = dict[str, Any]
+
+_BEFORE = "_audit_before"  # of the request: what a row was like when its form came in
+
+
+class AuditedPages(Writes):
+    """Records what is added, changed and deleted on any page."""
+
+    def begin(self, request: HttpRequest, row: Any) -> None:
+        setattr(request, _BEFORE, (row.pk, audit.snapshot(row, with_many=True)))
+
+    def added(self, request: HttpRequest, row: Any) -> None:
+        after = audit.snapshot(row, with_many=True)
+        audit.recorded_now(author_of_page(request), "create", row, after=after)
+
+    def changed(self, request: HttpRequest, row: Any) -> None:
+        """Record a change by a form; what a verb changes is recorded where that is performed."""
+        key, old = getattr(request, _BEFORE, (None, {}))
+        if key != row.pk:
+            return
+        setattr(request, _BEFORE, (None, {}))
+        before, after = audit.differences(old, audit.snapshot(row, with_many=True))
+        if after:
+            author = author_of_page(request)
+            audit.recorded_now(author, "change", row, before=before, after=after)
+
+    def deleting(self, request: HttpRequest, rows: Iterable[Any]) -> None:
+        author = author_of_page(request)
+        for row in rows:
+            audit.recorded_now(author, "delete", row, before=audit.snapshot(row))
+
+
+def recorded(
+    request: HttpRequest, action: str, what: Any, *, after: JSON | None = None
+) -> AbstractContextManager[None]:
+    """Record what is done inside, by who asks, in one transaction with it."""
+    return audit.recorded(author_of_page(request), action, what, after=after)
+
+
+def answer(request: HttpRequest, asked: PermissionRequest, given: Answer) -> None:
+    """Decide a request, or raise AlreadyAnswered; the audit keeps it as the task's."""
+    after: JSON = {
+        "notificationId": asked.pk,
+        "behavior": "allow" if given.is_allowed else "deny",
+        "action": asked.action,
+        "message": given.message,
+        "updatedInput": given.edited_input,
+        "alwaysAllow": given.always_allow,
+    }
+    said = {name: value for name, value in after.items() if value}
+    with recorded(request, "respond", asked.task, after=said):
+        asked.answer(given)
+
+
+Admin.writes = AuditedPages()
