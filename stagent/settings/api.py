@@ -47,7 +47,6 @@ SPECTACULAR_SETTINGS = {
         "NotificationStatus": "tasks.api.responses.notifications.NOTIFICATION_STATUSES",
         "OutboxEventType": "tasks.api.responses.webhooks.EVENT_TYPES",
         "SubscribedType": "tasks.api.responses.webhooks.SUBSCRIBED_TYPES",
-        "WebhookStatus": "tasks.api.responses.webhooks.WEBHOOK_STATUSES",
         "WebhookFormat": "tasks.api.responses.webhooks.FORMATS",
         "DeliveryStatus": "tasks.api.responses.webhooks.DELIVERY_STATUSES",
         "AuditWay": "tasks.models.Way.values",
@@ -57,7 +56,8 @@ SPECTACULAR_SETTINGS = {
         "RuleScope": "tasks.api.responses.permission_rules.RULE_SCOPES",
         "BudgetScope": "ledger.models.Scope.values",
         "ScheduleStatus": "tasks.api.responses.schedules.SCHEDULE_STATUSES",
-        "NewScheduleStatus": "tasks.api.requests.schedules.NEW_STATUSES",
+        # Of a webhook, and of a schedule that is made or changed.
+        "ActiveOrPaused": "tasks.api.requests.schedules.NEW_STATUSES",
         "ScheduleType": "tasks.api.responses.schedules.SCHEDULE_TYPES",
         "Overlap": "tasks.api.responses.schedules.OVERLAPS",
         "CatchUp": "tasks.api.responses.schedules.CATCH_UPS",
