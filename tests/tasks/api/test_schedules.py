@@ -8,20 +8,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tasks.models import Firing, Schedule, Task
+from tasks.models import Schedule
 from tests.factories import DocumentFactory, ProjectFactory, ScheduleFactory
-from tests.ledger.factories import BudgetFactory
-from tests.ledger.spending import spend
+from tests.tasks.api.schedule_requests import CHECKLIST, errors_of, url
 from tests.tasks.schedules.due import HOUR, NOON, due_schedule, end, fire
 
 BODY = {"name": "Morning report", "prompt": "Summarise", "interval": "daily at 9am"}
-CHECKLIST = [{"id": "inbox", "instruction": "Is there mail?", "priority": "high"}]
+
+
 HEARTBEAT = {
     "name": "Watch",
     "interval": "30m",
     "type": "heartbeat",
     "heartbeatChecklist": CHECKLIST,
 }
+
+
 NOWHERE = "7f9c1c1e-3a52-4b0a-9d86-0d8d2f1f6f10"
 
 
@@ -29,18 +31,6 @@ def create(api, **body):
     answer = api.post("/api/schedules", {**BODY, **body})
     assert answer.status_code == 201, answer.content
     return answer.json()
-
-
-def url(schedule, *parts):
-    return "/".join(["/api/schedules", str(schedule.pk), *parts])
-
-
-def errors_of(answer):
-    assert answer.status_code == 400, answer.content
-    return answer.json()["error"]["fieldErrors"]
-
-
-# --- Create ------------------------------------------------------------------------------------
 
 
 def test_a_schedule_is_active_at_once_and_knows_its_next_time(api):
@@ -163,9 +153,6 @@ def test_a_profile_that_does_not_suit_the_runtime_is_refused(api, monkeypatch):
     assert answer.json()["error"]["formErrors"] == ["They do not fit."]
 
 
-# --- Read --------------------------------------------------------------------------------------
-
-
 def test_the_list_is_newest_first_and_takes_as_many_queries_for_any_number(api):
     ids = [create(api)["id"] for _ in range(3)]
     with CaptureQueriesContext(connection) as three:
@@ -252,101 +239,6 @@ def test_what_is_not_there_is_a_404(api, part, schedule_id):
     assert answer.json() == {"error": "Schedule not found"}
 
 
-# --- Change ------------------------------------------------------------------------------------
-
-
-def test_pause_and_resume(api):
-    schedule = due_schedule()
-    paused = api.patch(url(schedule), {"status": "paused"}).json()
-    assert (paused["status"], paused["nextFireAt"]) == ("paused", None)
-    assert "Paused by" in paused["pauseReason"]
-    again = api.patch(url(schedule), {"status": "paused"})
-    assert again.status_code == 409
-    message = "Can only pause an active schedule"
-    assert again.json() == {"error": message, "status": "paused"}
-    active = api.patch(url(schedule), {"status": "active"}).json()
-    assert active["status"] == "active"
-    assert active["nextFireAt"] is not None
-    assert active["pauseReason"] is None
-    again = api.patch(url(schedule), {"status": "active"})
-    assert (again.status_code, again.json()["error"]) == (
-        409,
-        "Can only resume a paused schedule",
-    )
-
-
-def test_a_conflict_changes_nothing(api):
-    schedule = due_schedule()
-    body = {"status": "active", "name": "Other"}
-    assert api.patch(url(schedule), body).status_code == 409
-    schedule.refresh_from_db()
-    assert schedule.name != "Other"
-
-
-def test_a_new_interval_means_a_new_next_time(api):
-    schedule = due_schedule()
-    changed = api.patch(url(schedule), {"interval": "30 9 * * *"}).json()
-    assert changed["cronExpression"] == "30 9 * * *"
-    assert changed["nextFireAt"].endswith("09:30:00.000Z")
-
-
-def test_null_takes_a_limit_away(api):
-    schedule = due_schedule(
-        max_firings=3,
-        expires_at=timezone.now() + HOUR * 48,
-        active_hours_start=1,
-        active_hours_end=2,
-        heartbeat_budget_microdollars=5,
-    )
-    names = (
-        *("maxFirings", "expiresInHours", "activeHoursStart", "activeHoursEnd"),
-        "heartbeatBudgetPerDay",
-    )
-    changed = api.patch(url(schedule), dict.fromkeys(names)).json()
-    kept = {
-        *("maxFirings", "expiresAt", "activeHoursStart", "activeHoursEnd"),
-        "heartbeatBudgetPerDay",
-    }
-    assert {changed[name] for name in kept} == {None}
-
-
-@pytest.mark.parametrize(
-    ("fields", "body", "field"),
-    [
-        ({}, {"prompt": ""}, "prompt"),
-        ({}, {"interval": "whenever"}, "interval"),
-        ({}, {"activeHoursStart": 3}, "activeHoursEnd"),
-        ({}, {"status": "exhausted"}, "status"),
-        ({"type": "heartbeat"}, {"prompt": "x"}, "heartbeatChecklist"),
-        ({"prompt": "", "status": "paused"}, {"status": "active"}, "prompt"),
-        ({"cron_expression": "", "status": "paused"}, {"status": "active"}, "interval"),
-    ],
-)
-def test_a_change_that_does_not_fit_is_a_field_error(api, fields, body, field):
-    schedule = ScheduleFactory(**fields)
-    assert list(errors_of(api.patch(url(schedule), body))) == [field]
-
-
-def test_documents_are_those_of_the_firings_from_then_on(api):
-    schedule, document = due_schedule(), DocumentFactory()
-    changed = api.patch(url(schedule), {"documentIds": [document.pk]}).json()
-    assert changed["documentIds"] == [document.pk]
-    schedule.refresh_from_db()
-    assert list(fire(schedule).task.documents.all()) == [document]
-
-
-def test_delete_keeps_the_tasks(api):
-    schedule = due_schedule()
-    fire(schedule)
-    answer = api.delete(url(schedule))
-    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
-    assert Task.objects.get().status == Task.Status.RUNNING
-    assert api.delete(url(schedule)).status_code == 404
-
-
-# --- Parse, run now, heartbeats ------------------------------------------------------------------
-
-
 def test_parse_says_what_an_interval_means(api):
     body = {"expression": "weekdays at 8:30", "timezone": "Europe/Berlin"}
     found = api.post("/api/schedules/parse", body).json()
@@ -374,78 +266,3 @@ def test_parse_refuses_with_examples(api, body, field):
     assert list(errors) == [field]
     if body.get("expression") == "whenever":
         assert "daily at 9am" in errors[field][0]
-
-
-def test_run_now_starts_a_task(api):
-    schedule = ScheduleFactory()
-    answer = api.post(url(schedule, "execute"))
-    assert answer.status_code == 200
-    task = Task.objects.get()
-    assert answer.json() == {
-        "taskId": str(task.pk),
-        "workflowRunId": None,
-        "forced": False,
-        "firingNumber": 1,
-    }
-    assert task.status == Task.Status.RUNNING
-
-
-def test_run_now_beside_a_running_task_is_a_conflict_unless_forced(api):
-    schedule = ScheduleFactory()
-    api.post(url(schedule, "execute"))
-    again = api.post(url(schedule, "execute"))
-    assert again.status_code == 409
-    assert "still running" in again.json()["error"]
-    forced = api.post(url(schedule, "execute") + "?force=true")
-    assert (forced.status_code, forced.json()["forced"]) == (200, True)
-    assert Task.objects.count() == 2
-
-
-def test_run_now_without_money_is_a_429_with_a_row_and_no_task(api):
-    BudgetFactory(limit_microdollars=0)
-    answer = api.post(url(ScheduleFactory(), "execute"))
-    assert answer.status_code == 429
-    assert answer["Retry-After"]
-    assert Firing.objects.get().status == "refused"
-    assert not Task.objects.exists()
-
-
-def test_run_now_on_a_runtime_that_is_not_ready_is_a_400_with_a_row(api, monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    schedule = ScheduleFactory(assigned_agent="openai-direct")
-    answer = api.post(url(schedule, "execute"))
-    assert answer.status_code == 400
-    assert "OPENAI_API_KEY" in answer.json()["error"]
-    assert Firing.objects.get().status == "refused"
-
-
-def test_the_history_of_a_heartbeat_tells_what_it_found_and_spent(api):
-    schedule = due_schedule(
-        type="heartbeat", checklist=CHECKLIST, heartbeat_budget_microdollars=2_000_000
-    )
-    quiet, act = '{"action_needed": false}', '{"action_needed": true}'
-    first = fire(schedule)
-    spend(first.task_id, 500_000)
-    end(first, result=quiet)
-    second = end(fire(schedule, NOON + HOUR), result=act)
-    found = api.get(url(schedule, "heartbeat-history")).json()
-    assert [entry["event"] for entry in found["history"]] == [
-        "heartbeat_action",
-        "heartbeat_suppressed",
-    ]
-    assert found["history"][0]["taskId"] == str(second.task_id)
-    assert found["history"][0]["payload"] == {"action_needed": True, "items": []}
-    stats = found["stats"]
-    assert stats.pop("lastActionAt") is not None
-    assert stats == {
-        "suppressionCount": 0,
-        "firingCount": 2,
-        "heartbeatSpentToday": 0.5,
-        "heartbeatBudgetPerDay": 2.0,
-    }
-
-
-def test_only_heartbeats_have_such_a_history(api):
-    answer = api.get(url(ScheduleFactory(), "heartbeat-history"))
-    assert answer.status_code == 400
-    assert answer.json() == {"error": "Schedule is not a heartbeat"}

@@ -8,7 +8,7 @@ from agents.protocol.runtime import RuntimeFailed
 from tasks.files import handing_on
 from tasks.files.removal import prune_files
 from tests.factories import DocumentFactory, TaskFactory
-from tests.tasks.access.test_rights import user_with, with_token
+from tests.tasks.access.rights.logins import user_with, with_token
 from tests.tasks.files.work import Work
 
 pytestmark = pytest.mark.django_db

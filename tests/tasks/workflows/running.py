@@ -1,7 +1,8 @@
 """Runs of workflows in a test's own process: `sweep()` is the worker's, the agents are the test."""
 
 from tasks import lifecycle
-from tasks.models import StepRun, Task
+from tasks.models import PermissionRequest, StepRun, Task
+from tasks.models.permission import Answer
 from tasks.workflows.advance import sweep
 from tasks.workflows.start import start
 from tests.factories import WorkflowFactory
@@ -43,3 +44,12 @@ def reread(run):
     run.refresh_from_db()
     run.workflow.refresh_from_db()
     return run
+
+
+PARALLEL = [step("a"), step("b"), step("c", dependsOn=["a", "b"])]
+
+
+def decide(task, *, is_allowed, message=""):
+    request = PermissionRequest.objects.pending().get(task=task)
+    request.answer(Answer(is_allowed=is_allowed, by="anna", message=message))
+    sweep()

@@ -12,7 +12,6 @@ from ledger.models import Budget
 from tasks import lifecycle
 from tasks.exceptions import Conflict
 from tasks.models import (
-    PermissionRequest,
     Run,
     StepRun,
     Task,
@@ -20,7 +19,6 @@ from tasks.models import (
     WorkflowDocument,
     WorkflowRun,
 )
-from tasks.models.permission import Answer
 from tasks.workflows import advance, control
 from tasks.workflows.advance import sweep
 from tasks.workflows.start import start
@@ -30,21 +28,17 @@ from tests.factories import (
     TaskFactory,
     WorkflowFactory,
 )
-from tests.tasks.workflows.running import begin, begun, end, reread, step, task_of
+from tests.tasks.workflows.running import (
+    PARALLEL,
+    begin,
+    begun,
+    end,
+    reread,
+    step,
+    task_of,
+)
 
 pytestmark = pytest.mark.django_db
-
-PARALLEL = [step("a"), step("b"), step("c", dependsOn=["a", "b"])]
-CHECKPOINT = [step("a"), step("b", requiresApproval=True), step("c")]
-
-
-def answer(task, *, is_allowed, message=""):
-    request = PermissionRequest.objects.pending().get(task=task)
-    request.answer(Answer(is_allowed=is_allowed, by="anna", message=message))
-    sweep()
-
-
-# --- Steps are ordinary tasks -----------------------------------------------------------
 
 
 def test_a_step_is_a_task_that_runs_with_all_that_its_definition_says():
@@ -165,9 +159,6 @@ def test_only_a_failed_step_of_the_run_can_be_retried(step_id):
         control.retry(run.workflow, step_id, by="anna")
 
 
-# --- Whatever is done to a step's task is seen ----------------------------------------------
-
-
 def test_a_cancelled_task_fails_its_step():
     run = begin(step("a"), step("b"))
     lifecycle.cancel(task_of(run, "a"), by="anna")
@@ -223,182 +214,6 @@ def test_a_task_without_a_workflow_takes_no_statement_more(django_assert_num_que
     assert not [one for one in queries if "workflowrun" in one["sql"].lower()]
 
 
-# --- Approvals -------------------------------------------------------------------------------
-
-
-def test_before_an_approval_the_task_is_planned_and_waits_for_a_person():
-    run = begin(*CHECKPOINT, pattern="checkpoint")
-    end(run, "a", result="the draft")
-
-    task = task_of(run, "b")
-    assert task.status == Task.Status.PLANNED
-    request = PermissionRequest.objects.get()
-    assert request.tool_name == "WorkflowCheckpoint"
-    assert request.tool_input == {"workflowId": str(run.workflow_id), "stepName": "B"}
-    assert "the draft" in request.message
-    assert request.task == task
-    assert StepRun.objects.get(step_id="b").status == "waiting_approval"
-
-
-def test_allowed_it_runs_and_goes_on():
-    run = begin(*CHECKPOINT, pattern="checkpoint")
-    end(run, "a")
-    answer(task_of(run, "b"), is_allowed=True)
-    assert task_of(run, "b").status == Task.Status.RUNNING
-    end(run, "b")
-
-    assert begun(run) == ["a", "b", "c"]
-
-
-def test_denied_the_step_fails_with_what_was_said():
-    run = begin(*CHECKPOINT, pattern="checkpoint")
-    end(run, "a")
-    answer(task_of(run, "b"), is_allowed=False, message="not yet")
-    sweep()
-
-    assert reread(run).status == WorkflowRun.Status.FAILED
-    assert task_of(run, "b").status == Task.Status.CANCELLED
-    assert StepRun.objects.get(step_id="b").error == "Approval denied by anna: not yet"
-
-
-def test_a_denied_step_is_asked_about_again_and_one_that_was_allowed_is_not():
-    run = begin(*CHECKPOINT, pattern="checkpoint")
-    end(run, "a")
-    answer(task_of(run, "b"), is_allowed=False)
-    sweep()
-    control.retry(reread(run).workflow, "b", by="anna")
-    sweep()
-    answer(task_of(run, "b"), is_allowed=True)
-    end(run, "b", Task.Status.FAILED)
-    control.retry(reread(run).workflow, "b", by="anna")
-    sweep()
-
-    assert task_of(run, "b").status == Task.Status.RUNNING
-    assert not PermissionRequest.objects.pending().exists()
-
-
-def test_who_executes_the_planned_task_by_hand_needs_no_approval():
-    run = begin(*CHECKPOINT, pattern="checkpoint")
-    end(run, "a")
-    lifecycle.execute(task_of(run, "b"), by="anna")
-    assert not PermissionRequest.objects.pending().exists()
-    sweep()
-    end(run, "b")
-
-    assert begun(run) == ["a", "b", "c"]
-
-
-# --- Pause, resume, stop ------------------------------------------------------------------
-
-
-def test_paused_starts_nothing_more_and_resumed_goes_on():
-    run = begin(step("a"), step("b"))
-    control.pause(run.workflow, by="anna")
-    end(run, "a")
-    assert begun(run) == ["a"]
-    assert reread(run).workflow.status == Workflow.Status.PAUSED
-
-    control.resume(run.workflow, by="anna")
-    sweep()
-    assert begun(run) == ["a", "b"]
-
-
-def test_what_was_allowed_while_paused_starts_when_resumed():
-    run = begin(step("a", requiresApproval=True))
-    control.pause(run.workflow, by="anna")
-    answer(task_of(run, "a"), is_allowed=True)
-    assert task_of(run, "a").status == Task.Status.PLANNED
-    control.resume(run.workflow, by="anna")
-    sweep()
-
-    assert task_of(run, "a").status == Task.Status.RUNNING
-
-
-def test_stopped_cancels_what_runs():
-    run = begin(*PARALLEL, pattern="parallel")
-    control.stop(run.workflow, by="anna")
-    sweep()
-
-    assert reread(run).status == WorkflowRun.Status.STOPPED
-    assert run.workflow.status == Workflow.Status.FAILED
-    assert run.stop_reason == "human_cancel"
-    assert set(Task.objects.values_list("status", flat=True)) == {Task.Status.CANCELLED}
-
-
-def test_stopped_it_asks_nobody_any_more():
-    run = begin(step("a", requiresApproval=True))
-    control.stop(run.workflow, by="anna")
-    sweep()
-
-    assert PermissionRequest.objects.get().status == "withdrawn"
-    assert task_of(run, "a").status == Task.Status.CANCELLED
-
-
-def test_a_worker_that_dies_before_it_has_cancelled_all_leaves_the_run_due():
-    run = begin(*PARALLEL, pattern="parallel")
-    control.stop(run.workflow, by="anna")
-    cancel = lifecycle.cancel
-    lifecycle.cancel = lambda *args, **kwargs: None  # as if it were killed here
-    try:
-        sweep()
-    finally:
-        lifecycle.cancel = cancel
-    assert reread(run).due_at
-
-    WorkflowRun.objects.update(due_at=timezone.now())
-    sweep()
-    assert set(Task.objects.values_list("status", flat=True)) == {Task.Status.CANCELLED}
-
-
-@pytest.mark.parametrize(
-    ("verb", "status"),
-    [
-        ("pause", "draft"),
-        ("pause", "completed"),
-        ("resume", "active"),
-        ("stop", "draft"),
-        ("delete", "active"),
-    ],
-)
-def test_what_does_not_fit_is_refused(verb, status):
-    workflow = WorkflowFactory(status=status)
-
-    with pytest.raises(Conflict) as error:
-        getattr(control, verb)(workflow, by="anna")
-    assert status in str(error.value)
-
-
-@pytest.mark.parametrize("status", ["active", "paused"])
-def test_a_workflow_in_hand_is_not_started_again(status):
-    with pytest.raises(Conflict, match="already running"):
-        start(WorkflowFactory(status=status), by="anna")
-
-
-def test_a_deleted_workflow_leaves_its_runs_and_tasks():
-    run = begin(step("a"))
-    end(run, "a")
-    control.delete(reread(run).workflow, by="anna")
-
-    run.refresh_from_db()
-    assert run.workflow is None
-    assert run.workflow_name
-    assert Task.objects.get().workflow_run == run.pk
-
-
-def test_a_paused_workflow_that_is_deleted_ends_what_runs():
-    run = begin(step("a"), step("b"))
-    control.pause(run.workflow, by="anna")
-    control.delete(reread(run).workflow, by="anna")
-    sweep()
-
-    run.refresh_from_db()
-    assert run.status == WorkflowRun.Status.STOPPED
-    assert Task.objects.get().status == Task.Status.CANCELLED
-
-
-# --- Refusals ---------------------------------------------------------------------------------
-
-
 def test_a_step_that_no_budget_pays_for_pauses_the_run_and_leaves_nothing_half_started():
     budget = Budget.objects.create(
         scope="overall", period="daily", limit_microdollars=0
@@ -426,9 +241,6 @@ def test_a_runtime_that_is_not_ready_pauses_the_run(monkeypatch):
     assert "not ready" in run.reason
 
 
-# --- Delays, loops ------------------------------------------------------------------------------
-
-
 def test_a_delay_ends_at_its_time():
     run = begin({"id": "w", "name": "W", "delayDuration": "30m"}, step("b"))
     sweep()
@@ -441,43 +253,6 @@ def test_a_delay_ends_at_its_time():
     sweep()
     assert begun(run) == ["w", "b"]
     assert StepRun.objects.get(step_id="w").status == "completed"
-
-
-def test_a_loop_goes_over_its_items_and_says_so_to_each():
-    own = step("a", prompt="Describe {{city}}.")
-    config = {"loopConfig": {"items": ["Oslo", "Rome"], "itemVariable": "city"}}
-    run = begin(own, pattern="loop", more=config)
-    first = task_of(run, "a")
-    end(run, "a", result="cold")
-    second = task_of(run, "a", 1)
-    end(run, "a", iteration=1)
-
-    assert first.title == "[Workflow] A (1 of 2)"
-    assert "Iteration 1 of 2." in first.description
-    assert "Describe Oslo." in first.description
-    assert "Describe Rome." in second.description
-    assert "LOOP_COMPLETE" in second.description
-    assert reread(run).status == WorkflowRun.Status.COMPLETED
-    assert run.stop_reason == "max_iterations"
-
-
-def test_a_loop_ends_when_its_agent_says_so():
-    run = begin(step("a"), pattern="loop", more={"loopConfig": {"maxIterations": 5}})
-    end(run, "a", result="It is done. loop_complete")
-
-    assert reread(run).stop_reason == "agent_signaled"
-    assert StepRun.objects.count() == 1
-
-
-def test_a_loop_that_a_person_pauses_or_stops_says_so():
-    run = begin(step("a"), pattern="loop", more={"loopConfig": {"maxIterations": 5}})
-    control.pause(run.workflow, by="anna")
-    assert reread(run).stop_reason == "human_pause"
-    control.stop(run.workflow, by="anna")
-    assert reread(run).stop_reason == "human_cancel"
-
-
-# --- The sweep ------------------------------------------------------------------------------------
 
 
 def test_a_run_that_cannot_be_advanced_does_not_hold_up_the_others():
