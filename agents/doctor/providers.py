@@ -8,30 +8,17 @@ import httpx2
 
 from agents.doctor.finding import Finding, State, report_ok
 from agents.doctor.place import judge_clock
-from agents.protocol.runtime import RuntimeFailed
-from agents.providers.anthropic import AnthropicEndpoint
-from agents.providers.endpoint import Endpoint, read_variable
-from agents.providers.ollama import OllamaEndpoint
-from agents.providers.openai import OpenAIEndpoint
+from agents.providers import model_lists
+from agents.providers.endpoint import Endpoint
 from tasks import catalog
 from tasks.observability.credentials import without_credentials
-
-TIMEOUT_SECONDS = 5
 
 
 def look_at_providers() -> Iterator[Finding]:
     found = False
-    for kind, path in (
-        (AnthropicEndpoint, "/v1/models"),
-        (OpenAIEndpoint, "/models"),
-        (OllamaEndpoint, "/api/tags"),
-    ):
-        try:
-            endpoint = kind.from_environment()
-        except RuntimeFailed:
-            continue  # it is not set up, which is no fault
+    for endpoint, url, _ in model_lists.list_endpoints():
         found = True
-        yield from _ask_provider(endpoint, path)
+        yield from _ask_provider(endpoint, url)
     if not found and catalog.has_embedded_model():
         yield report_ok(
             "providers", "none is set up: `serve` brings the embedded model"
@@ -42,13 +29,10 @@ def look_at_providers() -> Iterator[Finding]:
         yield Finding("providers", State.FAILING, message, cure)
 
 
-def _ask_provider(endpoint: Endpoint, path: str) -> Iterator[Finding]:
+def _ask_provider(endpoint: Endpoint, url: str) -> Iterator[Finding]:
     what = f"provider {endpoint.provider}"
-    url = endpoint.address.rstrip("/") + path
     try:
-        answer = httpx2.get(
-            url, headers=_make_headers(endpoint), timeout=TIMEOUT_SECONDS
-        )
+        answer = model_lists.ask(endpoint, url)
     except httpx2.HTTPError as error:
         yield Finding(
             what,
@@ -70,17 +54,6 @@ def _ask_provider(endpoint: Endpoint, path: str) -> Iterator[Finding]:
         yield report_ok(what, f"{endpoint.address} answers")
     if date := answer.headers.get("Date"):
         yield from _compare_clock(endpoint, date)
-
-
-def _make_headers(endpoint: Endpoint) -> dict[str, str]:
-    key = read_variable(endpoint.key_name)
-    headers = dict(endpoint.login)
-    if endpoint.key_name == "ANTHROPIC_API_KEY":
-        headers |= {"anthropic-version": "2023-06-01"}
-        headers |= {"x-api-key": key} if key else {}
-    elif key:
-        headers["Authorization"] = f"Bearer {key}"
-    return headers
 
 
 def _compare_clock(endpoint: Endpoint, date: str) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from agents.worker.execution import Execution, Stop
 from agents.worker.isolation import PoisonRuns
 from agents.worker.leases import Leases
 from agents.worker.messages import receive_messages
+from agents.worker.model_lists import LOOKING_SECONDS, keep_lists
 from agents.worker.presence import Presence
 from agents.worker.pruning import NightlyPruning
 from agents.worker.run_updates import apply_updates
@@ -153,6 +154,7 @@ class Worker(ChannelsWorker):
             every_seconds=webhooks.REMOVING_SECONDS,
         )
         self._chores.repeat("prune", self._pruning.look, every_seconds=PRUNING_SECONDS)
+        self._chores.repeat("list models", keep_lists, every_seconds=LOOKING_SECONDS)
         self._chores.start(warm_up())
 
     def _keep_leases(self) -> None:

@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from tasks import catalog
+from tasks.models import ModelList
 
 LIST_ID = "models-to-choose-from"
 
@@ -30,8 +31,9 @@ class ModelInput(UnfoldAdminTextInputWidget):
 def _list_models() -> list[tuple[str, str]]:
     """List each model with the runtimes that have it."""
     runtimes: dict[str, list[str]] = {}
+    listed = ModelList.objects.load_names()
     for facts in catalog.RUNTIMES.values():
-        for model in facts.models():
+        for model in facts.models(listed):
             runtimes.setdefault(model, []).append(facts.title)
     return [(model, ", ".join(titles)) for model, titles in runtimes.items()]
 

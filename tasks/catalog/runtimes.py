@@ -5,7 +5,7 @@ kept, so the web process may ask at will.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -78,10 +78,14 @@ class RuntimeFacts:
         named = os.environ.get(self.model_variable, "").strip()
         return named or self.default_model
 
-    def models(self) -> list[str]:
-        """List the models to choose from, the one that runs by itself first."""
+    def models(self, listed: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+        """List the models to choose from, the one that runs by itself first.
+
+        `listed`: what each provider says that it has; in its place, some that are known.
+        """
         own = self.model()
-        others = () if own == EMBEDDED_MODEL else self.known_models
+        known = (listed or {}).get(self.provider.lower(), self.known_models)
+        others = () if own == EMBEDDED_MODEL else known
         return list(dict.fromkeys(filter(None, (own, *others))))
 
     def obstacle_here(self) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from tasks.models.idempotency_key import IdempotencyKey
 from tasks.models.leftover import Leftover
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.message import Message
+from tasks.models.model_list import ModelList
 from tasks.models.outbox import OutboxCounter, OutboxEvent, OutboxType
 from tasks.models.permission import PermissionRequest
 from tasks.models.permission_rule import PermissionRule
@@ -36,6 +37,7 @@ __all__ = [
     "Leftover",
     "LogEntry",
     "Message",
+    "ModelList",
     "NewEntry",
     "OutboxCounter",
     "OutboxEvent",

@@ -9,6 +9,7 @@ from tasks import catalog
 from tasks.api import responses
 from tasks.api.json import Response
 from tasks.api.views.base import ApiView
+from tasks.models import ModelList
 
 
 class RuntimesView(ApiView):
@@ -18,13 +19,16 @@ class RuntimesView(ApiView):
     def get(self, request: Request) -> Response:
         """List the runtimes, whether each is ready and, if not, what mends it."""
         default = catalog.default_runtime()
+        listed = ModelList.objects.load_names()
         return Response(
-            [_runtime(facts, default) for facts in catalog.RUNTIMES.values()]
+            [_runtime(facts, default, listed) for facts in catalog.RUNTIMES.values()]
         )
 
 
 def _runtime(
-    facts: catalog.RuntimeFacts, default: catalog.RuntimeFacts | None
+    facts: catalog.RuntimeFacts,
+    default: catalog.RuntimeFacts | None,
+    listed: dict[str, list[str]],
 ) -> dict[str, Any]:
     readiness = facts.readiness()
     return {
@@ -40,6 +44,6 @@ def _runtime(
         "canResume": facts.can_resume,
         "editsInput": facts.edits_input,
         "model": facts.model() or None,
-        "models": facts.models(),
+        "models": facts.models(listed),
         "efforts": facts.efforts,
     }
