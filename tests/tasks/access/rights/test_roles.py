@@ -24,6 +24,7 @@ def test_every_model_of_ours_belongs_to_a_role():
         *("tasks.workflowrun", "tasks.steprun", "tasks.workflowdocument"),
         *("tasks.runtotal", "tasks.idempotencykey", "tasks.documenttext"),
         "tasks.tasktag",  # a task's
+        "tasks.modellist",  # what a provider tells anybody
         "tasks.delivery",  # a webhook's
         "tasks.auditpruning",  # the audit's own
         *("tasks.outboxevent", "tasks.outboxcounter"),  # each by what it tells of
