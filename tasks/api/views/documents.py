@@ -80,6 +80,7 @@ class DocumentViewSet(ApiViewSet):
                     "projectId": "sales",
                 },
             },
+            "application/json": KeepFile,
         },
         responses={201: responses.Document},
     )

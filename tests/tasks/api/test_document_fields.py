@@ -1,9 +1,13 @@
 """Documents as what is read, found, changed, made by tasks and given to all tasks of a project."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
 
 from tasks.models import Document
 from tasks.models.document import kind_of
+from tests.conftest import Client
 from tests.factories import DocumentFactory, ProjectFactory, TaskFactory
 from tests.tasks.api.test_documents import upload
 from tests.tasks.files.work import Work
@@ -127,6 +131,26 @@ def test_a_file_that_a_task_made_is_kept_in_versions(api):
     assert [(one["version"], one["size"]) for one in versions] == [(2, 4), (1, 3)]
     work.task.delete()
     assert api.get(first.json()["url"]).getvalue() == b"one"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_of_a_project", [True, False])
+def test_of_many_at_once_each_is_a_version_of_its_own(is_of_a_project):
+    work = Work(project=ProjectFactory() if is_of_a_project else None).begin()
+    work.write(**{"report.md": "x"})
+
+    def keep_it(_):
+        try:
+            client = Client(HTTP_HOST="localhost:3000")
+            return keep(client, work)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(keep_it, range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    versions = sorted(answer.json()["version"] for answer in answers)
+    assert versions == list(range(1, 9))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tasks.models import Task
+from tasks.models import Document, Task
 from tests.factories import (
     DocumentFactory,
     LogEntryFactory,
@@ -126,3 +126,14 @@ def test_rules_take_one_each_and_four_to_make_for_a_task(count):
 def test_the_other_lists_take_one(count, path):
     many(TaskFactory())
     assert count("get", path) == 1
+
+
+@pytest.mark.parametrize("documents", [1, 40])
+def test_documents_take_one_query_with_what_is_known_of_them(count, documents):
+    project, task = ProjectFactory(), TaskFactory()
+    for number in range(documents):
+        DocumentFactory(project=project, made_by=task.pk, version=number + 1)
+    path = f"/api/documents?projectId={project.pk}"
+    assert count("get", path) == 1
+    newest = Document.objects.order_by("-version").first()
+    assert count("get", f"/api/documents/{newest.pk}/versions") <= 2
