@@ -53,7 +53,7 @@ from tasks import pubsub
 from tasks.api.unavailable import unavailable
 from tasks.observability import log_context
 
-Answer = HttpResponse | StreamingHttpResponse
+AnyResponse = HttpResponse | StreamingHttpResponse
 
 log = logging.getLogger("stagent.requests")
 
@@ -73,7 +73,7 @@ class SyncHandler(BaseHandler):
 
     def __call__(
         self, request: HeadFirstRequest, body: IO[bytes], asked_at: float
-    ) -> Answer:
+    ) -> AnyResponse:
         """Answer in a thread. `asked_at` is the time on the monotonic clock."""
         set_script_prefix(request.scope.get("root_path") or "/")
         persistent_connections.look_after()
@@ -150,7 +150,9 @@ class Application:
             persistent_connections.look_after(has_failed=True)
         return response
 
-    async def _answer(self, response: Answer, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, response: AnyResponse, receive: Receive, send: Send
+    ) -> None:
         request_id = log_context.current()["request_id"]
         headers = [(k.encode("ascii"), v.encode("latin1")) for k, v in response.items()]
         headers.append((b"X-Request-ID", request_id.encode("ascii")))
@@ -176,7 +178,7 @@ def _route_name(request: ASGIRequest) -> str:
     return match.view_name if match else ""
 
 
-def log_request(scope: Message, response: Answer, seconds: float) -> None:
+def log_request(scope: Message, response: AnyResponse, seconds: float) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
     what = {

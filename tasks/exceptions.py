@@ -66,7 +66,7 @@ class NotResumable(Refused):
     """There is no session to resume, or it was resumed too often."""
 
 
-class AlreadyAnswered(Exception):
+class AlreadyDecided(Exception):
     """Somebody else was first, or the agent no longer waits."""
 
 

@@ -11,7 +11,7 @@ from ledger.admin.writes import Writes
 from tasks import audit
 from tasks.access.author import author_of_page
 from tasks.models import PermissionRequest
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 
 JSON = dict[str, Any]
 
@@ -52,8 +52,8 @@ def recorded(
     return audit.recorded(author_of_page(request), action, what, after=after)
 
 
-def answer(request: HttpRequest, asked: PermissionRequest, given: Answer) -> None:
-    """Decide a request, or raise AlreadyAnswered; the audit keeps it as the task's."""
+def decide(request: HttpRequest, asked: PermissionRequest, given: Decision) -> None:
+    """Decide a request, or raise AlreadyDecided; the audit keeps it as the task's."""
     after: JSON = {
         "notificationId": asked.pk,
         "behavior": "allow" if given.is_allowed else "deny",
@@ -64,7 +64,7 @@ def answer(request: HttpRequest, asked: PermissionRequest, given: Answer) -> Non
     }
     said = {name: value for name, value in after.items() if value}
     with recorded(request, "respond", asked.task, after=said):
-        asked.answer(given)
+        asked.decide(given)
 
 
 Admin.writes = AuditedPages()

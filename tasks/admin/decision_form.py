@@ -5,11 +5,11 @@ from django.http import HttpRequest
 
 from tasks.admin.questions import read_answer
 from tasks.models import PermissionRequest
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.rules import patterns
 
 
-def read_decision(request: HttpRequest, asked: PermissionRequest) -> Answer:
+def read_decision(request: HttpRequest, asked: PermissionRequest) -> Decision:
     """Read the form of an answer, or raise ValidationError."""
     if asked.is_question:
         return read_answer(request.POST, asked, by=request.user.get_username())
@@ -21,7 +21,7 @@ def read_decision(request: HttpRequest, asked: PermissionRequest) -> Answer:
         problem := patterns.problem_with(pattern, asked.action)
     ):
         raise ValidationError(problem)
-    return Answer(
+    return Decision(
         is_allowed=decision != "deny",
         by=request.user.get_username(),
         message=request.POST.get("message", "").strip().replace("\x00", ""),

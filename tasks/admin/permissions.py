@@ -17,9 +17,9 @@ from tasks.access import rights
 from tasks.admin import auditing, display
 from tasks.admin.decision_form import read_decision
 from tasks.admin.task_page import RequestCard
-from tasks.exceptions import AlreadyAnswered
+from tasks.exceptions import AlreadyDecided
 from tasks.models import PermissionRequest
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 
 # Characters of a request in the list. Who is to answer a longer one sees it whole first.
 SHOWN_IN_LIST = 300
@@ -203,30 +203,30 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         *,
         is_allowed: bool,
     ) -> None:
-        answer = Answer(is_allowed=is_allowed, by=request.user.get_username())
+        decision = Decision(is_allowed=is_allowed, by=request.user.get_username())
         for asked in requests:
             if asked.is_question:
                 why = f"{asked} A question is answered on its own page."
                 self.message_user(request, why, messages.WARNING)
             else:
-                self._answer(request, asked, answer)
+                self._decide(request, asked, decision)
 
-    def _answer(
-        self, request: HttpRequest, asked: PermissionRequest, answer: Answer
+    def _decide(
+        self, request: HttpRequest, asked: PermissionRequest, decision: Decision
     ) -> None:
-        raises = asked.is_of_budget and answer.is_allowed
+        raises = asked.is_of_budget and decision.is_allowed
         if raises and not rights.may(request.user, rights.CHANGE_BUDGET):
             why = f"{asked} To raise a budget needs the right {rights.CHANGE_BUDGET}."
             self.message_user(request, why, messages.ERROR)
             return
         try:
-            auditing.answer(request, asked, answer)
-        except AlreadyAnswered as error:
+            auditing.decide(request, asked, decision)
+        except AlreadyDecided as error:
             self.message_user(request, f"{asked}: {error}", messages.ERROR)
             return
         words = ("Answered", "Not answered") if asked.is_question else DECIDED
-        verb = words[0] if answer.is_allowed else words[1]
-        rule = " A rule was saved." if answer.always_allow else ""
+        verb = words[0] if decision.is_allowed else words[1]
+        rule = " A rule was saved." if decision.always_allow else ""
         self.message_user(request, f"{verb}: {asked}.{rule}", messages.SUCCESS)
 
     def get_urls(self) -> list[URLPattern]:
@@ -244,12 +244,12 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         if asked is None:
             raise Http404("Permission request not found")
         try:
-            answer = read_decision(request, asked)
+            decision = read_decision(request, asked)
         except ValidationError as error:
             return self._ask_again(request, asked, error)
-        if answer.always_allow and not request.user.has_perm(rights.MAKE_RULES):
+        if decision.always_allow and not request.user.has_perm(rights.MAKE_RULES):
             raise PermissionDenied
-        self._answer(request, asked, answer)
+        self._decide(request, asked, decision)
         if request.POST.get("next") == "overview":
             return HttpResponseRedirect(reverse("admin:index"))
         if request.POST.get("next") == "task":

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from tasks.admin import display
 from tasks.models import PermissionRequest
-from tasks.models.permission import JSON, Answer
+from tasks.models.permission import JSON, Decision
 from tasks.rules import questions
 
 
@@ -57,11 +57,11 @@ def _fields(number: int, question: JSON) -> QuestionFields:
     )
 
 
-def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Answer:
+def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Decision:
     """Read the form of an answer, or raise ValidationError."""
     message = form.get("message", "").strip().replace("\x00", "")
     if form.get("decision") == "deny":
-        return Answer(is_allowed=False, by=by, message=message)
+        return Decision(is_allowed=False, by=by, message=message)
     answers: JSON = {}
     for number, question in enumerate(questions.find_questions(asked.tool_input)):
         if given := _read_one(form, number, question):
@@ -69,7 +69,7 @@ def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Answer
     if problem := questions.problem_with(asked.tool_input, answers):
         raise ValidationError(problem if answers else "Choose an answer, or write one.")
     decided = questions.add_answers(asked.tool_input, answers)
-    return Answer(is_allowed=True, by=by, edited_input=decided)
+    return Decision(is_allowed=True, by=by, edited_input=decided)
 
 
 def _read_one(form: QueryDict, number: int, question: JSON) -> str | list[str]:

@@ -13,12 +13,12 @@ from ledger.budgets import BudgetExceeded
 from stagent.database.failures import is_unavailable
 from tasks.api.unavailable import unavailable
 from tasks.api.zod import Invalid
-from tasks.exceptions import AlreadyAnswered, Conflict, Gone, Refused
+from tasks.exceptions import AlreadyDecided, Conflict, Gone, Refused
 
 # What a view may raise, its status, and what is said where the error does not say it.
 STATUSES: dict[type[Exception], tuple[int, str]] = {
     Refused: (status.HTTP_400_BAD_REQUEST, ""),
-    AlreadyAnswered: (status.HTTP_409_CONFLICT, ""),
+    AlreadyDecided: (status.HTTP_409_CONFLICT, ""),
     Gone: (status.HTTP_410_GONE, ""),
     RequestDataTooBig: (
         status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,

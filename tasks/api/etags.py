@@ -27,7 +27,7 @@ def add_etag(data: Any) -> Response:
     return response
 
 
-def answer(request: Request, data: Any) -> Response:
+def respond(request: Request, data: Any) -> Response:
     """Answer `data` with its ETag; 304 without a body to a reader who has it."""
     response = add_etag(data)
     if not request.META.keys() & {"HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"}:

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from ledger.models import Scope
-from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, Answer, WholeList, array
+from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, AnyResponse, WholeList, array
 from tasks.api.zod import Invalid
 from tasks.models.project import is_name_in_url
 
@@ -143,13 +143,13 @@ def limit_of(query: JSON) -> int | None:
     return int(query.get("limit", DEFAULT_LIMIT)) if is_paged else None
 
 
-def answer(
+def respond(
     request: Request,
     query: JSON,
     rows: QuerySet[Any],
     order: Order,
     show: Callable[[Any], JSON],
-) -> Answer:
+) -> AnyResponse:
     """Answer the page that `query` asks for, or all rows if it asks for none."""
     rows = rows.order_by(*order.columns)
     limit = limit_of(query)
@@ -166,7 +166,7 @@ def answer(
     return page(request, order, found, limit, text)
 
 
-def whole(rows: QuerySet[Any], show: Callable[[Any], JSON]) -> Answer:
+def whole(rows: QuerySet[Any], show: Callable[[Any], JSON]) -> AnyResponse:
     """Answer all rows, in their order."""
 
     def text(row: Any) -> str:
@@ -179,7 +179,7 @@ def whole(rows: QuerySet[Any], show: Callable[[Any], JSON]) -> Answer:
         first=lambda: list(map(text, rows[: FIRST + 1])),
         keys=lambda: map(str, rows.values_list("pk", flat=True).iterator(KEYS_AT_ONCE)),
         rows=lambda keys: represent_by_key(rows.filter(pk__in=keys).order_by()),
-    ).answer()
+    ).respond()
 
 
 def page(
@@ -188,7 +188,7 @@ def page(
     rows: list[Any],
     limit: int,
     text: Callable[[Any], str],
-) -> Answer:
+) -> AnyResponse:
     """Answer `limit` of the rows, of which there is one more if there is a next page."""
     response = HttpResponse(
         array(map(text, rows[:limit])), content_type="application/json"

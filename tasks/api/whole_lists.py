@@ -13,7 +13,7 @@ from itertools import islice
 
 from django.http import HttpResponse, StreamingHttpResponse
 
-Answer = HttpResponse | StreamingHttpResponse
+AnyResponse = HttpResponse | StreamingHttpResponse
 
 # Rows that are read at once, and answered at once where there are no more.
 FIRST = 1_000
@@ -30,7 +30,7 @@ class WholeList:
     keys: Callable[[], Iterable[str]]  # of all rows
     rows: Callable[[list[str]], Mapping[str, str]]  # those still there, key -> row
 
-    def answer(self) -> Answer:
+    def respond(self) -> AnyResponse:
         first = self.first()
         if len(first) <= FIRST:
             return HttpResponse(array(first), content_type="application/json")

@@ -23,7 +23,7 @@ from ledger.budgets import BudgetExceeded
 from stagent.database.json_lines import on_one_line
 from tasks.api.representation.tasks import represent_task
 from tasks.audit import Author
-from tasks.exceptions import AlreadyAnswered, Refused
+from tasks.exceptions import AlreadyDecided, Refused
 from tasks.management.finding import find_task
 from tasks.management.following import PATIENCE_SECONDS, POLL_SECONDS, Follower
 from tasks.management.output import MEANINGS, Error, ExitCode, log_line
@@ -64,7 +64,7 @@ def explain_refusals(given: str) -> Iterator[None]:
         yield
     except Refused as error:
         raise Error(f"{given}: {error.in_command()}", ExitCode.REFUSED) from error
-    except (AlreadyAnswered, BudgetExceeded) as error:
+    except (AlreadyDecided, BudgetExceeded) as error:
         raise Error(f"{given}: {error}", ExitCode.REFUSED) from error
     except Task.DoesNotExist as error:
         raise Error(f"{given}: it was deleted just now.", ExitCode.USAGE) from error

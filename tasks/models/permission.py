@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from tasks import pubsub
-from tasks.exceptions import AlreadyAnswered
+from tasks.exceptions import AlreadyDecided
 from tasks.models.ids import new_text_id
 from tasks.models.log import EventType, LogEntry, NewEntry
 from tasks.models.outbox import OutboxType
@@ -33,7 +33,7 @@ def digest_of(tool_input: JSON, action: str) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Decision:
     """What a person says to a permission request."""
 
     is_allowed: bool
@@ -191,8 +191,8 @@ class PermissionRequest(models.Model):
         again = f"{call_id[:LONGEST_CALL_ID]}{AGAIN}"
         return self.call_id == call_id or self.call_id.startswith(again)
 
-    def answer(self, answer: Answer) -> None:
-        """Decide, or raise AlreadyAnswered: the UPDATE lets the first one win."""
+    def decide(self, decision: Decision) -> None:
+        """Decide, or raise AlreadyDecided: the UPDATE lets the first one win."""
         with transaction.atomic():
             # The task's row first, as everywhere: else an answer and an end deadlock.
             task = Task.objects.select_for_update().get(pk=self.task_id)
@@ -201,30 +201,30 @@ class PermissionRequest(models.Model):
                 .filter(pk=self.pk)
                 .update(
                     status=self.Status.ALLOWED
-                    if answer.is_allowed
+                    if decision.is_allowed
                     else self.Status.DENIED,
-                    decided_input=self._decided_input(answer),
-                    decision_message=answer.message,
-                    decided_by=answer.by,
+                    decided_input=self._decided_input(decision),
+                    decision_message=decision.message,
+                    decided_by=decision.by,
                     decided_at=timezone.now(),
                 )
             )
             self.refresh_from_db()
             if not decided:
-                raise AlreadyAnswered(self._why_not())
+                raise AlreadyDecided(self._why_not())
             if self.is_checkpoint:
                 mark_due(task.workflow_run)
-            if answer.is_allowed and answer.always_allow:
-                self._save_rule(answer)
-            self._log(answer)
+            if decision.is_allowed and decision.always_allow:
+                self._save_rule(decision)
+            self._log(decision)
             transaction.on_commit(pubsub.wake_workers)
 
-    def _decided_input(self, answer: Answer) -> JSON:
-        if answer.edited_input:
-            return answer.edited_input
-        if self.is_question and answer.is_allowed:
+    def _decided_input(self, decision: Decision) -> JSON:
+        if decision.edited_input:
+            return decision.edited_input
+        if self.is_question and decision.is_allowed:
             by_message = questions.read_message_as_answer(
-                self.tool_input, answer.message
+                self.tool_input, decision.message
             )
             if by_message:
                 return by_message
@@ -236,33 +236,33 @@ class PermissionRequest(models.Model):
             return "The agent no longer waits for this permission request."
         return f"Already responded: {self.status} by {self.decided_by}."
 
-    def _save_rule(self, answer: Answer) -> None:
+    def _save_rule(self, decision: Decision) -> None:
         # For the project where there is one: the narrowest that still serves future runs.
         scopes = PermissionRule.Scope
-        scope = answer.rule_scope or scopes.PROJECT
+        scope = decision.rule_scope or scopes.PROJECT
         rule = {
-            "pattern": answer.always_allow,
+            "pattern": decision.always_allow,
             "effect": PermissionRule.Effect.ALLOW,
             "project_id": self.task.project_id if scope == scopes.PROJECT else None,
             "task_id": self.task_id if scope == scopes.TASK else None,
-            "expires_at": answer.rule_expires_at,
+            "expires_at": decision.rule_expires_at,
         }
         if not PermissionRule.objects.valid().filter(**rule).exists():
-            PermissionRule.objects.create(**rule, created_by=answer.by)
+            PermissionRule.objects.create(**rule, created_by=decision.by)
 
-    def _log(self, answer: Answer) -> None:
-        verb = "Allowed" if answer.is_allowed else "Denied"
-        is_edited = answer.edited_input not in (None, self.tool_input)
+    def _log(self, decision: Decision) -> None:
+        verb = "Allowed" if decision.is_allowed else "Denied"
+        is_edited = decision.edited_input not in (None, self.tool_input)
         edited = " with edited input" if is_edited else ""
-        note = f": {answer.message}" if answer.message else ""
+        note = f": {decision.message}" if decision.message else ""
         data = make_decision(
-            self.pk, is_allowed=answer.is_allowed, tool_name=self.tool_name
+            self.pk, is_allowed=decision.is_allowed, tool_name=self.tool_name
         )
         if self.is_question:
-            verb, edited = "Answered" if answer.is_allowed else "Not answered", ""
+            verb, edited = "Answered" if decision.is_allowed else "Not answered", ""
             answers = questions.describe_answers(self.decided_input or {})
             note = f": {answers}" if answers else note
-        message = f"{verb} by {answer.by}{edited}{note} ({self.message})"
+        message = f"{verb} by {decision.by}{edited}{note} ({self.message})"
         announces = (
             OutboxType.QUESTION_ANSWERED
             if self.is_question

@@ -9,14 +9,14 @@ from django.http import HttpRequest, QueryDict
 from tasks.admin.approvals import rule
 from tasks.admin.approvals.card import make_fields
 from tasks.models import PermissionRequest, PermissionRule
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.rules import patterns
 from tasks.rules.tool_input import problem_with_edits
 
 FIELD = "input-"
 
 
-def read(request: HttpRequest, asked: PermissionRequest) -> Answer:
+def read(request: HttpRequest, asked: PermissionRequest) -> Decision:
     """Read the form, or raise ValidationError that says what is wrong with it."""
     form = request.POST
     decision = form.get("decision")
@@ -33,7 +33,7 @@ def read(request: HttpRequest, asked: PermissionRequest) -> Answer:
         if scope not in PermissionRule.Scope:
             raise ValidationError("Say where the rule is to hold.")
         until = rule.expiry(form.get("until", ""))
-    return Answer(
+    return Decision(
         is_allowed=decision != "deny",
         by=request.user.get_username(),
         message=form.get("message", "").strip().replace("\x00", "")[:2000],

@@ -20,7 +20,7 @@ from tasks.admin import auditing, display
 from tasks.admin.approvals import decision, rule
 from tasks.admin.approvals.card import make_card
 from tasks.admin.approvals.groups import group_alike
-from tasks.exceptions import AlreadyAnswered
+from tasks.exceptions import AlreadyDecided
 from tasks.models import PermissionRequest, PermissionRule
 from tasks.rules import patterns
 
@@ -96,19 +96,19 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
         PermissionRequest.objects.select_related("task", "run"), pk=request_id
     )
     try:
-        answer = decision.read(request, asked)
-        if answer.always_allow:
+        given = decision.read(request, asked)
+        if given.always_allow:
             _require(request, rights.MAKE_RULES)
-        if asked.is_of_budget and answer.is_allowed:
+        if asked.is_of_budget and given.is_allowed:
             _require(request, rights.CHANGE_BUDGET)
-        auditing.answer(request, asked, answer)
-    except (ValidationError, AlreadyAnswered) as error:
+        auditing.decide(request, asked, given)
+    except (ValidationError, AlreadyDecided) as error:
         told = error.messages[0] if isinstance(error, ValidationError) else str(error)
         return _refuse(
             request, asked, told, 400 if isinstance(error, ValidationError) else 409
         )
-    verb = "Allowed" if answer.is_allowed else "Denied"
-    saved = _rule_of(request, answer.always_allow)
+    verb = "Allowed" if given.is_allowed else "Denied"
+    saved = _rule_of(request, given.always_allow)
     if _wants_json(request):
         return JsonResponse({"text": f"{verb}: {asked}", "rule": saved})
     messages.success(request, f"{verb}: {asked}")

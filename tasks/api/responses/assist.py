@@ -3,11 +3,11 @@
 from rest_framework import serializers as drf
 
 from tasks.api.requests.workflows import WorkflowDefinition
-from tasks.api.responses.fields import Answer
+from tasks.api.responses.fields import ResponseBody
 from tasks.assist.question import COMPLEXITIES, PATTERNS
 
 
-class AssistStep(Answer):
+class AssistStep(ResponseBody):
     title = drf.CharField()
     description = drf.CharField()
     suggestedProfile = drf.CharField(required=False)
@@ -17,16 +17,16 @@ class AssistStep(Answer):
     )
 
 
-class AssistLoopConfig(Answer):
+class AssistLoopConfig(ResponseBody):
     maxIterations = drf.IntegerField()
     timeBudgetMs = drf.IntegerField(required=False)
 
 
-class AssistSwarmConfig(Answer):
+class AssistSwarmConfig(ResponseBody):
     workerConcurrencyLimit = drf.IntegerField()
 
 
-class AssistAnswer(Answer):
+class AssistAnswer(ResponseBody):
     improvedDescription = drf.CharField()
     breakdown = AssistStep(many=True)
     recommendedPattern = drf.ChoiceField(choices=list(PATTERNS))

@@ -2,13 +2,13 @@
 
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, choice, nullable_text, text
+from tasks.api.responses.fields import ResponseBody, choice, nullable_text, text
 from tasks.models import Way
 
 WAYS = Way.values
 
 
-class AuditEntry(Answer):
+class AuditEntry(ResponseBody):
     id = drf.IntegerField()
     createdAt = drf.DateTimeField()
     userId = drf.IntegerField(allow_null=True)

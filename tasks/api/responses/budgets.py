@@ -4,7 +4,7 @@ from rest_framework import serializers as drf
 
 from ledger.models import OnExceed, Period, Scope
 from tasks.api.responses.fields import (
-    Answer,
+    ResponseBody,
     choice,
     microdollars,
     nullable_text,
@@ -13,7 +13,7 @@ from tasks.api.responses.fields import (
 )
 
 
-class Budget(Answer):
+class Budget(ResponseBody):
     id = text()
     scope = choice(*Scope.values)
     scopeId = nullable_text()
@@ -30,18 +30,18 @@ class Budget(Answer):
     updatedAt = drf.DateTimeField()
 
 
-class SpendCap(Answer):
+class SpendCap(ResponseBody):
     monthlySpendCapUsd = drf.FloatField(allow_null=True)
 
 
-class SpendPolicy(Answer):
+class SpendPolicy(ResponseBody):
     """The monthly limits of everything and of each runtime; null is none."""
 
     overall = SpendCap()
     runtimes = drf.DictField(child=SpendCap())
 
 
-class SpendStatus(Answer):
+class SpendStatus(ResponseBody):
     """A limit and what is spent of it, in microdollars; a limit that is null is none."""
 
     id = text(help_text="overall:daily:spend, or with a runtime's name for overall.")
@@ -56,7 +56,7 @@ class SpendStatus(Answer):
     resetAtIso = drf.DateTimeField()
 
 
-class BudgetSettings(Answer):
+class BudgetSettings(ResponseBody):
     dailyLimit = drf.FloatField(
         allow_null=True, help_text="US dollars. Null: no limit."
     )

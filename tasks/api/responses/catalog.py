@@ -2,23 +2,23 @@
 
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, choice, nullable_text, text, texts
+from tasks.api.responses.fields import ResponseBody, choice, nullable_text, text, texts
 from tasks.catalog.agent_profile import BUILT_IN, STORED
 
 PROFILE_SOURCES = (BUILT_IN, "site", STORED)
 PROFILE_SCOPES = ("builtin", "user")
 
 
-class ToolPolicy(Answer):
+class ToolPolicy(ResponseBody):
     autoApprove = texts()
     autoDeny = texts()
 
 
-class ModelOverride(Answer):
+class ModelOverride(ResponseBody):
     modelId = text()
 
 
-class Profile(Answer):
+class Profile(ResponseBody):
     id = text()
     name = text()
     description = text()
@@ -54,7 +54,7 @@ class ProfileWithInstructions(Profile):
     skillMd = text(help_text="`instructions` under another name.")
 
 
-class Runtime(Answer):
+class Runtime(ResponseBody):
     id = text()
     name = text()
     provider = text()

@@ -7,29 +7,29 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, text, texts
+from tasks.api.responses.fields import ResponseBody, text, texts
 
 
-class Error(Answer):
+class Error(ResponseBody):
     error = text()
 
 
-class Flattened(Answer):
+class Flattened(ResponseBody):
     formErrors = texts()
     fieldErrors = drf.DictField(child=texts())
 
 
-class ValidationError(Answer):
+class ValidationError(ResponseBody):
     """Zod's flattened form."""
 
     error = Flattened()
 
 
-Success = type("Success", (Answer,), {"success": drf.BooleanField()})
+Success = type("Success", (ResponseBody,), {"success": drf.BooleanField()})
 
 Started = type(
     "Started",
-    (Answer,),
+    (ResponseBody,),
     {
         "message": text(),
         "warning": text(

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, choice, nullable_text, text
+from tasks.api.responses.fields import ResponseBody, choice, nullable_text, text
 from tasks.models import Document as DocumentRow
 
 DIRECTIONS = DocumentRow.Direction.values
@@ -10,7 +10,7 @@ DIRECTIONS = DocumentRow.Direction.values
 DOCUMENT_STATUSES = DocumentRow.Status.values
 
 
-class Document(Answer):
+class Document(ResponseBody):
     id = text()
     name = text()
     originalName = text(help_text="The same.")

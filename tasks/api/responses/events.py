@@ -3,11 +3,11 @@
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, choice, text
+from tasks.api.responses.fields import ResponseBody, choice, text
 from tasks.api.responses.webhooks import EVENT_TYPES
 
 
-class Event(Answer):
+class Event(ResponseBody):
     """What happened to a task, a budget or a schedule. Some types say more than these fields."""
 
     id = text(help_text="The same in each delivery of it by a webhook.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers as drf
 
-Answer = drf.Serializer[Any]
+ResponseBody = drf.Serializer[Any]
 
 
 def text(**options: Any) -> drf.CharField:

@@ -7,7 +7,7 @@ from rest_framework import serializers as drf
 
 from tasks.api.responses.common import Error
 from tasks.api.responses.fields import (
-    Answer,
+    ResponseBody,
     choice,
     nullable_text,
     nullable_time,
@@ -18,7 +18,7 @@ from tasks.files.changes import State
 FILE_STATES = [state.value for state in State]
 
 
-class TaskFile(Answer):
+class TaskFile(ResponseBody):
     path = text(
         help_text="Relative to the task's folder. Bytes that are no UTF-8 are shown as \\xff."
     )
@@ -30,14 +30,14 @@ class TaskFile(Answer):
     reason = nullable_text(help_text="Why it is not served.")
 
 
-class FileCounts(Answer):
+class FileCounts(ResponseBody):
     new = drf.IntegerField()
     changed = drf.IntegerField()
     deleted = drf.IntegerField()
     unchanged = drf.IntegerField()
 
 
-class TaskFiles(Answer):
+class TaskFiles(ResponseBody):
     since = nullable_time(
         help_text="When the run began that the states are of. Null if none did."
     )

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer
+from tasks.api.responses.fields import ResponseBody
 from tasks.models import EventType, PermissionRule, Task
 from tasks.models.permission import QUESTION
 
@@ -18,7 +18,7 @@ def _only_of(*types: EventType, text: str = "") -> dict[str, Any]:
     return {"required": False, "help_text": f"Of {', '.join(types)}. {text}".strip()}
 
 
-class LogEntry(Answer):
+class LogEntry(ResponseBody):
     """The data of one event. Beside the first four, each type has fields of its own."""
 
     eventType = drf.ChoiceField(choices=EventType.values)
@@ -81,7 +81,7 @@ class LogEntry(Answer):
     delaySeconds = drf.FloatField(allow_null=True, **_only_of(EventType.RETRY))
 
 
-class PartialText(Answer):
+class PartialText(ResponseBody):
     """Text that the agent has not finished, for who asks for it."""
 
     eventType = drf.ChoiceField(choices=["partial"])

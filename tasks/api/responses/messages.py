@@ -2,10 +2,10 @@
 
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer
+from tasks.api.responses.fields import ResponseBody
 
 
-class Message(Answer):
+class Message(ResponseBody):
     """What a person said to the task's agent."""
 
     id = drf.UUIDField()

@@ -4,7 +4,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import (
-    Answer,
+    ResponseBody,
     choice,
     nullable_text,
     nullable_time,
@@ -23,7 +23,7 @@ NOTE_TYPES = list(NOTES.values())
 NOTIFICATION_STATUSES = PermissionRequest.Status.values
 
 
-class Notification(Answer):
+class Notification(ResponseBody):
     id = text()
     notificationId = text(help_text="The same.")
     type = choice(*NOTIFICATION_TYPES)
@@ -43,7 +43,7 @@ class Notification(Answer):
     )
 
 
-class Note(Answer):
+class Note(ResponseBody):
     """What a person is told and need not answer."""
 
     id = text()
@@ -67,4 +67,4 @@ def either(*, many: bool = False) -> PolymorphicProxySerializer:
     )
 
 
-Marked = type("Marked", (Answer,), {"marked": drf.IntegerField()})
+Marked = type("Marked", (ResponseBody,), {"marked": drf.IntegerField()})

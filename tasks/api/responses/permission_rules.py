@@ -3,7 +3,7 @@
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import (
-    Answer,
+    ResponseBody,
     choice,
     nullable_text,
     nullable_time,
@@ -16,7 +16,7 @@ EFFECTS = PermissionRule.Effect.values
 RULE_SCOPES = PermissionRule.Scope.values
 
 
-class Rule(Answer):
+class Rule(ResponseBody):
     """A standing permission rule."""
 
     id = text()

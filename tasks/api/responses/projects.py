@@ -2,15 +2,15 @@
 
 from rest_framework import serializers as drf
 
-from tasks.api.responses.fields import Answer, nullable_text, text
+from tasks.api.responses.fields import ResponseBody, nullable_text, text
 
 
-class DefaultDocuments(Answer):
+class DefaultDocuments(ResponseBody):
     projectId = text()
     updated = drf.IntegerField(help_text="How many the project has now.")
 
 
-class Project(Answer):
+class Project(ResponseBody):
     id = text()
     name = text()
     description = nullable_text()

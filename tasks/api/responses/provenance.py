@@ -3,7 +3,7 @@
 from rest_framework import serializers as drf
 
 from tasks.api.representation.provenance import MOST_TOLD
-from tasks.api.responses.fields import Answer
+from tasks.api.responses.fields import ResponseBody
 from tasks.models import PermissionRequest, Run
 
 # Named in the settings, so that the description names it too.
@@ -13,7 +13,7 @@ RUN_STATUSES = Run.Status.values
 _LAST = f"The last {MOST_TOLD}, oldest first."
 
 
-class Ancestor(Answer):
+class Ancestor(ResponseBody):
     type = drf.ChoiceField(choices=["assist", "schedule", "workflow", "task"])
     id = drf.UUIDField()
     name = drf.CharField()
@@ -23,17 +23,17 @@ class Ancestor(Answer):
     )
 
 
-class ProvenanceDocument(Answer):
+class ProvenanceDocument(ResponseBody):
     id = drf.CharField()
     name = drf.CharField()
 
 
-class ProvenanceSource(Answer):
+class ProvenanceSource(ResponseBody):
     id = drf.UUIDField()
     title = drf.CharField()
 
 
-class ProvenanceRun(Answer):
+class ProvenanceRun(ResponseBody):
     id = drf.UUIDField()
     attempt = drf.IntegerField()
     status = drf.ChoiceField(choices=RUN_STATUSES)
@@ -58,7 +58,7 @@ class ProvenanceRun(Answer):
     error = drf.CharField(allow_null=True)
 
 
-class ProvenancePermission(Answer):
+class ProvenancePermission(ResponseBody):
     notificationId = drf.CharField()
     toolName = drf.CharField()
     action = drf.CharField()
@@ -68,7 +68,7 @@ class ProvenancePermission(Answer):
     decidedAt = drf.DateTimeField(allow_null=True)
 
 
-class Provenance(Answer):
+class Provenance(ResponseBody):
     taskId = drf.UUIDField()
     sourceType = drf.ChoiceField(choices=["manual", "assist", "workflow", "schedule"])
     parentId = drf.UUIDField(allow_null=True)

@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as drf
 
 from tasks.api.requests.schedules import PRIORITIES
-from tasks.api.responses.fields import Answer
+from tasks.api.responses.fields import ResponseBody
 from tasks.models import Firing as FiringRow
 from tasks.models import Schedule as ScheduleRow
 from tasks.models import Task
@@ -19,7 +19,7 @@ REPORT_STATUSES = ["action_needed", "ok", "skipped"]
 CHECKLIST_PRIORITIES = list(PRIORITIES)
 
 
-class ScheduleConflict(Answer):
+class ScheduleConflict(ResponseBody):
     error = drf.CharField()
     status = drf.ChoiceField(
         choices=SCHEDULE_STATUSES, help_text="The schedule's own, or its workflow's."
@@ -32,13 +32,13 @@ CONFLICT = OpenApiResponse(
 )
 
 
-class ChecklistItem(Answer):
+class ChecklistItem(ResponseBody):
     id = drf.CharField()
     instruction = drf.CharField()
     priority = drf.ChoiceField(choices=CHECKLIST_PRIORITIES)
 
 
-class Schedule(Answer):
+class Schedule(ResponseBody):
     id = drf.UUIDField()
     name = drf.CharField()
     type = drf.ChoiceField(choices=SCHEDULE_TYPES)
@@ -75,13 +75,13 @@ class Schedule(Answer):
     updatedAt = drf.DateTimeField()
 
 
-class ReportItem(Answer):
+class ReportItem(ResponseBody):
     id = drf.CharField()
     status = drf.ChoiceField(choices=REPORT_STATUSES)
     summary = drf.CharField()
 
 
-class HeartbeatReport(Answer):
+class HeartbeatReport(ResponseBody):
     """What a heartbeat's agent found."""
 
     action_needed = drf.BooleanField()
@@ -91,7 +91,7 @@ class HeartbeatReport(Answer):
     )
 
 
-class Firing(Answer):
+class Firing(ResponseBody):
     """One time that a schedule came due, or was run by hand."""
 
     id = drf.UUIDField()
@@ -111,7 +111,7 @@ class Firing(Answer):
     endedAt = drf.DateTimeField(allow_null=True)
 
 
-class FiredTask(Answer):
+class FiredTask(ResponseBody):
     id = drf.UUIDField()
     title = drf.CharField()
     status = drf.ChoiceField(choices=Task.Status.values)
@@ -126,21 +126,21 @@ class ScheduleWithHistory(Schedule):
     firingHistory = FiredTask(many=True, help_text="Their tasks.")
 
 
-class ParsedInterval(Answer):
+class ParsedInterval(ResponseBody):
     cronExpression = drf.CharField()
     description = drf.CharField()
     nextFireTimes = drf.ListField(child=drf.DateTimeField())
     confidence = drf.FloatField(min_value=0, max_value=1)
 
 
-class FiredNow(Answer):
+class FiredNow(ResponseBody):
     taskId = drf.UUIDField(allow_null=True)
     workflowRunId = drf.UUIDField(allow_null=True)
     forced = drf.BooleanField()
     firingNumber = drf.IntegerField()
 
 
-class HeartbeatEvent(Answer):
+class HeartbeatEvent(ResponseBody):
     id = drf.UUIDField()
     taskId = drf.UUIDField(allow_null=True)
     event = drf.ChoiceField(choices=HEARTBEAT_EVENTS)
@@ -148,7 +148,7 @@ class HeartbeatEvent(Answer):
     timestamp = drf.DateTimeField()
 
 
-class HeartbeatStats(Answer):
+class HeartbeatStats(ResponseBody):
     suppressionCount = drf.IntegerField()
     lastActionAt = drf.DateTimeField(allow_null=True)
     firingCount = drf.IntegerField()
@@ -156,10 +156,10 @@ class HeartbeatStats(Answer):
     heartbeatBudgetPerDay = drf.FloatField(allow_null=True, help_text="US dollars.")
 
 
-class HeartbeatHistory(Answer):
+class HeartbeatHistory(ResponseBody):
     history = HeartbeatEvent(many=True, help_text="The last 50, the newest first.")
     stats = HeartbeatStats()
 
 
-class Deleted(Answer):
+class Deleted(ResponseBody):
     deleted = drf.BooleanField()

@@ -6,7 +6,7 @@ from rest_framework import serializers as drf
 
 from tasks.api.content_type import ContentType
 from tasks.api.responses.fields import (
-    Answer,
+    ResponseBody,
     choice,
     microdollars,
     nullable_text,
@@ -20,7 +20,7 @@ from tasks.models import Task as Row
 CONTENT_TYPES = list(get_args(ContentType))
 
 
-class Task(Answer):
+class Task(ResponseBody):
     id = drf.UUIDField()
     title = text()
     description = nullable_text()
@@ -34,7 +34,7 @@ class Task(Answer):
     tags = texts()
 
 
-class Usage(Answer):
+class Usage(ResponseBody):
     """All that the task's runs used. A request whose price is unknown is not in the cost."""
 
     inputTokens = drf.IntegerField()
@@ -52,7 +52,7 @@ class Usage(Answer):
     )
 
 
-class WaitingFor(Answer):
+class WaitingFor(ResponseBody):
     notificationId = text()
     toolName = text()
     since = drf.DateTimeField()
@@ -89,7 +89,7 @@ class TaskWithUsage(Task):
     usage = Usage(required=False, help_text="Only if something was booked.")
 
 
-class Output(Answer):
+class Output(ResponseBody):
     taskId = drf.UUIDField()
     status = choice(*Row.Status.values)
     result = text()
@@ -104,7 +104,7 @@ class Output(Answer):
     profile = _profile()
 
 
-class Sibling(Answer):
+class Sibling(ResponseBody):
     id = drf.UUIDField()
     title = text()
     status = choice(*Row.Status.values)

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers as drf
 
 from ledger.usage import DAY, TASK
-from tasks.api.responses.fields import Answer
+from tasks.api.responses.fields import ResponseBody
 
 # The API's names of what usage is grouped by, with the ledger's.
 GROUPS = {
@@ -24,7 +24,7 @@ def _maybe_absent(help_text: str = "Null: of none.") -> drf.CharField:
     return drf.CharField(required=False, allow_null=True, help_text=help_text)
 
 
-class UsageTotals(Answer):
+class UsageTotals(ResponseBody):
     requests = drf.IntegerField()
     inputTokens = drf.IntegerField(help_text="The cache's included.")
     cacheReadTokens = drf.IntegerField()
@@ -45,7 +45,7 @@ class UsageGroup(UsageTotals):
     createdBy = _maybe_absent("Null: it is not known.")
 
 
-class UsageGroups(Answer):
+class UsageGroups(ResponseBody):
     to = drf.DateField()
     groupBy = drf.ListField(child=drf.ChoiceField(GROUP_NAMES))
     totals = UsageTotals()

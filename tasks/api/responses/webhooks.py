@@ -3,7 +3,7 @@
 from rest_framework import serializers as drf
 
 from tasks.api.responses.fields import (
-    Answer,
+    ResponseBody,
     choice,
     nullable_text,
     nullable_time,
@@ -21,7 +21,7 @@ FORMATS = WebhookRow.Format.values
 DELIVERY_STATUSES = DeliveryRow.Status.values
 
 
-class Webhook(Answer):
+class Webhook(ResponseBody):
     id = drf.UUIDField()
     name = text()
     url = text()
@@ -40,7 +40,7 @@ class WebhookWithSecret(Webhook):
     secret = text(help_text="Shown this once. Deliveries are signed with it.")
 
 
-class Delivery(Answer):
+class Delivery(ResponseBody):
     id = drf.UUIDField()
     webhookId = drf.UUIDField()
     messageId = text(help_text="The header webhook-id: the same at every attempt.")

@@ -3,7 +3,7 @@
 from rest_framework import serializers as drf
 
 from tasks.api.requests.workflows import WorkflowStep
-from tasks.api.responses.fields import Answer, nullable_text, nullable_time
+from tasks.api.responses.fields import ResponseBody, nullable_text, nullable_time
 from tasks.models import Workflow as WorkflowModel
 from tasks.models import WorkflowRun as WorkflowRunModel
 
@@ -20,7 +20,7 @@ def _stop_reason() -> drf.ChoiceField:
     return drf.ChoiceField(choices=STOP_REASONS, allow_null=True)
 
 
-class Workflow(Answer):
+class Workflow(ResponseBody):
     id = drf.UUIDField()
     name = drf.CharField()
     projectId = nullable_text()
@@ -35,7 +35,7 @@ class Workflow(Answer):
     updatedAt = drf.DateTimeField()
 
 
-class WorkflowFromAssistResult(Answer):
+class WorkflowFromAssistResult(ResponseBody):
     workflow = Workflow()
     taskIds = drf.ListField(
         child=drf.UUIDField(), help_text="Of the steps that were started."
@@ -46,7 +46,7 @@ class WorkflowFromAssistResult(Answer):
     status = drf.ChoiceField(choices=["created", "started"])
 
 
-class WorkflowChange(Answer):
+class WorkflowChange(ResponseBody):
     """After an edit, the whole workflow; after a pause, its id and status alone."""
 
     id = drf.UUIDField()
@@ -61,7 +61,7 @@ class WorkflowChange(Answer):
     updatedAt = drf.DateTimeField(required=False)
 
 
-class WorkflowAccepted(Answer):
+class WorkflowAccepted(ResponseBody):
     status = drf.CharField(help_text="started, resuming, stopping or retry_started.")
     workflowId = drf.UUIDField()
     stepId = drf.CharField(required=False)
@@ -71,16 +71,16 @@ class WorkflowAccepted(Answer):
     )
 
 
-class WorkflowConflict(Answer):
+class WorkflowConflict(ResponseBody):
     error = drf.CharField()
     status = drf.ChoiceField(choices=STATUSES, help_text="The workflow's own.")
 
 
-class WorkflowDeleted(Answer):
+class WorkflowDeleted(ResponseBody):
     deleted = drf.BooleanField()
 
 
-class StepState(Answer):
+class StepState(ResponseBody):
     stepId = drf.CharField()
     status = drf.ChoiceField(choices=STEP_STATUSES)
     attempt = drf.IntegerField(help_text="0 before it began.")
@@ -100,7 +100,7 @@ class StepStatus(WorkflowStep, StepState):
     state = StepState()
 
 
-class PastRun(Answer):
+class PastRun(ResponseBody):
     runNumber = drf.IntegerField()
     runId = drf.UUIDField()
     status = drf.ChoiceField(choices=RUN_STATUSES)
@@ -113,7 +113,7 @@ class PastRun(Answer):
     completedAt = nullable_time()
 
 
-class Iteration(Answer):
+class Iteration(ResponseBody):
     iteration = drf.IntegerField(help_text="From 1.")
     status = drf.ChoiceField(choices=STEP_STATUSES)
     attempt = drf.IntegerField()
@@ -126,7 +126,7 @@ class Iteration(Answer):
     durationMs = drf.IntegerField(allow_null=True)
 
 
-class LoopState(Answer):
+class LoopState(ResponseBody):
     currentIteration = drf.IntegerField()
     iterations = Iteration(many=True)
     status = drf.CharField(help_text="running, completed, paused or failed.")
@@ -136,13 +136,13 @@ class LoopState(Answer):
     totalDurationMs = drf.IntegerField(allow_null=True)
 
 
-class WorkflowState(Answer):
+class WorkflowState(ResponseBody):
     status = drf.CharField()
     startedAt = nullable_time()
     completedAt = nullable_time()
 
 
-class StepDocument(Answer):
+class StepDocument(ResponseBody):
     id = drf.CharField()
     name = drf.CharField()
     originalName = drf.CharField()
@@ -154,7 +154,7 @@ class StepDocument(Answer):
     category = nullable_text()
 
 
-class WorkflowStatus(Answer):
+class WorkflowStatus(ResponseBody):
     id = drf.UUIDField()
     name = drf.CharField()
     projectId = nullable_text()
@@ -175,7 +175,7 @@ class WorkflowStatus(Answer):
     runHistory = PastRun(many=True)
 
 
-class StepTarget(Answer):
+class StepTarget(ResponseBody):
     stepId = drf.CharField()
     name = drf.CharField()
     runtime = nullable_text()
@@ -186,13 +186,13 @@ class StepTarget(Answer):
     refusal = nullable_text(help_text="Why it would not start now; null if it would.")
 
 
-class WorkflowTarget(Answer):
+class WorkflowTarget(ResponseBody):
     workflowId = drf.UUIDField()
     isReady = drf.BooleanField()
     steps = StepTarget(many=True)
 
 
-class Binding(Answer):
+class Binding(ResponseBody):
     bindingId = drf.IntegerField()
     documentId = drf.CharField()
     stepId = nullable_text(help_text="Null: for every step.")
@@ -200,11 +200,11 @@ class Binding(Answer):
     document = StepDocument()
 
 
-class Attached(Answer):
+class Attached(ResponseBody):
     attached = drf.IntegerField()
     workflowId = drf.UUIDField()
     stepId = nullable_text()
 
 
-class Detached(Answer):
+class Detached(ResponseBody):
     ok = drf.BooleanField()

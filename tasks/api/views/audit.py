@@ -9,7 +9,7 @@ from tasks.api import paging, responses
 from tasks.api.requests.audit import AuditListQuery
 from tasks.api.responses.audit import AuditEntry as AuditEntryShape
 from tasks.api.views.base import ApiView
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.models import AuditEntry
 from tasks.models.audit import AuditQuerySet
 
@@ -32,11 +32,11 @@ class AuditView(ApiView):
         parameters=[AuditListQuery, responses.LINK],
         responses={200: AuditEntryShape(many=True)},
     )
-    def get(self, request: Request) -> Answer:
+    def get(self, request: Request) -> AnyResponse:
         """List who wrote what, the newest first."""
         query = self.list_query(request.query_params)
         order = paging.NEWEST_KEY
-        return paging.answer(request, query, _filter(query), order, AuditEntry.as_json)
+        return paging.respond(request, query, _filter(query), order, AuditEntry.as_json)
 
 
 def _filter(query: dict[str, Any]) -> AuditQuerySet:

@@ -17,7 +17,7 @@ from tasks.api.requests.budgets import CreateBudget, UpdateBudget
 from tasks.api.requests.fields import ListQuery
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_or_404, parse_key
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Project
 
@@ -37,11 +37,11 @@ class BudgetViewSet(ApiViewSet):
         parameters=[ListQuery, responses.LINK],
         responses={200: responses.Budget(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List budgets by scope, with what is spent, reserved and left of each."""
         query = self.list_query(request.query_params)
         budgets = Budget.objects.with_spent().with_reserved()
-        return paging.answer(request, query, budgets, paging.BY_SCOPE, _represent)
+        return paging.respond(request, query, budgets, paging.BY_SCOPE, _represent)
 
     @extend_schema(request=CreateBudget, responses={201: responses.Budget})
     def create(self, request: Request) -> Response:

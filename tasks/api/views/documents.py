@@ -24,7 +24,7 @@ from tasks.api.uploads import UploadParser
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_document
 from tasks.api.views.task_bodies import uuid_of
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.files.keeping import NotKept, keep_file
 from tasks.models import Document, DocumentText, Project, Task
@@ -57,10 +57,10 @@ class DocumentViewSet(ApiViewSet):
         parameters=[DocumentListQuery, responses.LINK],
         responses={200: responses.Document(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List documents, the newest first."""
         query = self.list_query(request.query_params)
-        return paging.answer(
+        return paging.respond(
             request, query, _filter(query), paging.NEWEST, represent_document
         )
 

@@ -43,7 +43,7 @@ class MessageViewSet(ApiViewSet):
         """List what was said to the task's agent, in its order."""
         query = self.list_query(request.query_params)
         said = Row.objects.filter(task=get_task(task_id))
-        return paging.answer(
+        return paging.respond(
             request, query, said, paging.BY_SEQUENCE, represent_message
         )
 

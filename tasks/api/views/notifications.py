@@ -32,7 +32,7 @@ from tasks.models.outbox import ALL_NOTES, BUDGET_TYPES, NOTES, OutboxQuerySet
 from tasks.models.permission import (
     PERMISSION_REQUEST,
     QUESTION,
-    Answer,
+    Decision,
     PermissionRequestQuerySet,
 )
 from tasks.rules import patterns, questions
@@ -66,8 +66,8 @@ class RespondView(ApiView):
         asked = get_notification(data["notificationId"], task=task)
         if asked.is_of_budget and data["behavior"] == "allow":
             rights.require(request, rights.CHANGE_BUDGET)
-        asked.answer(
-            Answer(
+        asked.decide(
+            Decision(
                 is_allowed=data["behavior"] == "allow",
                 by=actor(request),
                 message=data.get("message", ""),
@@ -157,8 +157,8 @@ class NotificationsView(ApiView):
             rows = rows.filter(read_at__isnull=query["read"] == "false")
         if is_of_notes:
             order, represent = paging.NEWEST_KEY, represent_note
-            return paging.answer(request, query, rows, order, represent)
-        return paging.answer(
+            return paging.respond(request, query, rows, order, represent)
+        return paging.respond(
             request, query, rows, paging.NEWEST, represent_notification
         )
 

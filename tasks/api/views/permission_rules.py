@@ -17,7 +17,7 @@ from tasks.api.json import Response
 from tasks.api.requests.permission_rules import CreateRule, RuleListQuery
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_rule, parse_key, parse_uuid
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import PermissionRule, Project, Task
 from tasks.models.permission_rule import ONE_SCOPE
@@ -37,7 +37,7 @@ class RuleViewSet(ApiViewSet):
         parameters=[RuleListQuery, responses.LINK],
         responses={200: responses.Rule(many=True)},
     )
-    def list(self, request: Request) -> Response | Answer:
+    def list(self, request: Request) -> Response | AnyResponse:
         """List rules, the newest first: all, or by `limit` and `cursor` a page, as Link says."""
         query = self.list_query(request.query_params)
         limit = paging.limit_of(query)

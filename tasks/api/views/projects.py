@@ -16,7 +16,7 @@ from tasks.api.views.base import ApiView, ApiViewSet
 from tasks.api.views.documents import represent_document
 from tasks.api.views.lookups import get_project
 from tasks.api.views.task_bodies import documents_of
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Document, PermissionRule, Project
 
@@ -35,11 +35,11 @@ class ProjectViewSet(ApiViewSet):
         parameters=[ListQuery, responses.LINK],
         responses={200: responses.Project(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List projects by name."""
         query = self.list_query(request.query_params)
         projects = Project.objects.all()
-        return paging.answer(request, query, projects, paging.BY_NAME, _represent)
+        return paging.respond(request, query, projects, paging.BY_NAME, _represent)
 
     @extend_schema(request=CreateProject, responses={201: responses.Project})
     def create(self, request: Request) -> Response:

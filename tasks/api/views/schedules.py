@@ -35,7 +35,7 @@ from tasks.api.views.schedule_bodies import (
     read_interval,
 )
 from tasks.api.views.task_bodies import documents_of
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Schedule
 from tasks.schedules import changes
@@ -60,14 +60,14 @@ class ScheduleViewSet(ApiViewSet):
         parameters=[ScheduleListQuery, responses.LINK],
         responses={200: shapes.Schedule(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List schedules, the newest first."""
         query = self.list_query(request.query_params)
         schedules = Schedule.objects.prefetch_related("documents")
         if "status" in query:
             schedules = schedules.filter(status=query["status"])
         order = paging.NEWEST_UUID
-        return paging.answer(request, query, schedules, order, represent_schedule)
+        return paging.respond(request, query, schedules, order, represent_schedule)
 
     @extend_schema(request=CreateSchedule, responses={201: shapes.Schedule})
     def create(self, request: Request) -> Response:

@@ -33,7 +33,7 @@ from tasks.api.views.task_bodies import (
     documents_of,
     sources_of,
 )
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.exceptions import Refused
 from tasks.models import AuditEntry, Document, Task
 from tasks.models.tag import add_tags, replace_tags
@@ -72,12 +72,12 @@ class TaskViewSet(ApiViewSet):
         parameters=[TaskListQuery, responses.LINK],
         responses={200: responses.Task(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List tasks, the most urgent and then the newest first."""
         query = self.list_query(request.query_params)
         filters, limit = _filters(query), paging.limit_of(query)
         if limit is None:
-            return whole_list(filters).answer()
+            return whole_list(filters).respond()
         rows = page_rows(limit + 1, filters, after=_place(query))
         return paging.page(request, paging.MOST_URGENT, rows, limit, itemgetter(0))
 
@@ -112,7 +112,7 @@ class TaskViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request, task_id: str) -> Response:
         """Get a task with the names of what it belongs to and its usage."""
-        return etags.answer(request, _represent(parse_uuid(task_id)))
+        return etags.respond(request, _represent(parse_uuid(task_id)))
 
     @extend_schema(
         parameters=[IF_MATCH],

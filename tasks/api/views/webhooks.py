@@ -20,7 +20,7 @@ from tasks.api.requests.webhooks import (
 from tasks.api.responses import webhooks as shapes
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_or_404, parse_uuid
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Delivery, Project, Webhook
 from tasks.webhooks import changes
@@ -52,11 +52,11 @@ class WebhookViewSet(ApiViewSet):
         parameters=[WebhookListQuery, responses.LINK],
         responses={200: shapes.Webhook(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List webhooks, the newest first; never their secrets."""
         query = self.list_query(request.query_params)
         order = paging.NEWEST_UUID
-        return paging.answer(
+        return paging.respond(
             request, query, Webhook.objects.all(), order, represent_webhook
         )
 
@@ -125,14 +125,14 @@ class WebhookViewSet(ApiViewSet):
         parameters=[DeliveryListQuery, responses.LINK],
         responses={200: shapes.Delivery(many=True)},
     )
-    def deliveries(self, request: Request, webhook_id: str) -> Answer:
+    def deliveries(self, request: Request, webhook_id: str) -> AnyResponse:
         """List what was sent to a webhook, and what came of it, the newest first."""
         query = self.deliveries_query(request.query_params)
         rows = get_webhook(webhook_id).deliveries.select_related("event")
         if "status" in query:
             rows = rows.filter(status=query["status"])
         order = paging.NEWEST_UUID
-        return paging.answer(request, query, rows, order, represent_delivery)
+        return paging.respond(request, query, rows, order, represent_delivery)
 
     @extend_schema(responses={200: shapes.Delivery})
     def delivery(self, request: Request, webhook_id: str, delivery_id: str) -> Response:

@@ -26,7 +26,7 @@ from tasks.api.responses import workflows as answers
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_workflow
 from tasks.api.views.task_bodies import check_references
-from tasks.api.whole_lists import Answer
+from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.exceptions import Conflict
 from tasks.models import Worker, Workflow
@@ -55,13 +55,13 @@ class WorkflowViewSet(ApiViewSet):
         parameters=[WorkflowListQuery, responses.LINK],
         responses={200: answers.Workflow(many=True)},
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> AnyResponse:
         """List workflows, the newest first."""
         query = self.list_query(request.query_params)
         rows = add_counts(Workflow.objects.all())
         if "projectId" in query:
             rows = rows.filter(project_id=query["projectId"])
-        return paging.answer(
+        return paging.respond(
             request, query, rows, paging.NEWEST_UUID, represent_workflow
         )
 

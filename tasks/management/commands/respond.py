@@ -14,7 +14,7 @@ from tasks.management.command import (
 from tasks.management.finding import find_request
 from tasks.management.output import Error, ExitCode, one_line
 from tasks.models import PermissionRequest
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.rules import patterns, questions
 
 
@@ -90,8 +90,8 @@ class Command(AdministratorCommand):
             explain_refusals(id),
             audit.recorded(author(), "respond", asked.task, after=after),
         ):
-            asked.answer(
-                Answer(
+            asked.decide(
+                Decision(
                     is_allowed,
                     actor(),
                     message=message,

@@ -8,7 +8,7 @@ from agents.worker.permissions import Gate
 from agents.worker.recorder import Recorder
 from tasks.catalog import Profile
 from tasks.models import PermissionRequest
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.waiting import until
 
 
@@ -19,8 +19,8 @@ def gate_of(run, **profile):
 
 @sync_to_async
 def answer(*, is_allowed=True, **fields):
-    PermissionRequest.objects.pending().get().answer(
-        Answer(is_allowed, by="ada", **fields)
+    PermissionRequest.objects.pending().get().decide(
+        Decision(is_allowed, by="ada", **fields)
     )
 
 

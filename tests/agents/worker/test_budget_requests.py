@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from ledger.models import Budget, LedgerEntry, Reservation
 from tasks.access import roles
 from tasks.models import ApiToken, PermissionRequest, PermissionRule, Run, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.agents.worker.test_loop import (
     answer,
     execute,
@@ -65,7 +65,7 @@ async def test_allowing_raises_the_limit_and_the_run_goes_on():
         assert asked.tool_input["limitUsd"] == 4
         assert asked.tool_input["raiseToUsd"] == 7.5
         assert "is used up (6.00 USD spent)" in asked.message
-        await answer(asked, Answer(is_allowed=True, by="ada"))
+        await answer(asked, Decision(is_allowed=True, by="ada"))
         task = await finished(task)
     assert (task.status, task.result) == (Task.Status.COMPLETED, "done")
     assert await limit() == 7.5 * USD
@@ -80,12 +80,12 @@ async def test_a_person_says_how_far_and_is_asked_again_where_that_is_too_little
         task = await start()
         first = await pending(task)
         edited = {**first.tool_input, "raiseToUsd": 5}
-        await answer(first, Answer(is_allowed=True, by="ada", edited_input=edited))
+        await answer(first, Decision(is_allowed=True, by="ada", edited_input=edited))
         pks = PermissionRequest.objects.pending().exclude(pk=first.pk)
         second = await until(lambda: pks.filter(task=task).first())
         assert second.tool_input["limitUsd"] == 5
         edited = {**second.tool_input, "raiseToUsd": 20}
-        await answer(second, Answer(is_allowed=True, by="ada", edited_input=edited))
+        await answer(second, Decision(is_allowed=True, by="ada", edited_input=edited))
         task = await finished(task)
     assert task.status == Task.Status.COMPLETED
     assert await limit() == 20 * USD
@@ -98,11 +98,11 @@ async def test_a_raise_to_less_raises_nothing_and_asks_again():
         task = await start()
         first = await pending(task)
         edited = {**first.tool_input, "raiseToUsd": 1}
-        await answer(first, Answer(is_allowed=True, by="ada", edited_input=edited))
+        await answer(first, Decision(is_allowed=True, by="ada", edited_input=edited))
         again = PermissionRequest.objects.pending().exclude(pk=first.pk)
         second = await until(lambda: again.filter(task=task).first())
         assert await limit() == LIMIT
-        await answer(second, Answer(is_allowed=False, by="ada"))
+        await answer(second, Decision(is_allowed=False, by="ada"))
         assert (await finished(task)).status == Task.Status.FAILED
 
 
@@ -110,7 +110,7 @@ async def test_denying_ends_the_run_and_leaves_the_limit():
     await make_budget()
     async with working():
         task = await start()
-        await answer(await pending(task), Answer(is_allowed=False, by="ada"))
+        await answer(await pending(task), Decision(is_allowed=False, by="ada"))
         task = await finished(task)
     said = await messages(task)
     assert task.status == Task.Status.FAILED
@@ -131,7 +131,7 @@ async def test_a_restart_waits_on_and_redoes_nothing():
             lambda: PermissionRequest.objects.pending().filter(run__attempt=2).first()
         )
         assert still.pk == asked.pk
-        await answer(still, Answer(is_allowed=True, by="ada"))
+        await answer(still, Decision(is_allowed=True, by="ada"))
         task = await finished(task)
     assert task.status == Task.Status.COMPLETED
     assert await PermissionRequest.objects.acount() == 1
@@ -143,7 +143,7 @@ async def test_what_was_decided_while_no_worker_ran_counts():
     async with working():
         task = await start()
         asked = await pending(task)
-    await answer(asked, Answer(is_allowed=True, by="ada"))
+    await answer(asked, Decision(is_allowed=True, by="ada"))
     async with working():
         task = await finished(task)
     assert task.status == Task.Status.COMPLETED
@@ -172,7 +172,7 @@ async def test_a_budget_that_does_not_ask_stops_a_run_that_another_worker_took_u
         task = await execute(*script, max_budget_microdollars=50 * USD)
         asked = await pending(task)
     async with working():
-        await answer(asked, Answer(is_allowed=True, by="ada"))
+        await answer(asked, Decision(is_allowed=True, by="ada"))
         task = await finished(task)
     assert task.status == Task.Status.FAILED
     assert "after" not in await messages(task)

@@ -21,7 +21,7 @@ from ledger.models import Budget, LedgerEntry, Reservation
 from tasks import lifecycle, models, pubsub
 from tasks.catalog import Profile
 from tasks.models import PermissionRequest, PermissionRule, Run, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests import waiting
 from tests.factories import ProjectFactory, RunFactory, TaskFactory
 
@@ -89,7 +89,7 @@ async def pending(task):
     )
 
 
-answer = sync_to_async(PermissionRequest.answer)
+answer = sync_to_async(PermissionRequest.decide)
 
 
 async def test_a_task_is_performed_and_its_result_kept():
@@ -134,7 +134,7 @@ async def test_an_answer_lets_the_agent_go_on():
     async with working():
         task = await execute("ask: write:/a.txt", "finish: done")
         request = await pending(task)
-        await answer(request, Answer(True, by="a person"))
+        await answer(request, Decision(True, by="a person"))
         task = await finished(task)
     assert task.status == Task.Status.COMPLETED
     assert "Using write:/a.txt" in await messages(task)
@@ -144,7 +144,7 @@ async def test_a_denial_carries_the_persons_words_to_the_agent():
     async with working():
         task = await execute("ask: write:/a.txt", "finish: done")
         await answer(
-            await pending(task), Answer(False, by="a person", message="not there")
+            await pending(task), Decision(False, by="a person", message="not there")
         )
         await finished(task)
     assert "denied: not there" in await messages(task)
@@ -155,7 +155,7 @@ async def test_the_edited_input_is_what_runs():
         task = await execute("ask: write:/a.txt", "finish: done")
         edited = {"target": "/b.txt"}
         await answer(
-            await pending(task), Answer(True, by="a person", edited_input=edited)
+            await pending(task), Decision(True, by="a person", edited_input=edited)
         )
         await finished(task)
     assert "did /b.txt" in await messages(task)
@@ -166,7 +166,7 @@ async def test_an_always_allow_rule_spares_the_next_question():
         task = await execute(
             "ask: write:/reports/a.md", "ask: write:/reports/b.md", "finish: done"
         )
-        allowed = Answer(True, by="a person", always_allow="write:/reports/*")
+        allowed = Decision(True, by="a person", always_allow="write:/reports/*")
         await answer(await pending(task), allowed)
         task = await finished(task)
     rule = await PermissionRule.objects.aget()
@@ -206,12 +206,13 @@ async def test_an_agent_may_ask_for_several_things_at_once(tmp_path):
     await until(lambda: PermissionRequest.objects.filter(call_id="a").exists())
     asked = await PermissionRequest.objects.aget(call_id="b")
     await waiting.until(lambda: len(gate.waiting_for) == 2)
-    await answer(asked, Answer(True, by="a person"))
+    await answer(asked, Decision(True, by="a person"))
     await gate.wake()
     assert (await second).is_allowed
     assert gate.waiting_for != []
     await answer(
-        await PermissionRequest.objects.aget(call_id="a"), Answer(False, by="a person")
+        await PermissionRequest.objects.aget(call_id="a"),
+        Decision(False, by="a person"),
     )
     await gate.wake()
     assert not (await first).is_allowed

@@ -14,7 +14,7 @@ from tasks.exceptions import LeaseLost
 from tasks.files.folders import workspace_of
 from tasks.lifecycle import messages
 from tasks.models import Message, Run, Session, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.agents.worker.test_loop import execute, finished, until, working
 from tests.factories import DocumentFactory, RunFactory
 
@@ -70,7 +70,7 @@ async def test_messages_are_heard_in_the_order_in_which_they_were_said():
         request = await until(lambda: task.permission_requests.pending().first())
         for text in ("one", "two", "three"):
             await tell(task, text)
-        await sync_to_async(request.answer)(Answer(is_allowed=True, by="ada"))
+        await sync_to_async(request.decide)(Decision(is_allowed=True, by="ada"))
         task = await finished(task)
     heard = [text for text in await told(task) if text.startswith("heard")]
     assert heard == ["heard: one", "heard: two", "heard: three"]
@@ -116,7 +116,7 @@ async def test_what_is_said_to_an_agent_that_waits_for_a_permission_is_heard_aft
             lambda: any(one.inbox.has_any for one in worker.executions.values())
         )
         assert await sync_to_async(task.permission_requests.pending().exists)()
-        await sync_to_async(request.answer)(Answer(is_allowed=True, by="ada"))
+        await sync_to_async(request.decide)(Decision(is_allowed=True, by="ada"))
         task = await finished(task)
     assert (await told(task))[-1] == "heard: while you wait"
 

@@ -12,7 +12,7 @@ from django.db import connection
 from agents.protocol.runtime import ToolCall
 from agents.tools import Toolbox
 from tasks.models import LogEntry, PermissionRequest, PermissionRule, Run
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.agents.worker.gates import answer, asked, asked_and_answered, gate_of
 from tests.factories import PermissionRuleFactory, RunFactory
 from tests.waiting import until
@@ -165,7 +165,7 @@ async def test_each_of_several_calls_with_one_id_is_a_question_of_its_own(
     asking = [asyncio.create_task(gate.ask(call)) for _ in range(5)]
     await until(lambda: len(set(gate.waiting_for)) == 5)
     first = await PermissionRequest.objects.order_by("created_at").afirst()
-    await sync_to_async(first.answer)(Answer(is_allowed=True, by="ada"))
+    await sync_to_async(first.decide)(Decision(is_allowed=True, by="ada"))
     await gate.wake()
     done, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
     assert (len(done), len(waiting)) == (1, 4)

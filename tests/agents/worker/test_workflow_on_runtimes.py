@@ -4,7 +4,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from tasks.models import PermissionRequest, StepRun
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.workflows.start import start
 from tests.agents.runtimes.drivers import CLAUDE_CODE, CODEX, parametrize
 from tests.agents.runtimes.drivers.base import Turn, Use
@@ -47,7 +47,7 @@ async def test_a_step_is_given_what_the_one_before_it_said_and_asks_a_person(
             run = await begin(driver.name)
             asked = await until(pending)
             assert asked.action == "write:/draft.md"
-            await sync_to_async(asked.answer)(Answer(is_allowed=True, by="Ada"))
+            await sync_to_async(asked.decide)(Decision(is_allowed=True, by="Ada"))
             await until(lambda: ended(run))
     assert run.status == "completed", run.reason
     results = StepRun.objects.filter(run=run).values_list("step_id", "task__result")

@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from agents.worker.assignments import prepare_run
 from tasks.files.folders import workspace_of
 from tasks.models import PermissionRequest, StepRun, Task, WorkflowRun
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.workflows import control
 from tasks.workflows.examples import examples
 from tasks.workflows.start import start
@@ -80,7 +80,7 @@ async def test_an_approval_is_waited_for_and_heard():
     async with working():
         run = await begin(step("a"), step("b", requiresApproval=True))
         asked = await until(PermissionRequest.objects.pending().first)
-        await sync_to_async(asked.answer)(Answer(is_allowed=True, by="anna"))
+        await sync_to_async(asked.decide)(Decision(is_allowed=True, by="anna"))
         await ended(run)
     assert await Task.objects.filter(status=Task.Status.COMPLETED).acount() == 2
 
@@ -126,7 +126,7 @@ async def test_a_hundred_workflows_of_ten_steps_at_once_all_complete():
 def allow_what_waits():
     asked = PermissionRequest.objects.pending().first()
     if asked:
-        asked.answer(Answer(is_allowed=True, by="anna"))
+        asked.decide(Decision(is_allowed=True, by="anna"))
 
 
 @pytest.mark.parametrize("name", examples())

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tasks.models import EventType, LogEntry, Run, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.factories import (
     DocumentFactory,
     LogEntryFactory,
@@ -248,7 +248,7 @@ def test_a_result_is_kept_as_a_file_and_read_raw(admin_client):
 def test_the_history_says_who_did_what(admin_client):
     run = RunFactory(task__created_by="ada", started_by="grace")
     asked = PermissionRequestFactory(run=run)
-    asked.answer(Answer(is_allowed=True, by="linus"))
+    asked.decide(Decision(is_allowed=True, by="linus"))
     admin_client.post(reverse("admin:tasks_task_edit", args=[run.task_id]), FORM)
     text = page(admin_client, "tasks_task_history", run.task_id)
     for shown in ("ada", "grace", "linus", "admin", "Created the task.", "title"):

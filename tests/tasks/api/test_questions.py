@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.models import LogEntry
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.factories import PermissionRequestFactory
 
 pytestmark = pytest.mark.django_db
@@ -133,7 +133,7 @@ def test_what_is_no_answer_is_a_field_error_and_answers_nothing(api, body, field
 
 def test_the_first_answer_wins(api):
     question = asked()
-    question.answer(Answer(True, by="ada", message="SQLite"))
+    question.decide(Decision(True, by="ada", message="SQLite"))
     assert answer(api, question, {"Which database?": "PostgreSQL"}).status_code == 409
     question.refresh_from_db()
     assert question.decided_input["answers"] == {"Which database?": "SQLite"}

@@ -11,7 +11,7 @@ from tasks import lifecycle
 from tasks.exceptions import InvalidTransition
 from tasks.lifecycle import runs
 from tasks.models import OutboxEvent, OutboxType, Run, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.schedules import firing
 from tests.factories import (
     PermissionRequestFactory,
@@ -45,7 +45,7 @@ def test_each_change_of_status_writes_its_event():
 
 def test_a_decision_writes_its_event_and_a_refused_change_none():
     asked = PermissionRequestFactory()
-    asked.answer(Answer(is_allowed=True, by="ann"))
+    asked.decide(Decision(is_allowed=True, by="ann"))
     assert types() == ["permission.decided"]
     with pytest.raises(InvalidTransition):
         lifecycle.record_status(asked.task, Task.Status.PLANNED, by="ann")

@@ -2,7 +2,7 @@
 
 from tasks import lifecycle
 from tasks.models import PermissionRequest, StepRun, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tasks.workflows.advance import sweep
 from tasks.workflows.start import start
 from tests.factories import WorkflowFactory
@@ -51,5 +51,5 @@ PARALLEL = [step("a"), step("b"), step("c", dependsOn=["a", "b"])]
 
 def decide(task, *, is_allowed, message=""):
     request = PermissionRequest.objects.pending().get(task=task)
-    request.answer(Answer(is_allowed=is_allowed, by="anna", message=message))
+    request.decide(Decision(is_allowed=is_allowed, by="anna", message=message))
     sweep()

@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from ledger.models import LedgerEntry, Reservation
 from tasks import lifecycle
 from tasks.models import PermissionRequest, PermissionRule, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.agents.worker.test_loop import working
 from tests.factories import TaskFactory
 from tests.servers.anthropic import Call, MessagesServer, Reply
@@ -82,7 +82,7 @@ def execute(**fields):
 def step(task):
     """Allow what is asked, which is to start a helper; return the task once it has ended."""
     for request in PermissionRequest.objects.pending():
-        request.answer(Answer(is_allowed=True, by="Ada"))
+        request.decide(Decision(is_allowed=True, by="Ada"))
     task.refresh_from_db()
     return task if task.is_finished else None
 

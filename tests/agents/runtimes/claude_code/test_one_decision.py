@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from tasks.models import PermissionRequest, Run
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.agents.runtimes.direct.performing import Performance, assignment
 from tests.agents.worker.gates import gate_of
 from tests.factories import RunFactory
@@ -41,5 +41,5 @@ async def test_five_turns_with_one_id_are_five_questions(runtime, serving, tmp_p
 
 def answer_next(*, is_allowed):
     if request := PermissionRequest.objects.pending().first():
-        request.answer(Answer(is_allowed, by="ada"))
+        request.decide(Decision(is_allowed, by="ada"))
     return request

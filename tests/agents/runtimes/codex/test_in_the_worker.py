@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from ledger.models import LedgerEntry
 from tasks import lifecycle
 from tasks.models import PermissionRequest, Run, Task
-from tasks.models.permission import Answer
+from tasks.models.permission import Decision
 from tests.agents.runtimes.codex.script import DONE, run
 from tests.agents.worker.test_loop import finished, reread, until, working
 from tests.factories import PermissionRequestFactory, RunFactory, TaskFactory
@@ -49,7 +49,7 @@ async def test_a_person_allows_and_the_cost_is_booked_by_the_price_list(serving)
         task = await execute()
         asked = await until(lambda: pending(task))
         assert asked.action == "run:echo hello"
-        await sync_to_async(asked.answer)(Answer(is_allowed=True, by="Ada"))
+        await sync_to_async(asked.decide)(Decision(is_allowed=True, by="Ada"))
         done = await finished(task)
     assert (done.status, done.result) == (Task.Status.COMPLETED, "Done.")
     entries = [entry async for entry in LedgerEntry.objects.filter(task_id=task.pk)]
@@ -73,7 +73,7 @@ async def test_what_is_asked_again_after_a_restart_is_the_same_question(serving)
     async with working():
         task = await execute()
         first = await until(lambda: pending(task))
-    await sync_to_async(first.answer)(Answer(is_allowed=True, by="Ada"))
+    await sync_to_async(first.decide)(Decision(is_allowed=True, by="Ada"))
     async with working():
         done = await finished(task)
     assert done.status == Task.Status.COMPLETED
