@@ -76,6 +76,25 @@ async def test_messages_are_heard_in_the_order_in_which_they_were_said():
     assert heard == ["heard: one", "heard: two", "heard: three"]
 
 
+async def test_what_was_said_before_and_after_a_hand_over_is_heard_once_in_order():
+    async with working():
+        task = await execute("say: begun", "ask: write:/x", "finish: done")
+        await until(lambda: task.permission_requests.pending().exists())
+        await tell(task, "one")
+    run = await Run.objects.filter(task=task).alast()
+    assert (run.attempt, run.status) == (2, Run.Status.QUEUED)  # handed over
+    await tell(task, "two")
+    async with working():
+        request = await until(lambda: task.permission_requests.pending().first())
+        await tell(task, "three")
+        await sync_to_async(request.answer)(Decision(is_allowed=True, by="ada"))
+        task = await finished(task)
+    assert task.status == Task.Status.COMPLETED
+    heard = [text for text in await told(task) if text.startswith("heard")]
+    assert heard == ["heard: one", "heard: two", "heard: three"]
+    assert not await Message.objects.filter(delivered_at=None).aexists()
+
+
 async def test_what_was_said_to_a_queued_task_comes_with_its_start():
     task = await sync_to_async(Task.objects.create)(
         title="x", status=Task.Status.QUEUED, description="say: begun\nfinish: done"
