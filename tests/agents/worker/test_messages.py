@@ -87,7 +87,7 @@ async def test_what_was_said_before_and_after_a_hand_over_is_heard_once_in_order
     async with working():
         request = await until(lambda: task.permission_requests.pending().first())
         await tell(task, "three")
-        await sync_to_async(request.answer)(Decision(is_allowed=True, by="ada"))
+        await sync_to_async(request.decide)(Decision(is_allowed=True, by="ada"))
         task = await finished(task)
     assert task.status == Task.Status.COMPLETED
     heard = [text for text in await told(task) if text.startswith("heard")]
