@@ -3,6 +3,8 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -21,6 +23,7 @@ class Outcome:
     response_status: int | None = None
     response_text: str = ""
     error: str = ""
+    retry_after_seconds: float = 0.0  # what the receiver asks to wait; 0: nothing
 
     @property
     def is_delivered(self) -> bool:
@@ -57,11 +60,25 @@ async def send(message: WebhookMessage) -> Outcome:
                 if 300 <= status < 400
                 else ""
             )
-            return Outcome(took(), status, text, error)
+            asked = read_retry_after(response.headers.get("Retry-After", ""))
+            return Outcome(took(), status, text, error, asked)
     except TimeoutError:
         return Outcome(took(), error=f"No response within {TIMEOUT_SECONDS} s.")
     except (aiohttp.ClientError, OSError, ValueError) as failure:
         return Outcome(took(), error=f"{type(failure).__name__}: {failure}"[:1_000])
+
+
+def read_retry_after(text: str) -> float:
+    """Return the seconds that a header `Retry-After` asks for: a number, or a date's distance."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:10])
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    zoned = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
 
 
 def _open_session() -> aiohttp.ClientSession:

@@ -100,6 +100,33 @@ def test_what_fails_is_tried_again_with_the_same_id(webhook, receiver):
     assert Webhook.objects.get().failing_since is None
 
 
+HOUR = 3_600
+LONGEST = 20 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("3600", HOUR, 1.1 * HOUR),
+        ("1", 5, 5.5),  # never earlier than without
+        ("9" * 12, LONGEST, 1.1 * LONGEST),
+        ("Wed, 01 Jan 2200 00:00:00 GMT", LONGEST, 1.1 * LONGEST),
+        ("Wed, 01 Jan 2020 00:00:00 GMT", 5, 5.5),
+        ("soon", 5, 5.5),
+    ],
+)
+def test_a_receiver_is_left_alone_as_long_as_it_asks(
+    webhook, receiver, asked, least, most
+):
+    receiver.status, receiver.more = 503, {"Retry-After": asked}
+    queue_one()
+    deliver()
+    delivery = Delivery.objects.get()
+    wait = (delivery.next_attempt_at - delivery.attempted_at).total_seconds()
+    assert least <= wait <= most
+    assert delivery.status == "pending"
+
+
 def test_it_is_given_up_after_three_days_of_attempts(webhook):
     changes.send_test(webhook)
     waited = 0.0
