@@ -18,6 +18,8 @@ _EXIT = re.compile("Process exited with code (-?[0-9]+)")
 # Items of calls that somebody is asked about.
 ASKED_ABOUT = ("commandExecution", "fileChange", "dynamicToolCall")
 CONFINED = ("exec_command", "apply_patch")  # tools that work in Codex's sandbox
+# How Codex answers a call that it cannot make sense of.
+SENSELESS = ("failed to parse function arguments", "unsupported ", "unknown tool call")
 UNKNOWN_OUTCOME = "It is not known what came of this: the agent went on without it."
 
 
@@ -108,9 +110,11 @@ class Items:
             call_id = f"{turn_id}-{call.call_id}"
             # It may come after what the agent said of it, which stays the last text.
             self._expect(call.call_id, call_id, call.tool_name)
+            is_senseless = (call.output or "").startswith(SENSELESS)
+            kind = events.ToolNotRun if is_senseless else events.ToolUse
             message = f"Using {readable(call.tool_name)}"
-            yield events.ToolUse(call_id, call.tool_name, call.tool_input, message)
-            is_running = False
+            yield kind(call_id, call.tool_name, call.tool_input, message)
+            is_running, is_error = False, is_error or is_senseless
         if not is_running:
             yield self._make_result(call.call_id, output, is_error=is_error)
 
