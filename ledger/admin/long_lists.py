@@ -161,10 +161,14 @@ class LongListAdmin(Admin):
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any]:
         """Leave those of `queryset` that are among the newest rows."""
+        floor = self.find_floor(request)
+        return queryset if floor is None else queryset.filter(pk__gt=floor)
+
+    def find_floor(self, request: HttpRequest) -> Any:
+        """Return the key beyond which the newest rows are; None if that is all of them."""
         rows = self.rows_to_look_at(request).order_by("-pk")
         ids = rows.values_list("pk", flat=True)
-        floor = next(iter(ids[SEARCHED_ROWS : SEARCHED_ROWS + 1]), None)
-        return queryset if floor is None else queryset.filter(pk__gt=floor)
+        return next(iter(ids[SEARCHED_ROWS : SEARCHED_ROWS + 1]), None)
 
 
 class IndexedValuesFilter(admin.SimpleListFilter):

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from ledger.admin.long_lists import Admin
+from ledger.admin.long_lists import Admin, LongList
 from tasks.access import rights
 from tasks.admin import display, results
 from tasks.admin.auditing import recorded
@@ -61,7 +61,12 @@ class HasTasksAdmin(Admin):
 
     task_column: str
     search_fields: ClassVar[Any] = ("name",)
+    # Not by `tasks`, which is also the name of a relation: each would be listed once a task.
+    sortable_by: ClassVar[Any] = ("name", "created")
     list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return LongList
 
     def get_queryset(self, request: HttpRequest) -> Any:
         number = _number_of(Task, self.task_column, of=self.model)

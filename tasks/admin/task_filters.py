@@ -87,6 +87,14 @@ class CostFilter(TypedFilter):
     title = "cost"
     parameter_name = "cost"
 
+    def __init__(
+        self, request: HttpRequest, params: Any, model: Any, model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        # Else PostgreSQL reads what all tasks have cost.
+        is_limited = self.value() and model_admin.looks_at_newest(request)
+        self._floor = model_admin.find_floor(request) if is_limited else None
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         try:
             least = int(Decimal(self.value() or "").scaleb(6))
@@ -94,10 +102,10 @@ class CostFilter(TypedFilter):
             return queryset
         if not 0 <= least < 2**63:
             return queryset
-        spent = TaskTotal.objects.filter(
-            task_id=OuterRef("pk"), spent_microdollars__gte=least
-        )
-        return queryset.filter(Exists(spent))
+        spent = TaskTotal.objects.filter(spent_microdollars__gte=least)
+        if self._floor is not None:
+            spent = spent.filter(task_id__gt=self._floor)
+        return queryset.filter(Exists(spent.filter(task_id=OuterRef("pk"))))
 
 
 class CreatedFromFilter(TypedFilter):

@@ -41,7 +41,10 @@ class TaskList(LongList):
         """Leave out what has no cost, or took no time, where that is what sorts."""
         column = self._sorted_by(request)
         if column == "cost":
-            self.root_queryset = self.root_queryset.with_spent()
+            floor = None
+            if self.model_admin.looks_at_newest(request):
+                floor = self.model_admin.find_floor(request)
+            self.root_queryset = self.root_queryset.with_spent(after=floor)
         elif column == "took":
             self.root_queryset = self.root_queryset.filter(
                 took_milliseconds__isnull=False
@@ -85,7 +88,6 @@ class TaskList(LongList):
         counts = self._count(request)
         query = request.GET.get("status__exact", "")
         is_waiting = request.GET.get("waiting") == "yes"
-        waiting = PermissionRequest.objects.pending().values("task_id").distinct()
         tabs: list[dict[str, Any]] = [
             {
                 "title": "All",
@@ -98,7 +100,7 @@ class TaskList(LongList):
                     {"waiting": "yes"}, ["status__exact", "p"]
                 ),
                 "is_current": is_waiting,
-                "number": waiting.count(),
+                "number": PermissionRequest.objects.pending().count_tasks(),
             },
         ]
         for status in Task.Status:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import FilteredRelation, Q, QuerySet
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -72,7 +72,7 @@ class TaskAdmin(TellingAdmin):
     list_before_template: Any = "tasks/task_list_before.html"
     list_filter = FILTERS
     list_select_related = ("project",)
-    search_fields = ("title", "description", "runs__error")
+    search_fields = ("title", "description", "searched_runs__error")
     search_help_text = (
         "A part of the title, the description or a run's error, or an id's beginning"
     )
@@ -187,7 +187,15 @@ class TaskAdmin(TellingAdmin):
         """Find tasks by the beginning of their id, too, as commands show it."""
         if (ends := range_of_prefix(search_term)) and not parse_uuid(search_term):
             return queryset.filter(pk__range=ends), False
-        return super().get_search_results(request, queryset, search_term)
+        if not search_term or parse_uuid(search_term):
+            return super().get_search_results(request, queryset, search_term)
+        # Else PostgreSQL reads the runs of all tasks.
+        floor = self.find_floor(request) if self.looks_at_newest(request) else None
+        newest = Q(runs__task_id__gt=floor) if floor else Q()
+        runs = FilteredRelation("runs", condition=newest)
+        queryset = queryset.annotate(searched_runs=runs)
+        found, _ = super().get_search_results(request, queryset, search_term)
+        return found, True
 
     @admin.display(description="Updated", ordering="updated_at")
     def updated(self, task: Task) -> str:

@@ -1,8 +1,9 @@
 from collections.abc import Sequence
 from typing import Any, Self, TypeAlias
+from uuid import UUID
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
 from stagent.database.compiled import CompiledInsert
@@ -33,15 +34,21 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Those that people have made, or schedules and workflows for them."""
         return self.filter(is_assist=False)
 
-    def with_spent(self) -> Self:
+    def with_spent(self, *, after: UUID | None = None) -> Self:
         """Those that have used a model, with their `spent`, of which there is an index.
 
-        By a join that no relation makes: the ledger names tasks by id, for it outlives them.
+        Of those with ids `after` one, PostgreSQL reads no others' costs. By a join that no relation makes: the ledger names tasks by id, for it outlives them.
         """
         joined: Any = self.extra(
             tables=["ledger_tasktotal"],
             where=["ledger_tasktotal.task_id = tasks_task.id"],
         )
+        if after:
+            is_native = connection.features.has_native_uuid_field
+            joined = joined.extra(
+                where=["ledger_tasktotal.task_id > %s"],
+                params=[after if is_native else after.hex],
+            )
         column = RawSQL(
             "ledger_tasktotal.spent_microdollars", (), models.BigIntegerField()
         )

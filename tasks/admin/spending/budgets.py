@@ -79,7 +79,7 @@ def reserved() -> str:
         return ""
     amounts = dict(rows)
     pending = PermissionRequest.objects.pending().filter(task_id__in=list(amounts))
-    waiting = pending.values("task_id").distinct().count()
+    waiting = pending.count_tasks()
     count = f"{len(amounts)} tasks" if len(amounts) > 1 else "1 task"
     text = f"{display.cents(sum(amounts.values()))} is reserved by {count}"
     if waiting:

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from ledger.admin import long_lists
 from ledger.admin.long_lists import LAST_PAGE
 from ledger.models import LedgerEntry
 from stagent.admin_theme import UNFOLD
@@ -184,6 +185,52 @@ def test_the_list_says_why_tasks_failed(admin_client):
     assert "The key was refused." in page(admin_client, LIST)
     found = page(admin_client, LIST, q="key was")
     assert f"/{task.pk}/" in found
+
+
+def test_a_task_that_failed_twice_is_found_once(admin_client):
+    task = TaskFactory(status=Status.FAILED)
+    for attempt in (1, 2):
+        RunFactory(
+            task=task,
+            attempt=attempt,
+            status=Run.Status.FAILED,
+            error="The key is bad.",
+        )
+    assert page(admin_client, LIST, q="key is").count(f'value="{task.pk}"') == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "table"),
+    [
+        ({"q": "key was"}, "tasks_run"),
+        ({"cost": "1"}, "ledger_tasktotal"),
+        ({"o": "-8", "status__exact": "failed"}, "ledger_tasktotal"),
+    ],
+)
+def test_what_other_tables_have_is_looked_for_of_the_newest_tasks_alone(
+    admin_client, monkeypatch, asked, table
+):
+    monkeypatch.setattr(long_lists, "SEARCHED_ROWS", 1)
+    for _ in range(3):
+        TaskFactory()
+    with CaptureQueriesContext(connection) as queries:
+        page(admin_client, LIST, **asked)
+    found = [one["sql"].replace('"', "") for one in queries]
+    rows = [sql for sql in found if table in sql and "LIMIT 5" in sql]
+    assert rows
+    assert [sql for sql in rows if sql.startswith("SELECT DISTINCT")] == (
+        rows if "q" in asked else []
+    )
+    assert all(re.search(r"(?!tasks_task)\w+\.task_id > ", sql) for sql in rows)
+
+
+def test_no_address_lists_a_project_once_a_task(admin_client):
+    project = ProjectFactory(name="With three tasks")
+    for _ in range(3):
+        TaskFactory(project=project)
+    for number in range(1, 5):
+        text = page(admin_client, "tasks_project_changelist", o=str(number))
+        assert text.count(f'value="{project.pk}"') == 1
 
 
 def test_tasks_are_found_by_the_beginning_of_their_id(admin_client):
