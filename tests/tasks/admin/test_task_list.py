@@ -188,7 +188,7 @@ def test_the_list_says_why_tasks_failed(admin_client):
 
 
 def test_a_task_that_failed_twice_is_found_once(admin_client):
-    task = TaskFactory(status=Status.FAILED)
+    task = TaskFactory(status=Task.Status.FAILED)
     for attempt in (1, 2):
         RunFactory(
             task=task,
