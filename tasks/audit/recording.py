@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.db import (
 )
 from django.db.models import Model, TextField
 
-from stagent.database.compiled.insert import Statement
+from stagent.database.compiled.insert import Statement, value_of
 from tasks.audit.author import Author
 from tasks.audit.values import MAX_TEXT, bounded, masked
 from tasks.models import AuditEntry, Task
@@ -132,6 +133,7 @@ _FIELDS = [
     for field in AuditEntry._meta.concrete_fields
     if not field.primary_key and field.name not in {"title", "before"}
 ]
+_VALUES = [value_of(field) for field in _FIELDS]
 
 
 def changes_of_task(
@@ -148,25 +150,25 @@ def changes_of_task(
     """
     db = connections[DEFAULT_DB_ALIAS]
     entry = make_entry(author, action, "task", object_id=task_id, after=after)
-    values = [
-        field.get_db_prep_save(getattr(entry, field.attname), db) for field in _FIELDS
-    ]
-    names = ", ".join([str(field.column) for field in _FIELDS] + ["title", "before"])
-    places = ", ".join(["%s"] * len(values))
-    before = _read_columns(columns) if columns else "NULL"
+    values = [value(entry, db) for value in _VALUES]
     key = Task._meta.pk.get_db_prep_value(task_id, db)
-    sql = (
+    return _insert_with(tuple(columns), db.vendor), [*values, key]
+
+
+@lru_cache(maxsize=1_000)
+def _insert_with(columns: tuple[str, ...], vendor: str) -> str:
+    names = ", ".join([str(field.column) for field in _FIELDS] + ["title", "before"])
+    places = ", ".join(["%s"] * len(_FIELDS))
+    before = _read_columns(columns, vendor) if columns else "NULL"
+    return (
         f"INSERT INTO {AuditEntry._meta.db_table} ({names})"  # noqa: S608  all ours
         f" SELECT {places}, SUBSTR(title, 1, 255), {before}"
         f" FROM {Task._meta.db_table} WHERE id = %s"
     )
-    return sql, [*values, key]
 
 
-def _read_columns(columns: Collection[str]) -> str:
-    function = (
-        "jsonb_build_object" if connection.vendor == "postgresql" else "json_object"
-    )
+def _read_columns(columns: tuple[str, ...], vendor: str) -> str:
+    function = "jsonb_build_object" if vendor == "postgresql" else "json_object"
     pairs = []
     for name in columns:
         field = Task._meta.get_field(name)

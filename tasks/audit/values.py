@@ -1,7 +1,8 @@
 """What the audit keeps of a row or a request: JSON, without secrets, and not without end."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from tasks.observability.credentials import HIDDEN, without_credentials
 
 JSON = dict[str, Any]
 
+MAX_NAME = 200  # characters that are looked at
 MAX_TEXT = 2_000  # characters of one value
 MAX_BYTES = 16_384  # of all that was before, or after, as JSON
 MAX_ITEMS = 100
@@ -41,9 +43,14 @@ class Masked(str):
         return made
 
 
+@lru_cache(maxsize=1_000)  # of the columns of ours, and of what requests call things
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+
+
 def masked(value: Any, name: str = "") -> Any:
     """Return JSON of a value without what its name says is a secret, cut short."""
-    if _SECRET.search(name) and not _NO_SECRET.search(name):
+    if name and _is_secret(name[:MAX_NAME]):
         return Masked.make(value) if value else value
     match value:
         case None | bool() | int() | float():
@@ -77,15 +84,22 @@ def _shorten(value: Any) -> Any:
     return value if len(text) <= 100 else f"{text[:100]}{CUT}"
 
 
-def snapshot(row: Model, *, with_many: bool = False) -> JSON:
-    """Return a row's columns; with `with_many` also the keys of what it is related to."""
+def snapshot(
+    row: Model, names: Collection[str] | None = None, *, with_many: bool = False
+) -> JSON:
+    """Return a row's columns, or those with these `names`.
+
+    With `with_many` also the keys of what it is related to.
+    """
     label = row._meta.label_lower
     found = {
         field.attname: _mask_address(getattr(row, field.attname))
         if field.attname in _ADDRESSES.get(label, ())
         else masked(_plain(row, field), field.attname)
         for field in row._meta.concrete_fields
-        if field.attname not in _LEFT_OUT and not field.primary_key
+        if (names is None or field.attname in names)
+        and field.attname not in _LEFT_OUT
+        and not field.primary_key
     }
     if with_many:
         for relation in row._meta.many_to_many:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import AutoField, CharField, Field, ForeignKey, Model, TextField
+from django.db.models import (
+    AutoField,
+    CharField,
+    Field,
+    ForeignKey,
+    JSONField,
+    Model,
+    TextField,
+)
 
 Statement = tuple[str, Sequence[Any]]  # SQL and its parameters
 
@@ -87,7 +96,7 @@ class CompiledInsert:
         table = quote(self._model._meta.db_table)
         insert = f"INSERT INTO {table} ({columns}) VALUES "  # noqa: S608  all ours
         # Not before: a foreign key learns its target when all models are there.
-        values = [_value_of(field) for field in self._fields]
+        values = [value_of(field) for field in self._fields]
         self._compiled = insert, f"({places})", self._replace(names, quote), values
         return self._compiled
 
@@ -109,7 +118,7 @@ def join(
     return [(f"WITH {', '.join(names)} {main[0]}", [*parameters, *main[1]])]
 
 
-def _value_of(field: Field[Any, Any]) -> _Value:
+def value_of(field: Field[Any, Any]) -> _Value:
     """Return what reads a row's value of `field` as its database takes it."""
     name, prepare = field.attname, field.get_db_prep_save
     holder = field.target_field if isinstance(field, ForeignKey) else field
@@ -118,8 +127,21 @@ def _value_of(field: Field[Any, Any]) -> _Value:
     if isinstance(holder, CharField | TextField):
         return lambda row, db: getattr(row, name)  # text is text everywhere
 
+    if isinstance(holder, JSONField) and holder.encoder is None:
+        return lambda row, db: _json_of(getattr(row, name), prepare, db)
+
     def value(row: Model, db: Any) -> Any:
         # Django would take a while to find that nothing is nothing.
         return None if (own := getattr(row, name)) is None else prepare(own, db)
 
     return value
+
+
+def _json_of(value: Any, prepare: Callable[[Any, Any], Any], db: Any) -> Any:
+    """Return JSON as the database takes it; SQLite's by orjson, in a tenth of the time."""
+    if value is None or db.vendor != "sqlite":
+        return prepare(value, db)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # whole numbers beyond 64 bits, and what only Django knows
+        return prepare(value, db)

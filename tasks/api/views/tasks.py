@@ -230,7 +230,7 @@ def _describe_change(
 ) -> AuditEntry:
     """Make the entry of the audit: what is named and differs, as it was and as it is to be."""
     named = {name: data[name] for name in ("status", "tags") if name in data}
-    old = audit.snapshot(task)
+    old = audit.snapshot(task, changes | named)
     if "tags" in named:
         old["tags"] = json.loads(task.tags)
     before, after = audit.differences(old, audit.masked(changes | named))
