@@ -74,8 +74,8 @@ def _decide(
     seconds = WAITS[delivery.attempts - 1]
     # Later if the receiver asks for it, and never earlier: the attempts last for three days.
     seconds = max(seconds, min(outcome.retry_after_seconds, WAITS[-1]))
-    seconds *= random.uniform(1, 1 + JITTER)  # noqa: S311
-    return Delivery.Status.PENDING, now + timedelta(seconds=seconds)
+    jitter = random.uniform(1, 1 + JITTER)  # noqa: S311
+    return Delivery.Status.PENDING, now + timedelta(seconds=seconds * jitter)
 
 
 def _note_health(webhook_id: UUID, outcome: Outcome, now: datetime) -> None:
