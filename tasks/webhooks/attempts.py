@@ -71,7 +71,7 @@ def _decide(
         return Delivery.Status.DELIVERED, now
     if outcome.is_gone or delivery.attempts > len(WAITS):
         return Delivery.Status.FAILED, now
-    seconds = WAITS[delivery.attempts - 1]
+    seconds: float = WAITS[delivery.attempts - 1]
     # Later if the receiver asks for it, and never earlier: the attempts last for three days.
     seconds = max(seconds, min(outcome.retry_after_seconds, WAITS[-1]))
     jitter = random.uniform(1, 1 + JITTER)  # noqa: S311
