@@ -60,7 +60,7 @@ def reserve(
     """
     remaining = task_limit_microdollars - _spent_by(task_id)
     if remaining <= 0:
-        raise _own_is_used_up(task_limit_microdollars)
+        raise _refuse_used_up(task_limit_microdollars)
     applying: dict[str, Any] = {"runtime": runtime, "project_id": project_id or ""}
     # Only for its locks. What was committed while we waited for them is seen by the next
     # statement, which reads spend and reservations at one moment: a booking moves money
@@ -94,7 +94,7 @@ def raise_limit(pk: int, *, above: int, to: int) -> None:
     Budget.objects.filter(limit_microdollars=above).change(pk, limit_microdollars=to)
 
 
-def exceeded_by(
+def find_reason_to_stop(
     task_id: UUID, *, run_id: UUID, task_limit_microdollars: int
 ) -> BudgetExceeded | None:
     """Return why the task's run must stop, None if it may go on. Ask after each booking.
@@ -102,7 +102,7 @@ def exceeded_by(
     Where its reservation is used up and its budgets have room again, reserve more.
     """
     if _spent_by(task_id) >= task_limit_microdollars:
-        return _own_is_used_up(task_limit_microdollars)
+        return _refuse_used_up(task_limit_microdollars)
     reservation = Reservation.objects.filter(task_id=task_id, run_id=run_id).first()
     if reservation is None:  # the run was ended meanwhile, as it will notice
         return None
@@ -216,7 +216,7 @@ def _reserve_again(
 # --- What binds, in words ---------------------------------------------------------------
 
 
-def _own_is_used_up(limit_microdollars: int) -> BudgetExceeded:
+def _refuse_used_up(limit_microdollars: int) -> BudgetExceeded:
     return BudgetExceeded(
         f"This task has used up its own budget of {dollars(limit_microdollars)} USD:"
         " raise maxBudgetUsd to go on."

@@ -1,4 +1,4 @@
-"""What usage costs: `price_of(usage)`, then `price.cost(usage)`."""
+"""What usage costs: `find_price(usage)`, then `price.cost(usage)`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Price:
         return int(exact.scaleb(-6).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def price_of(usage: Usage) -> Price | None:
+def find_price(usage: Usage) -> Price | None:
     """Return today's price, of a site's list, of ours or of genai-prices; None is unknown."""
     return _find_listed_price(usage) or _find_bundled_price(usage)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from ledger.models import LedgerEntry, OpenRequest
-from ledger.models.entry import beginning_of
+from ledger.models.entry import make_begun_key
 from ledger.models.open_request import COUNTS
 from ledger.pricing import Usage
 
@@ -31,7 +31,7 @@ def _record(pk: int) -> LedgerEntry | None:
         return LedgerEntry.objects.record(
             task_id=request.task_id,
             run_id=request.run_id,
-            key=beginning_of(request.key),
+            key=make_begun_key(request.key),
             usage=Usage(
                 request.provider,
                 request.model,

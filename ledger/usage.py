@@ -132,10 +132,10 @@ class Usage:
         spent: Counter[UUID] = Counter()
         for start in range(0, self.days.count, _DAYS_A_QUERY):
             days = self.days.all()[start : start + _DAYS_A_QUERY]
-            spent.update(self._dearest_of(days))
+            spent.update(self._find_dearest(days))
         return [task_id for task_id, _ in spent.most_common(MAX_TASKS)]
 
-    def _dearest_of(self, days: Sequence[date]) -> Counter[UUID]:
+    def _find_dearest(self, days: Sequence[date]) -> Counter[UUID]:
         wanted = {name: value for name, value in self.filters.items() if name != TASK}
         conditions = "".join(f" AND {COLUMNS[name]} = %s" for name in wanted)
         of_a_day = (

@@ -48,10 +48,10 @@ class Refused(Exception):
     def __str__(self) -> str:
         return self._add_advice(self.remedy.api if self.remedy else "")
 
-    def in_admin(self) -> str:
+    def explain_in_admin(self) -> str:
         return self._add_advice(self.remedy.admin if self.remedy else "")
 
-    def in_command(self) -> str:
+    def explain_in_command(self) -> str:
         return self._add_advice(self.remedy.command if self.remedy else "")
 
     def _add_advice(self, advice: str) -> str:

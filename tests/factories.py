@@ -25,7 +25,7 @@ from tasks.models import (
     Worker,
     Workflow,
 )
-from tasks.models.permission import digest_of
+from tasks.models.permission import make_digest
 
 
 class UserFactory(DjangoModelFactory):
@@ -188,7 +188,7 @@ class PermissionRequestFactory(DjangoModelFactory):
     tool_name = "write_file"
     tool_input = factory.Dict({"path": "/reports/q4.md", "content": "Q4"})
     input_digest = factory.LazyAttribute(
-        lambda request: digest_of(request.tool_input, request.action)
+        lambda request: make_digest(request.tool_input, request.action)
     )
     action = "write:/reports/q4.md"
     message = "Writing /reports/q4.md"

@@ -11,7 +11,7 @@ from agents.doctor.place import judge_clock
 from agents.providers import model_lists
 from agents.providers.endpoint import Endpoint
 from tasks import catalog
-from tasks.observability.credentials import without_credentials
+from tasks.observability.credentials import hide_all_credentials
 
 
 def look_at_providers() -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def _ask_provider(endpoint: Endpoint, url: str) -> Iterator[Finding]:
         yield Finding(
             what,
             State.FAILING,
-            without_credentials(f"{endpoint.address} does not answer: {error}"),
+            hide_all_credentials(f"{endpoint.address} does not answer: {error}"),
             f"Look at the network, a proxy, and {endpoint.url_name}.",
         )
         return

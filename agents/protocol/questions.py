@@ -6,7 +6,7 @@ from functools import partial
 from agents.protocol.events import JSON
 from agents.protocol.runtime import Decision, ToolCall
 from tasks.rules import questions
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 NO_ANSWER = "The user did not answer."
 
@@ -14,13 +14,13 @@ NO_ANSWER = "The user did not answer."
 def make_question_call(call_id: str, tool_name: str, tool_input: JSON) -> ToolCall:
     """Make the call of questions; `tool_input` has them as `tasks.rules.questions` says."""
     asked = questions.add_answers(tool_input, None)
-    texts = " ".join(map(questions.text_of, questions.find_questions(asked)))
+    texts = " ".join(map(questions.read_text, questions.find_questions(asked)))
     return ToolCall(
         call_id,
         tool_name,
         tool_input,
         action=f"{questions.ACTION}{texts}",
-        message=f"The agent asks: {readable(texts)}",
+        message=f"The agent asks: {make_readable(texts)}",
         remake=partial(make_question_call, call_id, tool_name),
     )
 

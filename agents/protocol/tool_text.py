@@ -1,6 +1,6 @@
 """How the output of a tool and the path it works on are shown."""
 
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 MAX_OUTPUT_CHARACTERS = 30_000
 
@@ -15,4 +15,4 @@ def clip_output(text: str) -> str:
 
 def format_path(located: str) -> str:
     """Return a located path, such as "/src/a.py", as people read it: "src/a.py"."""
-    return readable(located.lstrip("/") or "/")
+    return make_readable(located.lstrip("/") or "/")

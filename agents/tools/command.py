@@ -9,7 +9,7 @@ from agents.tools.base import Plan, Tool, ToolFailed, decode_output, make_schema
 from agents.workspaces import sandbox
 from agents.workspaces.supervision import ConfinementRefused
 from tasks.files.workspace import Workspace
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 DEFAULT_SECONDS = 120
 MAX_SECONDS = 600
@@ -76,7 +76,7 @@ class _Output(asyncio.SubprocessProtocol):
 
 def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
     command = tool_input["command"]
-    return Plan("run", command, f"Running: {readable(command)}")
+    return Plan("run", command, f"Running: {make_readable(command)}")
 
 
 async def _run(workspace: Workspace, command: str, tool_input: JSON) -> str:

@@ -20,7 +20,7 @@ from agents.tools.base import (
 )
 from tasks.files.workspace import Workspace
 from tasks.rules.patterns import BENEATH
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 SEARCH_SECONDS = 10
 MAX_PATTERN_CHARACTERS = 1_000
@@ -32,7 +32,7 @@ def _plan(workspace: Workspace, tool_input: JSON) -> Plan:
     _require_usable(pattern, "regular expression", pattern)
     if glob := tool_input.get("glob"):
         _require_usable(searcher.translate_glob(glob), "glob", glob)
-    message = f"Searching for '{readable(pattern)}' in {format_path(located)}"
+    message = f"Searching for '{make_readable(pattern)}' in {format_path(located)}"
     is_folder = os.path.isdir(workspace.root + located)
     # For rules: a folder is read with all that lies beneath it.
     target = located.rstrip("/") + BENEATH if is_folder else located

@@ -21,7 +21,7 @@ from stagent.database.compiled import CompiledObjects, CompiledQuery
 from tasks import assist, catalog, lifecycle
 from tasks.access import agent_user
 from tasks.exceptions import LeaseLost
-from tasks.files.folders import DOCUMENTS, RESULTS, workspace_of
+from tasks.files.folders import DOCUMENTS, RESULTS, locate_workspace
 from tasks.files.handing_on import FileSource, SourceGone, begin
 from tasks.files.workspace import Workspace
 from tasks.models import (
@@ -32,7 +32,7 @@ from tasks.models import (
     Run,
     Task,
 )
-from tasks.models.session import checkpoint_of
+from tasks.models.session import load_checkpoint
 from tasks.models.task import DEFAULT_MAX_TURNS
 from tasks.models.task_updates import fetch
 from tasks.workflows.results import StepBefore, steps_before
@@ -86,7 +86,7 @@ def prepare_run(run: Run) -> PreparedRun:
     if task is None:
         raise LeaseLost(f"The task {run.task_id} is gone.")
     profile = _find_profile(task, run)
-    workspace = workspace_of(task.pk)
+    workspace = locate_workspace(task.pk)
     attached = _list_documents(task)
     unread = tuple(one.pk for one in attached if one.status in UNREAD)
     documents = copy_documents(attached, workspace)
@@ -96,7 +96,7 @@ def prepare_run(run: Run) -> PreparedRun:
         before = steps_before(task.pk)
         documents += _write_results(before, workspace)
         sources += [FileSource(one.task_id, one.name) for one in before]
-    kept = checkpoint_of(run.session_id)
+    kept = load_checkpoint(run.session_id)
     assignment = Assignment(
         task_id=task.pk,
         run_id=run.pk,
@@ -114,7 +114,7 @@ def prepare_run(run: Run) -> PreparedRun:
         checkpoint=Checkpoint(*kept) if kept else None,
         reminder=build_reminder(_list_waiting_calls(run)) if kept else "",
     )
-    budget = lifecycle.budget_of(task, profile.id)
+    budget = lifecycle.choose_budget(task, profile.id)
     return PreparedRun(
         assignment, profile, budget, run.session_id, tuple(sources), unread
     )

@@ -23,7 +23,7 @@ from tasks.payloads.log_entries import make_tool_use
 from tasks.rules.budget_questions import (
     RAISE_TO,
     TOOL_NAME,
-    action_of,
+    make_action,
     make_tool_input,
 )
 
@@ -70,7 +70,7 @@ def _make_call(exceeded: BudgetExceeded, budget: Budget) -> ToolCall:
             limit_usd=limit / USD,
             raise_to_usd=math.ceil(suggested / CENT) * CENT / USD,
         ),
-        action=action_of(budget.pk),
+        action=make_action(budget.pk),
         message=f"{exceeded.message} Allow raises it to {RAISE_TO}; deny ends the run.",
     )
     return replace(call, remake=lambda edited: replace(call, tool_input=edited))

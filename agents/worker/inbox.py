@@ -9,7 +9,7 @@ from agents.worker.assignments import copy_documents
 from agents.worker.prompt import AttachedDocument, build_message
 from tasks.models import Document
 from tasks.models import Message as Row
-from tasks.models.message import undelivered_of
+from tasks.models.message import list_undelivered
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class RunInbox(Inbox):
 
         Blocks. Whoever calls it puts what it returns, on the event loop.
         """
-        rows = undelivered_of(self._task_id)
+        rows = list_undelivered(self._task_id)
         new = [row for row in rows if self.is_behind(row.sequence)]
         messages = [self._make_message(row) for row in new]
         if new:

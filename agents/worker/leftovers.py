@@ -8,7 +8,7 @@ from agents.worker.chores import Chores
 from agents.worker.database import run_in_database
 from agents.worker.unanswered import book_left_behind
 from agents.workspaces import processes, sandbox
-from tasks.files.folders import folder_of
+from tasks.files.folders import locate_folder
 from tasks.files.removal import remove_files
 from tasks.models import Leftover, LogEntry
 from tasks.observability import log_context
@@ -40,6 +40,6 @@ async def remove_due() -> None:
         else:
             log.warning(
                 "Could not remove %s; trying again in an hour.",
-                folder_of(task_id),
+                locate_folder(task_id),
                 extra=log_context.make_extra("remove", task_id=task_id),
             )

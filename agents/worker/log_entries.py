@@ -8,7 +8,7 @@ from agents.protocol import events
 from tasks.models import EventType, NewEntry
 from tasks.observability.credentials import hide_credentials
 from tasks.payloads import log_entries as payloads
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 # What no database stores as text: NUL, and unpaired surrogates.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -55,9 +55,9 @@ def make_entry(
             data = payloads.make_tool_use(
                 event.tool_name, event.tool_input, event.call_id
             )
-            return NewEntry(EventType.TOOL_USE, readable(event.message), data)
+            return NewEntry(EventType.TOOL_USE, make_readable(event.message), data)
         case events.ToolNotRun():
-            message = f"Not run: {readable(event.message)}"
+            message = f"Not run: {make_readable(event.message)}"
             data = payloads.make_tool_not_run(
                 event.tool_name, event.tool_input, event.call_id
             )

@@ -9,7 +9,7 @@ from agents.providers import model_lists
 from agents.worker.database import run_in_database
 from tasks.models import ModelList
 from tasks.observability import log_context
-from tasks.observability.credentials import without_credentials
+from tasks.observability.credentials import hide_all_credentials
 
 LOOKING_SECONDS = 3600
 # After a start there is other work; and whoever only tries something needs no list.
@@ -30,7 +30,7 @@ async def keep_lists(first_look_seconds: float = FIRST_LOOK_SECONDS) -> None:
             log.info(
                 "%s does not tell its models: %s",
                 endpoint.address,
-                without_credentials(str(error)),
+                hide_all_credentials(str(error)),
                 extra=log_context.make_extra("list models"),
             )
             continue

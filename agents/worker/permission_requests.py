@@ -14,10 +14,10 @@ from agents.worker.tool_rules import ToolRules
 from tasks.exceptions import LeaseLost
 from tasks.models import EventType, LogEntry, NewEntry, OutboxType, PermissionRequest
 from tasks.models.ids import new_text_id
-from tasks.models.permission import PermissionRequestQuerySet, digest_of
+from tasks.models.permission import PermissionRequestQuerySet, make_digest
 from tasks.payloads.log_entries import make_decision, make_permission_request
 from tasks.rules import questions
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 Status = PermissionRequest.Status
 
@@ -158,7 +158,7 @@ class RunRequests:
             tool_input=make_storable(call.tool_input),
             input_digest=_digest(call),
             action=make_storable(call.action),
-            message=make_storable(readable(call.message)),
+            message=make_storable(make_readable(call.message)),
             is_question=questions.is_question(call.action),
         )
 
@@ -200,7 +200,7 @@ class RunRequests:
 
 def _digest(call: ToolCall) -> str:
     """Return the digest of the question; the action is part of it, for links may change."""
-    return digest_of(make_storable(call.tool_input), make_storable(call.action))
+    return make_digest(make_storable(call.tool_input), make_storable(call.action))
 
 
 def _make_request_entry(request: PermissionRequest) -> NewEntry:

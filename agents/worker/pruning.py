@@ -20,7 +20,7 @@ from django.utils import timezone
 from stagent.database import persistent_connections
 from stagent.database.threads import Threads
 from tasks import lifecycle
-from tasks.files.folders import baseline_of, folder_of
+from tasks.files.folders import locate_baseline, locate_folder
 from tasks.files.removal import prune_files, remove_folder
 from tasks.models import LogEntry, Run, Task, WorkflowRun
 from tasks.models.task import TaskQuerySet
@@ -113,7 +113,7 @@ def _remove_log(task_id: UUID, until: datetime) -> bool:
 
 
 def _remove_workspace(task_id: UUID, until: datetime) -> bool:
-    folders = (folder_of(task_id), baseline_of(task_id))
+    folders = (locate_folder(task_id), locate_baseline(task_id))
     asides = [folder.with_name(f"{folder.name}{ASIDE}") for folder in folders]
     if folders[0].is_dir():
         with transaction.atomic():
@@ -140,7 +140,7 @@ _REMOVE: dict[Kind, _Act] = {
 }
 _WOULD: dict[Kind, _Act] = {
     Kind.LOGS: lambda task_id, until: _has_log(task_id),
-    Kind.WORKSPACES: lambda task_id, until: folder_of(task_id).is_dir(),
+    Kind.WORKSPACES: lambda task_id, until: locate_folder(task_id).is_dir(),
     Kind.TASKS: lambda task_id, until: True,
 }
 

@@ -9,7 +9,7 @@ from agents.worker.database import retry_until_written
 from agents.worker.recorder import Recorder
 from ledger import budgets
 from ledger.budgets import BudgetExceeded
-from ledger.pricing import Usage, price_of
+from ledger.pricing import Usage, find_price
 
 
 class BudgetUsedUp(RuntimeFailed):
@@ -40,7 +40,7 @@ class RunSpending(Spending):
 
     def find_exceeded(self) -> BudgetExceeded | None:
         """Return the budget that lets the run make no further request, if one does."""
-        return budgets.exceeded_by(
+        return budgets.find_reason_to_stop(
             self._task_id, run_id=self._run_id, task_limit_microdollars=self._limit
         )
 
@@ -59,5 +59,5 @@ class RunSpending(Spending):
 
 
 def _estimate_cost(usage: Usage) -> int:
-    price = price_of(usage)
+    price = find_price(usage)
     return price.cost(usage) if price else 0  # without a price, no budget counts it

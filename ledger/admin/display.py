@@ -56,7 +56,7 @@ def show_moment(moment: datetime | None) -> SafeString | str:
     )
 
 
-def moment_of(field: str, title: str = "") -> Callable[..., Any]:
+def make_moment_column(field: str, title: str = "") -> Callable[..., Any]:
     """Make a column, or a read-only field, that shows a time of the row."""
 
     @admin.display(description=title or field.replace("_", " ").capitalize())

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ledger.admin.display import format_money, moment_of, show_amount
+from ledger.admin.display import format_money, make_moment_column, show_amount
 from ledger.admin.long_lists import IndexedValuesFilter
 from ledger.admin.names import NamedTasks
 from ledger.models import DailySpend, LedgerEntry, Period
@@ -61,7 +61,7 @@ class LedgerEntryAdmin(NamedTasks):
     empty_text = (
         "Every request to a model is booked here, with its tokens and its cost."
     )
-    recorded = moment_of("recorded_at", "Recorded")
+    recorded = make_moment_column("recorded_at", "Recorded")
     list_display: Any = (
         "recorded",
         "task",

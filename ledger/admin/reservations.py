@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from ledger.admin.display import moment_of, show_amount
+from ledger.admin.display import make_moment_column, show_amount
 from ledger.admin.names import NamedTasks
 from ledger.models import Reservation
 
@@ -16,7 +16,7 @@ class ReservationAdmin(NamedTasks):
 
     id_fields = ("task_id", "run_id")
     empty_text = "While a task runs, what it may still spend is set aside here."
-    reserved = moment_of("reserved_at", "Reserved")
+    reserved = make_moment_column("reserved_at", "Reserved")
     list_display: Any = ("task", "runtime", "project", "amount", "reserved")
     search_fields = ("runtime", "project_id")
     search_help_text = (

@@ -16,7 +16,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from ledger.models.daily_spend import DailySpend, Period, Scope, scopes_of
+from ledger.models.daily_spend import DailySpend, Period, Scope, list_scopes
 from ledger.pricing import dollars
 from stagent.database.compiled import CompiledInsert, CompiledUpdate
 
@@ -42,7 +42,7 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
     """Budgets with what of each is spent and reserved."""
 
     def applying_to(self, *, runtime: str, project_id: str | None) -> BudgetQuerySet:
-        scopes = scopes_of(runtime=runtime, project_id=project_id)
+        scopes = list_scopes(runtime=runtime, project_id=project_id)
         applies = reduce(
             or_, (Q(scope=scope, scope_id=scope_id) for scope, scope_id in scopes)
         )

@@ -82,7 +82,7 @@ def _day(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
 
 
-def scopes_of(*, runtime: str, project_id: str | None) -> list[tuple[Scope, str]]:
+def list_scopes(*, runtime: str, project_id: str | None) -> list[tuple[Scope, str]]:
     """List all whose budgets a cost counts against, always in one order."""
     scopes = [(Scope.OVERALL, ""), (Scope.RUNTIME, runtime)]
     return [*scopes, (Scope.PROJECT, project_id)] if project_id else scopes

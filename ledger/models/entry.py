@@ -16,7 +16,7 @@ from ledger.models.model_total import ModelTotal
 from ledger.models.open_request import COUNTS, OpenRequest
 from ledger.models.task_total import TaskTotal
 from ledger.models.totals import Totals
-from ledger.pricing import Price, Usage, price_of
+from ledger.pricing import Price, Usage, find_price
 from stagent.database.compiled import CompiledInsert
 
 PRICES = (
@@ -52,7 +52,7 @@ class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
 
         `open_key`: the key of the OpenRequest that there is, or was, of it.
         """
-        price = price_of(usage)
+        price = find_price(usage)
         with transaction.atomic(savepoint=False):
             if open_key and not OpenRequest.objects.end(run_id=run_id, key=open_key):
                 self._correct_beginning(run_id, open_key)
@@ -75,7 +75,7 @@ class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
 
     def _correct_beginning(self, run_id: UUID, key: str) -> None:
         """Take back what was booked of a request that is answered after all."""
-        booked = self.filter(run_id=run_id, key=beginning_of(key)).first()
+        booked = self.filter(run_id=run_id, key=make_begun_key(key)).first()
         if booked:
             self.correct(booked, reason="It was answered after all: see the whole.")
 
@@ -146,7 +146,7 @@ class LedgerEntryQuerySet(AppendOnlyQuerySet["LedgerEntry"]):
         )
 
 
-def beginning_of(key: str) -> str:
+def make_begun_key(key: str) -> str:
     """Return the key of what was booked of a request before its answer was whole."""
     return f"begun:{key}"[:MAX_KEY]
 

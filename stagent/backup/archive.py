@@ -59,8 +59,8 @@ def _write(draft: Path, folder: Path) -> tuple[list[str], int]:
     ):
         _add_text(tar, manifest.NAME, about.to_json())
         tar.add(saved, ROWS)
-        for name in sorted(rows.documents_in(saved)):
-            found = _first_of(links / name, Path(settings.MEDIA_ROOT) / name)
+        for name in sorted(rows.find_documents_in(saved)):
+            found = _find_first(links / name, Path(settings.MEDIA_ROOT) / name)
             if found is None:
                 missing.append(name)
             else:
@@ -72,7 +72,7 @@ def _write(draft: Path, folder: Path) -> tuple[list[str], int]:
     return missing, count
 
 
-def _first_of(*files: Path) -> Path | None:
+def _find_first(*files: Path) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 

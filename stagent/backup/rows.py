@@ -37,7 +37,7 @@ def load(folder: Path, manifest: Manifest) -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-def documents_in(folder: Path) -> set[str]:
+def find_documents_in(folder: Path) -> set[str]:
     """List the documents' files that the saved rows name."""
     query = "SELECT file FROM tasks_document"
     if connection.vendor == "sqlite":
@@ -135,11 +135,11 @@ def _migrate_to(manifest: Manifest) -> None:
     executor = MigrationExecutor(connection)
     wanted = {tuple(key) for key in manifest.migrations}
     nodes = wanted & executor.loader.graph.nodes.keys()
-    last = [key for key in nodes if not _children_in(executor, key, nodes)]
+    last = [key for key in nodes if not _has_children(executor, key, nodes)]
     executor.migrate(sorted(last))
 
 
-def _children_in(executor: MigrationExecutor, key: Any, nodes: set[Any]) -> bool:
+def _has_children(executor: MigrationExecutor, key: Any, nodes: set[Any]) -> bool:
     children = executor.loader.graph.node_map[key].children
     return any(child.key in nodes and child.key[0] == key[0] for child in children)
 

@@ -7,6 +7,6 @@ _UNICODE_LINE_ENDS = {
 }
 
 
-def on_one_line(json_text: str) -> str:
+def escape_line_ends(json_text: str) -> str:
     """Escape the line ends of Unicode in JSON that is written without others."""
     return json_text if json_text.isascii() else json_text.translate(_UNICODE_LINE_ENDS)

@@ -34,7 +34,7 @@ async def send_body(
     So nobody takes a part for the whole, or waits for what will not come.
     """
     is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
-    chunks = aiter(response) if response.is_async else _made_in_threads(response)
+    chunks = aiter(response) if response.is_async else _iterate_in_threads(response)
     try:
         with (
             connections.get().pace(send) as send_paced,
@@ -60,7 +60,7 @@ async def _send(chunks: AsyncIterator[bytes], send: Send) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-async def _made_in_threads(response: StreamingHttpResponse) -> AsyncIterator[bytes]:
+async def _iterate_in_threads(response: StreamingHttpResponse) -> AsyncIterator[bytes]:
     chunks: Iterator[bytes] = iter(response)
     reading: asyncio.Future[bytes | None] | None = None
     try:
@@ -81,7 +81,7 @@ async def _until_disconnect(
     shut_out: Coroutine[Any, Any, None] | None,
 ) -> bool:
     """Send until all is sent, the reader is shut out or gone; tell whether it is still there."""
-    disconnected = asyncio.ensure_future(until_disconnected(receive))
+    disconnected = asyncio.ensure_future(wait_until_disconnected(receive))
     tasks = [asyncio.ensure_future(sending), disconnected]
     if shut_out is not None:
         tasks.append(asyncio.ensure_future(shut_out))
@@ -101,11 +101,11 @@ def _until_shut_out(
 ) -> Coroutine[Any, Any, None] | None:
     """Return what a view may say ends its stream: who reads it is no longer let in."""
     until: Callable[[], Coroutine[Any, Any, None]] | None
-    until = getattr(response, "until_shut_out", None)
+    until = getattr(response, "wait_until_shut_out", None)
     return until() if until else None
 
 
-async def until_disconnected(receive: Receive) -> None:
+async def wait_until_disconnected(receive: Receive) -> None:
     """Wait until the client is gone. Its body is read by then."""
     while (await receive())["type"] != "http.disconnect":
         pass

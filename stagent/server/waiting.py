@@ -17,7 +17,7 @@ from django.http import HttpResponseBase
 from stagent.database import persistent_connections
 from stagent.database.threads import Threads
 from stagent.server.asgi_types import Receive
-from stagent.server.streaming import until_disconnected
+from stagent.server.streaming import wait_until_disconnected
 
 
 async def wait_for(
@@ -39,7 +39,7 @@ async def _wait(response: Any, receive: Receive | None) -> bool:
         await response.wait()
         return True
     waiting: asyncio.Future[None] = asyncio.ensure_future(response.wait())
-    gone = asyncio.ensure_future(until_disconnected(receive))
+    gone = asyncio.ensure_future(wait_until_disconnected(receive))
     try:
         await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():

@@ -31,7 +31,7 @@ def obstacle() -> tuple[str, str]:
     return "The server is root, and agents cannot get a user of their own.", FIX
 
 
-def user_of(workspace: str) -> int | None:
+def find_user(workspace: str) -> int | None:
     """Return the number of the user and group to run agents as; None: ours."""
     users = _range()
     if users is None:
@@ -47,7 +47,7 @@ def is_agents(uid: int) -> bool:
 
 def take_over(workspace: str) -> int | None:
     """Give a workspace and all in it to its user, unless they are; return the user."""
-    user = user_of(workspace)
+    user = find_user(workspace)
     if user is not None and os.stat(workspace).st_uid != user:
         give(workspace, user)
         os.chmod(workspace, 0o700)

@@ -82,7 +82,7 @@ def is_open(request: HttpRequest) -> bool:
         and not any(name.startswith(FORWARDED) for name in request.META)
         and _is_loopback(request.META.get("REMOTE_ADDR", ""))
         and _is_loopback(request.META.get("SERVER_NAME", ""))
-        and not _any_token_issued()
+        and not _is_any_token_issued()
         and not _is_of_a_run(request)
     )
 
@@ -108,7 +108,7 @@ _checked_at = 0.0
 _any_issued = False
 
 
-def _any_token_issued() -> bool:
+def _is_any_token_issued() -> bool:
     # Looked up once a second at most: this is on the path of every request.
     global _checked_at, _any_issued
     now = time.monotonic()

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from stagent.database.compiled import CompiledQuery
 from tasks.access import roles
 from tasks.access.authentication import HOW, is_open
-from tasks.access.scopes import allows, scope_of
+from tasks.access.scopes import allows, find_scope
 
 Rights = dict[str, str]  # HTTP method -> the right that it needs
 
@@ -144,7 +144,7 @@ def check(request: Request, *, is_of_route: bool = True) -> None:
     """Raise NotAuthenticated (401) or PermissionDenied (403), as the route would."""
     if _is_known(request):
         if is_of_route:
-            require(request, _right_of(request._request))
+            require(request, _find_right(request._request))
     elif not is_open(request._request):
         raise NotAuthenticated(f"This server needs a login. {HOW}")
 
@@ -153,7 +153,7 @@ def _is_known(request: Request) -> bool:
     return bool(request.user and request.user.is_authenticated)
 
 
-def _right_of(request: HttpRequest) -> str:
+def _find_right(request: HttpRequest) -> str:
     match = request.resolver_match
     name = match.url_name if match else None
     method = "GET" if request.method == "HEAD" else str(request.method)
@@ -167,7 +167,7 @@ def has(request: Request, right: str) -> bool:
     """Tell whether who asks has `right`, as everybody has who needs no login."""
     if not right or not _is_known(request):
         return True
-    scopes = _scopes_of(request)
+    scopes = _read_scopes(request)
     return may(request.user, right) and (not scopes or allows(scopes, right))
 
 
@@ -178,13 +178,13 @@ def require(request: Request, right: str) -> None:
     if not may(request.user, right):
         raise PermissionDenied(_refusal(request.user, right))
     raise PermissionDenied(
-        f"This needs the scope {scope_of(right)}, which the token “{request.auth}” has"
-        f" not: it has {', '.join(_scopes_of(request))}. Make another: manage.py issuetoken"
+        f"This needs the scope {find_scope(right)}, which the token “{request.auth}” has"
+        f" not: it has {', '.join(_read_scopes(request))}. Make another: manage.py issuetoken"
         " --scope."
     )
 
 
-def _scopes_of(request: Request) -> list[str]:
+def _read_scopes(request: Request) -> list[str]:
     """Return what the request's token is bound to; nothing where nothing binds it."""
     return getattr(request.auth, "scope_names", [])
 

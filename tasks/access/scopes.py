@@ -22,7 +22,7 @@ _APPROVE = frozenset({"permissionrequest", "permissionrule"})
 _ADMIN = frozenset({"apitoken", "auditentry", "webhook"})
 
 
-def scope_of(right: str) -> str:
+def find_scope(right: str) -> str:
     """Return the scope that has a right such as `tasks.view_task`; what is none's is admin's."""
     app, _, name = right.partition(".")
     verb, _, model = name.partition("_")
@@ -37,13 +37,13 @@ def scope_of(right: str) -> str:
 
 def allows(scopes: Iterable[str], right: str) -> bool:
     """Tell whether one of the scopes has the right; every scope has those to read."""
-    needed = scope_of(right)
+    needed = find_scope(right)
     return needed in scopes or (needed == READ and bool(scopes))
 
 
-def scopes_of(user: Any) -> list[str]:
+def list_scopes(user: Any) -> list[str]:
     """Return the scopes of which a user has a right at least."""
     if user.is_superuser:
         return list(SCOPES)
-    found = {scope_of(right) for right in user.get_all_permissions()}
+    found = {find_scope(right) for right in user.get_all_permissions()}
     return [scope for scope in SCOPES if scope in found]

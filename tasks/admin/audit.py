@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ledger.admin.display import moment_of
+from ledger.admin.display import make_moment_column
 from ledger.admin.long_lists import IndexedValuesFilter
 from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.admin import display
@@ -51,7 +51,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     empty_text = "Whatever somebody adds, changes, decides, starts or deletes is written down here."
     id_fields = ("object_id",)
-    shown_created_at = moment_of("created_at", "When")
+    shown_created_at = make_moment_column("created_at", "When")
     list_display = (
         "shown_created_at",
         "who",

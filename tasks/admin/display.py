@@ -166,7 +166,7 @@ def size(count: int) -> str:
     return f"{count / 1_000_000:.1f} MB"
 
 
-def page_of(obj: Model) -> str:
+def find_page(obj: Model) -> str:
     meta = obj._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
 
@@ -176,7 +176,7 @@ def link(obj: Model | None, shown: SafeString | None = None) -> str:
     if obj is None:
         return EMPTY
     text = reveal(str(obj)) if shown is None else shown
-    return format_html('<a class="st-link" href="{}">{}</a>', page_of(obj), text)
+    return format_html('<a class="st-link" href="{}">{}</a>', find_page(obj), text)
 
 
 def link_to(url: str | None, text: str) -> SafeString:

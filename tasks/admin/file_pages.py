@@ -17,9 +17,9 @@ from django.views.decorators.http import require_POST
 from tasks.admin import display
 from tasks.admin.auditing import recorded
 from tasks.admin.file_previews import preview
-from tasks.api.views.task_files import url_of
+from tasks.api.views.task_files import make_url
 from tasks.files.changes import MADE, State, TaskFile, TaskFiles, files_of, pruned_at
-from tasks.files.diff import DIFFERENT, diff_of
+from tasks.files.diff import DIFFERENT, write_diff
 from tasks.files.keeping import NotKept, keep_file
 from tasks.files.listing import is_text, show_path
 from tasks.models import Task
@@ -72,10 +72,10 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
         "archive_url": reverse("task-archive", args=[task.pk]),
         "list_url": reverse("task-files", args=[task.pk]),
         "diff_url": f"{base}?view={view}&diff=1" if has_made else "",
-        "diff": _color_diff(diff_of(files)) if asked.get("diff") == "1" else "",
+        "diff": _color_diff(write_diff(files)) if asked.get("diff") == "1" else "",
         "opened": show_path(opened.path) if opened else wanted,
         "may_keep": request.user.has_perm("tasks.add_document"),
-        "opened_url": url_of(opened, task.pk) if opened else None,
+        "opened_url": make_url(opened, task.pk) if opened else None,
         "preview": preview(files, opened, task.pk) if opened else "",
         "opened_diff": _diff_of_one(files, opened) if opened else "",
     }
@@ -94,13 +94,13 @@ def _row(file: TaskFile, task_id: UUID, base: str) -> dict[str, Any]:
         "size": display.size(file.found.size) if file.found else display.EMPTY,
         "kept_path": file.path if file.found and is_text(file.path) else "",
         "modified": display.ago(file.modified_at),
-        "download": url_of(file, task_id),
+        "download": make_url(file, task_id),
     }
 
 
 def _diff_of_one(files: TaskFiles, file: TaskFile) -> SafeString | str:
     is_shown = file.state in DIFFERENT and file.began is not None
-    return _color_diff(diff_of(files, path=file.path)) if is_shown else ""
+    return _color_diff(write_diff(files, path=file.path)) if is_shown else ""
 
 
 def _color_diff(pieces: Any) -> SafeString:

@@ -10,9 +10,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from tasks.admin import display, results
-from tasks.api.views.task_files import url_of
+from tasks.api.views.task_files import make_url
 from tasks.files.changes import TaskFile, TaskFiles
-from tasks.files.diff import not_served
+from tasks.files.diff import explain_not_served
 from tasks.files.listing import media_type_of
 from tasks.files.workspace import PathRefused
 
@@ -31,9 +31,9 @@ def preview(files: TaskFiles, file: TaskFile, task_id: object) -> SafeString:
     """Show what is in a file, or say why that is not shown."""
     if file.found is None:
         return _describe("It was deleted.")
-    if reason := not_served(file.found):
+    if reason := explain_not_served(file.found):
         return _describe(reason)
-    url = url_of(file, task_id)
+    url = make_url(file, task_id)
     if url and media_type_of(file.path) in IMAGES:
         if file.found.size > MAX_IMAGE_BYTES:
             return _describe("The image is too large to be shown.")

@@ -10,7 +10,7 @@ from ledger import admin as ledger_admin
 from ledger.models import LedgerEntry, Reservation
 from ledger.usage import TASK
 from tasks.admin import display
-from tasks.admin.spending.names import names_of, page_of
+from tasks.admin.spending.names import find_names, find_page
 
 
 def _link_tasks(ids: Collection[Any]) -> dict[Any, str]:
@@ -18,14 +18,14 @@ def _link_tasks(ids: Collection[Any]) -> dict[Any, str]:
         task_id: format_html(
             '<span title="{}">{}</span>',
             task_id,
-            display.link_to(page_of(TASK, task_id, title), title),
+            display.link_to(find_page(TASK, task_id, title), title),
         )
-        for task_id, title in names_of(TASK, ids).items()
+        for task_id, title in find_names(TASK, ids).items()
     }
 
 
 def _name_projects(ids: Collection[Any]) -> dict[Any, str]:
-    names = names_of("project", {one for one in ids if one})
+    names = find_names("project", {one for one in ids if one})
     return {one: display.reveal(names.get(one, display.EMPTY)) for one in ids}
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 
 from tasks.admin.log_strip import make_strip
-from tasks.admin.log_turns import IN_THE_MESSAGE, turns_of
+from tasks.admin.log_turns import IN_THE_MESSAGE, group_turns
 from tasks.models import EventType, LogEntry, Task
 from tasks.models.log import LogEntryQuerySet
 from tasks.rules.visible_text import BLANK_RANGES
@@ -80,7 +80,7 @@ def fill(request: HttpRequest, task: Task) -> dict[str, Any]:
     window = Window.read(request.GET)
     entries = window.entries(task, after)
     first = entries[0].sequence if entries else 1
-    turns = turns_of(entries)
+    turns = group_turns(entries)
     is_end = not window.is_filtered and not window.from_start and window.before is None
     return {
         "window": window,
@@ -130,7 +130,7 @@ def urls(model_admin: Any) -> list[URLPattern]:
 
     def download(request: HttpRequest, task_id: UUID) -> StreamingHttpResponse:
         task = _task(model_admin, request, task_id)
-        return as_file(task, is_text=request.GET.get("format") == "txt")
+        return respond_log_file(task, is_text=request.GET.get("format") == "txt")
 
     return [
         path("<uuid:task_id>/log/part/", view(part), name="tasks_task_log_part"),
@@ -145,7 +145,7 @@ def _task(model_admin: Any, request: HttpRequest, task_id: UUID) -> Task:
     return task
 
 
-def as_file(task: Task, *, is_text: bool) -> StreamingHttpResponse:
+def respond_log_file(task: Task, *, is_text: bool) -> StreamingHttpResponse:
     """Send the whole log, a line an entry: JSON as the stream sends it, or for people."""
     name, kind = ("txt", "text/plain") if is_text else ("jsonl", "application/jsonl")
     return StreamingHttpResponse(

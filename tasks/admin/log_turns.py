@@ -96,7 +96,7 @@ class Turn:
         return any(row.is_error for row in self.rows)
 
 
-def turns_of(entries: list[LogEntry]) -> list[Turn]:
+def group_turns(entries: list[LogEntry]) -> list[Turn]:
     """Group entries into turns, which end with the model's usage; results go to their calls."""
     turns, calls = [Turn()], dict[str, Row]()
     for entry in entries:

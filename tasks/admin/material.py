@@ -33,7 +33,7 @@ else:
 MOST_COUNTED = 200
 
 
-def _number_of(rows: type[Model], column: str, *, of: type[Model]) -> RawSQL:
+def _count_rows(rows: type[Model], column: str, *, of: type[Model]) -> RawSQL:
     """Count the `rows` of each object, up to one more than `MOST_COUNTED`."""
     quote = connection.ops.quote_name
     table, owner = quote(rows._meta.db_table), quote(of._meta.db_table)
@@ -69,7 +69,7 @@ class HasTasksAdmin(Admin):
         return LongList
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        number = _number_of(Task, self.task_column, of=self.model)
+        number = _count_rows(Task, self.task_column, of=self.model)
         return super().get_queryset(request).annotate(task_count=number)
 
     @admin.display(description="Tasks")
@@ -102,7 +102,7 @@ class ProjectAdmin(HasTasksAdmin):
         return (*hidden, "id") if obj else hidden
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        number = _number_of(Document, "project", of=Project)
+        number = _count_rows(Document, "project", of=Project)
         return super().get_queryset(request).annotate(document_count=number)
 
     @admin.display(description="Documents")

@@ -165,7 +165,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         if asked.is_question or not _is_seen_whole(asked):
             return format_html(
                 '<a class="st-button st-small" href="{}">Review</a>',
-                display.page_of(asked),
+                display.find_page(asked),
             )
         # They submit the list's own form, which has the CSRF token, to another address.
         return format_html(
@@ -253,9 +253,9 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         if request.POST.get("next") == "overview":
             return HttpResponseRedirect(reverse("admin:index"))
         if request.POST.get("next") == "task":
-            return HttpResponseRedirect(display.page_of(asked.task))
+            return HttpResponseRedirect(display.find_page(asked.task))
         if request.POST.get("next") == "workflow" and asked.task.workflow:
-            return HttpResponseRedirect(display.page_of(asked.task.workflow))
+            return HttpResponseRedirect(display.find_page(asked.task.workflow))
         return HttpResponseRedirect(reverse("admin:tasks_permissionrequest_changelist"))
 
     def _ask_again(
@@ -264,7 +264,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         """Show the request with what was typed, and why that will not do."""
         if asked.status != PENDING:
             self.message_user(request, error.messages[0], messages.ERROR)
-            return HttpResponseRedirect(display.page_of(asked))
+            return HttpResponseRedirect(display.find_page(asked))
         pattern = request.POST.get("pattern")
         card = RequestCard.make(asked, pattern=pattern, error=error.messages[0])
         request.method = "GET"  # what follows shows the page

@@ -32,7 +32,7 @@ class QuestionFields:
     takes_several: bool
 
 
-def fields_of(request: PermissionRequest) -> list[QuestionFields]:
+def make_fields(request: PermissionRequest) -> list[QuestionFields]:
     if not request.is_question:
         return []
     asked = questions.find_questions(request.tool_input)
@@ -47,11 +47,11 @@ def _fields(number: int, question: JSON) -> QuestionFields:
     }
     return QuestionFields(
         number=number,
-        text=display.reveal(questions.text_of(question)),
+        text=display.reveal(questions.read_text(question)),
         header=display.reveal(str(question.get("header") or "")),
         choices=[
             Choice(display.reveal(label), label, display.reveal(described[label]))
-            for label in questions.labels_of(question)
+            for label in questions.read_labels(question)
         ],
         takes_several=bool(question.get("multiSelect")),
     )
@@ -65,7 +65,7 @@ def read_answer(form: QueryDict, asked: PermissionRequest, *, by: str) -> Decisi
     answers: JSON = {}
     for number, question in enumerate(questions.find_questions(asked.tool_input)):
         if given := _read_one(form, number, question):
-            answers[questions.text_of(question)] = given
+            answers[questions.read_text(question)] = given
     if problem := questions.problem_with(asked.tool_input, answers):
         raise ValidationError(problem if answers else "Choose an answer, or write one.")
     decided = questions.add_answers(asked.tool_input, answers)

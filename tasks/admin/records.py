@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from ledger.admin.display import moment_of
+from ledger.admin.display import make_moment_column
 from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.admin import display
 from tasks.admin.base import ProfileFilter, RuntimeFilter, profile_name, runtime_title
@@ -31,12 +31,12 @@ class OfTaskAdmin(ReadOnlyAdmin):
 class RunAdmin(OfTaskAdmin):
     """Runs, read-only."""
 
-    shown_queued_at = moment_of("queued_at")
-    shown_not_before = moment_of("not_before")
-    shown_started_at = moment_of("started_at")
-    shown_finished_at = moment_of("finished_at")
-    shown_lease_expires_at = moment_of("lease_expires_at")
-    shown_cancel_requested_at = moment_of("cancel_requested_at")
+    shown_queued_at = make_moment_column("queued_at")
+    shown_not_before = make_moment_column("not_before")
+    shown_started_at = make_moment_column("started_at")
+    shown_finished_at = make_moment_column("finished_at")
+    shown_lease_expires_at = make_moment_column("lease_expires_at")
+    shown_cancel_requested_at = make_moment_column("cancel_requested_at")
     empty_text = "A run is one attempt at a task. Execute a task to start one."
     list_display = (
         "attempt",
@@ -157,8 +157,8 @@ class CheckpointFilter(admin.SimpleListFilter):
 class SessionAdmin(OfTaskAdmin):
     """Sessions, read-only."""
 
-    shown_created_at = moment_of("created_at")
-    shown_updated_at = moment_of("updated_at")
+    shown_created_at = make_moment_column("created_at")
+    shown_updated_at = make_moment_column("updated_at")
     empty_text = "A session is a conversation with a provider, kept so that a run can be resumed."
     list_display = ("id", "task_link", "runtime_title", "checkpoint", "updated")
     list_filter = (RuntimeFilter, CheckpointFilter)
@@ -198,7 +198,7 @@ class LogEntryAdmin(OfTaskAdmin):
     """Log entries of all tasks, read-only."""
 
     empty_text = "What happens to tasks is written down here, entry by entry."
-    recorded = moment_of("recorded_at", "Recorded")
+    recorded = make_moment_column("recorded_at", "Recorded")
     list_display: Any = ("recorded", "task_link", "sequence", "kind", "short_message")
     list_filter = ("event_type", "recorded_at")
     ordering = ("-pk",)

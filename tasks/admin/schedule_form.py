@@ -19,9 +19,9 @@ from tasks.admin.agent_choices import offer_agents
 from tasks.models import Schedule
 from tasks.schedules import interval, plan
 from tasks.schedules.checks import (
-    problem_with_zone,
-    problems_with_hours,
-    problems_with_start,
+    find_hours_problems,
+    find_start_problems,
+    find_zone_problem,
 )
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class ScheduleForm(BaseForm):
             active_hours_start=data.get("active_hours_start"),
             active_hours_end=data.get("active_hours_end"),
         )
-        problems = (*problems_with_hours(schedule), *problems_with_start(schedule))
+        problems = (*find_hours_problems(schedule), *find_start_problems(schedule))
         for column, message in problems:
             self.add_error(FIELDS.get(column, column), f"{message}.")
         return data
@@ -162,6 +162,6 @@ class ScheduleForm(BaseForm):
 
 
 def _zone(name: str) -> str:
-    if problem := problem_with_zone(name):
+    if problem := find_zone_problem(name):
         raise forms.ValidationError(f"{problem}.")
     return name

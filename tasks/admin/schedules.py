@@ -193,14 +193,14 @@ class ScheduleAdmin(HasTasksAdmin):
             with recorded(request, name.replace("_", "-"), schedule):
                 verb(schedule, by=request.user.get_username())
         except Refused as error:
-            self.message_user(request, error.in_admin(), messages.ERROR)
+            self.message_user(request, error.explain_in_admin(), messages.ERROR)
         except (BudgetExceeded, Conflict, NeverFires) as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, f"{done}: {schedule}.", messages.SUCCESS)
             if name == "run_now" and (absence := Worker.objects.absence()):
                 self.message_user(request, absence, messages.WARNING)
-        return HttpResponseRedirect(display.page_of(schedule))
+        return HttpResponseRedirect(display.find_page(schedule))
 
 
 VERBS: dict[str, tuple[Any, str]] = {
@@ -224,13 +224,15 @@ def _sections(schedule: Schedule) -> dict[str, Any]:
         "schedule": schedule,
         "status": display.state(schedule.status, schedule.get_status_display()),
         "words": describe(cron) if cron else "",
-        "next_times": [in_words(moment, schedule) for moment in next_times(schedule)],
+        "next_times": [
+            describe_moment(moment, schedule) for moment in next_times(schedule)
+        ],
         "firings": [FiringRow.make(firing, schedule) for firing in firings],
         "last": display.ago(schedule.last_fired_at),
     }
 
 
-def in_words(moment: datetime, schedule: Schedule) -> str:
+def describe_moment(moment: datetime, schedule: Schedule) -> str:
     """Say a time by the clock of the schedule's zone: Monday 30 November 2026, 09:00 CET."""
     zone = schedule.timezone if schedule.timezone in zone_names() else "UTC"
     return f"{moment.astimezone(ZoneInfo(zone)):%A %-d %B %Y, %H:%M %Z}"

@@ -18,7 +18,7 @@ from ledger.pricing import dollars
 from tasks import catalog
 from tasks.admin.agent_choices import offer_agents
 from tasks.admin.model_choice import ModelInput, list_efforts
-from tasks.catalog.json_schemas import problems_of
+from tasks.catalog.json_schemas import find_problems
 from tasks.catalog.model_names import MAX_CHARACTERS, find_name_problem
 from tasks.files.handing_on import MAX_SOURCES
 from tasks.models import Task
@@ -174,7 +174,7 @@ class TaskForm(BaseForm):
     def clean_output_schema(self) -> str:
         text: str = self.cleaned_data["output_schema"].strip()
         try:
-            problems = problems_of(json.loads(text)) if text else []
+            problems = find_problems(json.loads(text)) if text else []
         except (ValueError, RecursionError) as error:
             problems = [f"This is no JSON: {error}"]
         if problems:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from tasks import lifecycle
 from tasks.admin import costs, display, results, verbs
 from tasks.admin.base import profile_name, runtime_title
-from tasks.admin.questions import QuestionFields, fields_of
+from tasks.admin.questions import QuestionFields, make_fields
 from tasks.api.content_type import content_type_of
 from tasks.models import (
     MAX_RESUME_COUNT,
@@ -55,7 +55,7 @@ class RequestCard:
             can_become_rule=patterns.pattern_for(request.action) is not None,
             pattern=request.action if pattern is None else pattern,
             error=error,
-            questions=fields_of(request),
+            questions=make_fields(request),
         )
 
 

@@ -50,7 +50,7 @@ class TaskPages(MatchingAdmin):
             self.message_user(request, reason, messages.ERROR)
         if request.POST.get("next") == "overview":
             return HttpResponseRedirect(reverse("admin:index"))
-        return HttpResponseRedirect(display.page_of(task))
+        return HttpResponseRedirect(display.find_page(task))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -24,6 +24,7 @@ from tasks.admin import (
     verbs,
 )
 from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.message_line import MessageLineAdmin
 from tasks.admin.task_actions import (
     PRIORITIES,
     VERBS,
@@ -33,14 +34,13 @@ from tasks.admin.task_actions import (
 from tasks.admin.task_filters import FILTERS, filter_created
 from tasks.admin.task_form import TaskForm
 from tasks.admin.task_list import TaskList
-from tasks.admin.telling import TellingAdmin
 from tasks.models import Task, Worker
 from tasks.models.ids import range_of_prefix
 from tasks.models.tag import add_tags, replace_tags
 
 
 @admin.register(Task)
-class TaskAdmin(TellingAdmin):
+class TaskAdmin(MessageLineAdmin):
     """Tasks: the list, the form to add one, and its pages."""
 
     form = TaskForm
@@ -116,7 +116,7 @@ class TaskAdmin(TellingAdmin):
         return format_html(
             '{} <a href="{}#waiting">{}</a>',
             state,
-            display.page_of(task),
+            display.find_page(task),
             display.label("Waiting for you", "warning"),
         )
 
@@ -292,7 +292,7 @@ class TaskAdmin(TellingAdmin):
     def response_post_save_change(
         self, request: HttpRequest, obj: Task
     ) -> HttpResponseRedirect:
-        return HttpResponseRedirect(display.page_of(obj))
+        return HttpResponseRedirect(display.find_page(obj))
 
     # --- Deleting -------------------------------------------------------------------
 

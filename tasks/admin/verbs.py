@@ -105,7 +105,7 @@ def perform_verb(request: HttpRequest, verb: Verb, task: Task) -> str | None:
         with recorded(request, verb.name.replace("_", "-"), task):
             verb.perform(task, request.user.get_username())
     except Refused as error:
-        return error.in_admin()
+        return error.explain_in_admin()
     except BudgetExceeded as error:
         return str(error)
     return None

@@ -19,7 +19,7 @@ from tasks.admin.auditing import recorded
 from tasks.models import Delivery, Webhook
 from tasks.models.webhook import SUBSCRIBABLE
 from tasks.webhooks import changes
-from tasks.webhooks.addresses import problem_with_url
+from tasks.webhooks.addresses import find_url_problem
 
 SHOWN_DELIVERIES = 50
 SHOWN_RESPONSE = 200  # characters
@@ -48,7 +48,7 @@ class WebhookForm(BaseForm):
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
-        if problem := problem_with_url(url):
+        if problem := find_url_problem(url):
             raise forms.ValidationError(problem)
         return url
 
@@ -139,7 +139,7 @@ class WebhookAdmin(Admin):
             self.message_user(request, done, messages.SUCCESS)
         else:
             raise Http404
-        return HttpResponseRedirect(display.page_of(webhook))
+        return HttpResponseRedirect(display.find_page(webhook))
 
     def redeliver_view(
         self, request: HttpRequest, webhook_id: UUID, delivery_id: UUID
@@ -152,7 +152,7 @@ class WebhookAdmin(Admin):
         with recorded(request, "redeliver", webhook, after=after):
             changes.redeliver(delivery)
         self.message_user(request, "It is sent again.", messages.SUCCESS)
-        return HttpResponseRedirect(display.page_of(webhook))
+        return HttpResponseRedirect(display.find_page(webhook))
 
     def _find(self, request: HttpRequest, webhook_id: UUID) -> Webhook:
         webhook = Webhook.objects.filter(pk=webhook_id).first()

@@ -22,7 +22,7 @@ from tasks.models import PermissionRequest, StepRun, Task, Worker, Workflow, Wor
 from tasks.workflows.definition import Definition, InvalidDefinition, Step
 from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import Key, StepState
-from tasks.workflows.graph import Graph, graph_of
+from tasks.workflows.graph import Graph, make_graph
 
 SHOWN_RUNS = 20
 
@@ -86,7 +86,7 @@ def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
 def preview(text: str) -> SafeString:
     """Draw a definition as it is written, or raise InvalidDefinition."""
     definition = parse(text)
-    graph = graph_of(definition)
+    graph = make_graph(definition)
     boxes = {
         step.id: Box(
             step.name, "pending" if not step.requires_approval else "asks first"
@@ -99,7 +99,7 @@ def preview(text: str) -> SafeString:
 def _parse(text: str) -> Definition | None:
     try:
         definition = parse(text)
-        graph_of(definition)
+        make_graph(definition)
     except InvalidDefinition:
         return None
     return definition
@@ -136,7 +136,7 @@ def _actions(workflow: Workflow) -> list[dict[str, str]]:
 
 
 def _graph(definition: Definition, steps: list[StepRun]) -> SafeString:
-    graph = graph_of(definition)
+    graph = make_graph(definition)
     now = step_states(steps)
     latest = {step.step_id: step for step in steps}
     boxes = {
@@ -149,14 +149,14 @@ def _graph(definition: Definition, steps: list[StepRun]) -> SafeString:
 def _box(
     graph: Graph, step: Step, row: StepRun | None, now: dict[Key, StepState]
 ) -> Box:
-    url = display.page_of(row.task) if row and row.task else ""
+    url = display.find_page(row.task) if row and row.task else ""
     return Box(step.name, status_of_step(graph, step.id, row, now), url)
 
 
 def _steps(
     workflow: Workflow, definition: Definition, steps: list[StepRun]
 ) -> list[StepRow]:
-    graph = graph_of(definition)
+    graph = make_graph(definition)
     now = step_states(steps)
     by_step: dict[str, list[StepRun]] = {}
     for step in steps:

@@ -33,7 +33,7 @@ from tasks.workflows import control, references
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.definition_reader import parse
 from tasks.workflows.examples import BLANK
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 from tasks.workflows.start import start
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class WorkflowForm(BaseForm):
 
     def clean_definition(self) -> str:
         text: str = self.cleaned_data["definition"]
-        if problems := problems_of(text):
+        if problems := find_problems(text):
             raise ValidationError(problems)
         return text
 
@@ -81,14 +81,14 @@ class WorkflowForm(BaseForm):
         return data
 
 
-def problems_of(text: str) -> list[str]:
+def find_problems(text: str) -> list[str]:
     """Say what is wrong with a definition, and with what it refers to."""
     try:
         definition = parse(text)
-        graph_of(definition)
+        make_graph(definition)
     except InvalidDefinition as error:
         return error.problems
-    return references.problems_of(definition)
+    return references.find_problems(definition)
 
 
 @admin.register(Workflow)
@@ -175,7 +175,7 @@ class WorkflowAdmin(HasTasksAdmin):
         ):
             raise PermissionDenied
         text = request.POST.get("definition", "")
-        problems = problems_of(text)
+        problems = find_problems(text)
         graph = "" if problems else workflow_page.preview(text)
         return JsonResponse({"problems": problems, "graph": graph})
 
@@ -211,7 +211,7 @@ class WorkflowAdmin(HasTasksAdmin):
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, _DONE[name], messages.SUCCESS)
-        return HttpResponseRedirect(display.page_of(workflow))
+        return HttpResponseRedirect(display.find_page(workflow))
 
     def _workflow(
         self, request: HttpRequest, workflow_id: UUID, *, to_change: bool = True

@@ -143,7 +143,7 @@ def _add_entry(
     route = _route_of(request)
     write = partial(audit.recorded_now, author_of_call(request))
     if row is not None and request.method == "DELETE":
-        kind = audit.type_of(row)
+        kind = audit.find_type(row)
         write("delete", kind, object_id=_key(kwargs), title=title, before=old)
     elif row is not None:
         row.refresh_from_db()
@@ -170,7 +170,7 @@ def _add_verb(request: Request, kwargs: Mapping[str, Any], action: str) -> None:
     elif row := _find_named(kwargs):
         audit.recorded_now(author, action, row, after=body)
     else:
-        kind = audit.type_of(_OBJECTS[name])
+        kind = audit.find_type(_OBJECTS[name])
         audit.recorded_now(author, action, kind, object_id=_key(kwargs), after=body)
 
 

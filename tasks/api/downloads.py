@@ -23,7 +23,7 @@ class Shortened(Exception):
     """The file became shorter while it was sent, so that what was sent is not the whole."""
 
 
-def headers_of(name: str) -> dict[str, str]:
+def make_headers(name: str) -> dict[str, str]:
     """Return what every download says of itself; it is saved under `name`, whatever is in it."""
     plain = _UNFIT.sub("_", name)
     exact = quote(name.encode(errors="replace"), safe="")
@@ -41,8 +41,8 @@ def send_file(
 ) -> HttpResponse | StreamingHttpResponse:
     """Answer with an open file, or the part of it that is asked for, and close it then."""
     found = os.fstat(file.fileno())
-    etag = _etag_of(found)
-    headers = headers_of(name) | {
+    etag = _make_etag(found)
+    headers = make_headers(name) | {
         "ETag": etag,
         "Last-Modified": http_date(found.st_mtime),
         "Accept-Ranges": "bytes",
@@ -75,7 +75,7 @@ def send_file(
     return response
 
 
-def _etag_of(found: os.stat_result) -> str:
+def _make_etag(found: os.stat_result) -> str:
     marks = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     return f'"{blake2b(repr(marks).encode(), digest_size=12).hexdigest()}"'
 

@@ -43,7 +43,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             body = {"error": str(error), "status": error.status}
             return Response(body, status=status.HTTP_409_CONFLICT)
         case BudgetExceeded():
-            return _budget_exceeded(error)
+            return _respond_budget_exceeded(error)
         case Http404():
             error = exceptions.NotFound(str(error) or "Not found")
     response = default_handler(error, context)
@@ -61,7 +61,7 @@ def _error(code: int, message: str, **headers: str) -> Response:
     return Response({"error": message}, status=code, headers=headers)
 
 
-def _budget_exceeded(error: BudgetExceeded) -> Response:
+def _respond_budget_exceeded(error: BudgetExceeded) -> Response:
     response = _error(status.HTTP_429_TOO_MANY_REQUESTS, error.message)
     if error.retry_after_seconds is not None:
         response["Retry-After"] = str(error.retry_after_seconds)

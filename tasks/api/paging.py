@@ -137,7 +137,7 @@ BY_SEQUENCE = Order(
 )
 
 
-def limit_of(query: JSON) -> int | None:
+def read_limit(query: JSON) -> int | None:
     """Return how many rows a page has; None is all there are."""
     is_paged = "limit" in query or "cursor" in query
     return int(query.get("limit", DEFAULT_LIMIT)) if is_paged else None
@@ -152,7 +152,7 @@ def respond(
 ) -> AnyResponse:
     """Answer the page that `query` asks for, or all rows if it asks for none."""
     rows = rows.order_by(*order.columns)
-    limit = limit_of(query)
+    limit = read_limit(query)
 
     def text(row: Any) -> str:
         return orjson.dumps(show(row)).decode()

@@ -6,7 +6,7 @@ import orjson
 
 from ledger.models import LedgerEntry
 from tasks import lifecycle
-from tasks.assist.definition import definition_of
+from tasks.assist.definition import make_definition
 from tasks.models import Run, Task
 
 JSON = dict[str, Any]
@@ -26,7 +26,7 @@ class TooLate(NotAnswered):
     """There was none in the time that it had; it is cancelled."""
 
 
-def answer_of(task: Task) -> JSON:
+def read_answer(task: Task) -> JSON:
     """Return the answer of an assist that has ended, or raise NotAnswered."""
     run = task.runs.order_by("-attempt").first()
     if task.status != Task.Status.COMPLETED or run is None:
@@ -34,10 +34,10 @@ def answer_of(task: Task) -> JSON:
     answer = clean_answer(orjson.loads(task.result))
     return {
         **answer,
-        "definition": definition_of(answer),
+        "definition": make_definition(answer),
         "assistId": str(task.pk),
         "runtime": run.runtime,
-        **_usage_of(task),
+        **_sum_usage(task),
     }
 
 
@@ -46,7 +46,7 @@ def clean_answer(given: JSON) -> JSON:
     return {
         **_drop_nulls(given),
         "improvedDescription": given["improvedDescription"][:MAX_DESCRIPTION],
-        "breakdown": _steps_in(given["breakdown"]),
+        "breakdown": _clean_steps(given["breakdown"]),
     }
 
 
@@ -66,7 +66,7 @@ def _why_not(task: Task, run: Run | None) -> str:
     return f"The model gave no answer that can be used: {reason or task.status}"
 
 
-def _usage_of(task: Task) -> JSON:
+def _sum_usage(task: Task) -> JSON:
     entries = LedgerEntry.objects.for_task(task.pk)
     last = entries.filter(corrects=None).order_by("-pk")
     provider, model = last.values_list("provider", "model").first() or ("", "")
@@ -86,7 +86,7 @@ def _drop_nulls(given: JSON) -> JSON:
     return shown
 
 
-def _steps_in(breakdown: list[JSON]) -> list[JSON]:
+def _clean_steps(breakdown: list[JSON]) -> list[JSON]:
     return [_step(number, _drop_nulls(one)) for number, one in enumerate(breakdown)]
 
 

@@ -7,14 +7,14 @@ import orjson
 from tasks.workflows import references
 from tasks.workflows.definition import MAX_NAME, InvalidDefinition
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 
 JSON = dict[str, Any]
 
 MAX_WORKERS = 5
 
 
-def definition_of(answer: JSON) -> JSON | None:
+def make_definition(answer: JSON) -> JSON | None:
     """Return the definition; None where one task does it all.
 
     A pattern that the steps do not fit becomes a sequence.
@@ -32,10 +32,10 @@ def definition_of(answer: JSON) -> JSON | None:
 def _can_run(definition: JSON) -> bool:
     try:
         parsed = parse(orjson.dumps(definition).decode())
-        graph_of(parsed)
+        make_graph(parsed)
     except InvalidDefinition:
         return False
-    return not references.problems_of(parsed)
+    return not references.find_problems(parsed)
 
 
 def _step(number: int, given: JSON) -> JSON:

@@ -7,12 +7,12 @@ the schedules each call it at the one place that all their writes pass.
 from tasks.audit.author import Author
 from tasks.audit.recording import (
     changes_of_task,
+    find_type,
     make_entry,
     one_write,
     recorded,
     recorded_now,
     together,
-    type_of,
 )
 from tasks.audit.values import differences, masked, snapshot
 from tasks.models.audit import insert_of
@@ -21,6 +21,7 @@ __all__ = [
     "Author",
     "changes_of_task",
     "differences",
+    "find_type",
     "insert_of",
     "make_entry",
     "masked",
@@ -29,5 +30,4 @@ __all__ = [
     "recorded_now",
     "snapshot",
     "together",
-    "type_of",
 ]

@@ -61,7 +61,7 @@ def make_entry(
     """Make an entry about a row, or about what is named by its type and id."""
     if isinstance(what, Model):
         object_id, title = object_id or what.pk, title or str(what)
-        what = type_of(what)
+        what = find_type(what)
     return AuditEntry(
         user_id=author.user_id,
         user_name=author.name[:150],
@@ -79,7 +79,7 @@ def make_entry(
     )
 
 
-def type_of(what: Model | type[Model]) -> str:
+def find_type(what: Model | type[Model]) -> str:
     """Return what entries call objects of this kind: task, permission rule."""
     return str(what._meta.verbose_name)
 

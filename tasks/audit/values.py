@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 from django.db.models import FileField, Model
 
-from tasks.observability.credentials import HIDDEN, without_credentials
+from tasks.observability.credentials import HIDDEN, hide_all_credentials
 
 JSON = dict[str, Any]
 
@@ -61,7 +61,7 @@ def masked(value: Any, name: str = "") -> Any:
         case list() | tuple() | set() | frozenset():
             return [masked(item, name) for item in list(value)[:MAX_ITEMS]]
         case _:
-            return _cut(without_credentials(_text(value)))
+            return _cut(hide_all_credentials(_text(value)))
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,7 @@ MOST_TOLD = 10
 MAX_TOLD_CHARACTERS = 300
 
 
-def problems_of(schema: Any) -> list[str]:
+def find_problems(schema: Any) -> list[str]:
     """Say why a schema cannot be what a result is held to; nothing if it can."""
     if not isinstance(schema, dict):
         return ["Schema must be an object"]
@@ -104,7 +104,7 @@ _STRICT_KEYWORDS = frozenset(
 
 def is_strict(schema: JSON) -> bool:
     """Tell if the Responses API can hold a model to it: each property required, no others."""
-    return "anyOf" not in schema and all(map(_is_strict, nodes_of(schema)))
+    return "anyOf" not in schema and all(map(_is_strict, iterate_nodes(schema)))
 
 
 def _is_strict(node: JSON) -> bool:
@@ -117,16 +117,16 @@ def _is_strict(node: JSON) -> bool:
     return is_closed and set(node.get("required") or ()) == set(properties)
 
 
-def nodes_of(schema: Any) -> Iterator[JSON]:
+def iterate_nodes(schema: Any) -> Iterator[JSON]:
     """Yield a schema and all schemas in it."""
     if not isinstance(schema, dict):
         return
     yield schema
     for name in ("properties", "$defs"):
         for inner in (schema.get(name) or {}).values():
-            yield from nodes_of(inner)
+            yield from iterate_nodes(inner)
     for name in ("items", "additionalProperties", "not", "if", "then", "else"):
-        yield from nodes_of(schema.get(name))
+        yield from iterate_nodes(schema.get(name))
     for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
         for inner in schema.get(name) or ():
-            yield from nodes_of(inner)
+            yield from iterate_nodes(inner)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from ledger.pricing import Usage, price_of
+from ledger.pricing import Usage, find_price
 from tasks.catalog.agent_profile import Profile
 from tasks.catalog.runtimes import EMBEDDED_MODEL, RUNTIMES, RuntimeFacts
 
@@ -61,4 +61,4 @@ def find_effort_problem(facts: RuntimeFacts, effort: str) -> str:
 
 def has_price(facts: RuntimeFacts, model: str) -> bool:
     """Tell whether what a model of this runtime uses can be priced."""
-    return price_of(Usage(facts.provider.lower(), model)) is not None
+    return find_price(Usage(facts.provider.lower(), model)) is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from tasks.files.changes import TaskFile, TaskFiles
-from tasks.files.diff import not_served
+from tasks.files.diff import explain_not_served
 from tasks.files.listing import Found, show_path
 from tasks.files.workspace import PathRefused, Workspace
 
@@ -21,7 +21,7 @@ _ZIP64_BYTES = 2**31 - 1
 _FIRST_YEAR, _LAST_YEAR = 1980, 2107
 
 
-def zip_of(files: TaskFiles, chosen: Iterable[TaskFile]) -> Iterator[bytes]:
+def write_zip(files: TaskFiles, chosen: Iterable[TaskFile]) -> Iterator[bytes]:
     """Yield an archive of the chosen files.
 
     What is no plain file of the agent's, and what is too much, is named in a file of its own.
@@ -73,7 +73,7 @@ class _Archive:
 
     def add(self, path: str, found: Found) -> Iterator[None]:
         """Pack a file; each time that something can be sent, yield."""
-        reason = not_served(found)
+        reason = explain_not_served(found)
         if len(self._names) > MAX_FILES or found.size > self._left:
             reason = reason or "It is too much for one archive."
         name = _name(path)

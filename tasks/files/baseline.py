@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
-from tasks.files.folders import baseline_of
+from tasks.files.folders import locate_baseline
 from tasks.files.listing import Found, Listing, list_files
 from tasks.files.workspace import PathRefused, Workspace
 
@@ -73,7 +73,7 @@ def is_taken(task_id: UUID, session_id: UUID) -> bool:
     return _manifest(task_id, session_id).exists()
 
 
-def note_of(task_id: UUID, session_id: UUID) -> Any:
+def read_note(task_id: UUID, session_id: UUID) -> Any:
     """Return what `take` was given as a note; None if it was given none."""
     try:
         return json.loads(
@@ -107,7 +107,7 @@ def load(task_id: UUID) -> Baseline | None:
     """Return what the task's last session began with; None if none did."""
     try:
         # The ids of sessions are in the order of their making.
-        manifest = max(baseline_of(task_id).glob("*.json"))
+        manifest = max(locate_baseline(task_id).glob("*.json"))
         found = json.loads(manifest.read_text())
     except (ValueError, OSError):  # none, replaced just now, or written only in part
         return None
@@ -120,7 +120,7 @@ def load(task_id: UUID) -> Baseline | None:
 
 
 def _manifest(task_id: UUID, session_id: UUID) -> Path:
-    return baseline_of(task_id) / f"{session_id}.json"
+    return locate_baseline(task_id) / f"{session_id}.json"
 
 
 def _keep(listing: Listing, workspace: Workspace, target: Path) -> dict[str, Found]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from tasks.files.baseline import MAX_KEPT_FILE, PRUNED, Baseline, Began, load
-from tasks.files.folders import FilesGone, baseline_of, open_workspace
+from tasks.files.folders import FilesGone, locate_baseline, open_workspace
 from tasks.files.listing import Found, Listing, list_files
 from tasks.files.workspace import PathRefused, Workspace
 
@@ -73,7 +73,7 @@ NONE = TaskFiles(files=[], is_complete=True, since=None, workspace=None, baselin
 def pruned_at(task_id: UUID) -> datetime | None:
     """Return when the task's files were removed; None if they were not."""
     try:
-        mark = (baseline_of(task_id) / PRUNED).stat()
+        mark = (locate_baseline(task_id) / PRUNED).stat()
     except OSError:
         return None
     return datetime.fromtimestamp(mark.st_mtime, UTC)

@@ -19,7 +19,7 @@ _HEAD_BYTES = 8_000
 _PERMISSIONS = 0o100755, 0o100644
 
 
-def diff_of(files: TaskFiles, *, path: str = "") -> Iterator[bytes]:
+def write_diff(files: TaskFiles, *, path: str = "") -> Iterator[bytes]:
     """Yield the diff of all that is not as it was, or of one file, a piece for each file."""
     different = [
         file for file in files.filter_states(DIFFERENT) if path in {"", file.path}
@@ -70,11 +70,11 @@ def _contents(files: TaskFiles, file: TaskFile) -> tuple[bytes | None, bytes | N
 
 def _why_not_shown(file: TaskFile, old: bytes | None, new: bytes | None) -> str:
     if file.found is not None and new is None:
-        return not_served(file.found) or "It is too large to be compared."
+        return explain_not_served(file.found) or "It is too large to be compared."
     return "What it was is not kept: it was too large, or no plain file."
 
 
-def not_served(found: Found) -> str:
+def explain_not_served(found: Found) -> str:
     """Say why what is no plain file of the agent's is named only; "" if it is served."""
     if found.is_link:
         return "It is a link."
@@ -118,11 +118,11 @@ def _hunks(old: bytes, new: bytes) -> bytes:
     if old and new:
         return _compare(old, new)
     if new:
-        return _all_of(new, b"+", b"@@ -0,0 +1%b @@\n")
-    return _all_of(old, b"-", b"@@ -1%b +0,0 @@\n") if old else b""
+        return _write_all(new, b"+", b"@@ -0,0 +1%b @@\n")
+    return _write_all(old, b"-", b"@@ -1%b +0,0 @@\n") if old else b""
 
 
-def _all_of(content: bytes, sign: bytes, head: bytes) -> bytes:
+def _write_all(content: bytes, sign: bytes, head: bytes) -> bytes:
     lines = content.removesuffix(b"\n").split(b"\n")
     count = f",{len(lines)}".encode() if len(lines) > 1 else b""
     body = b"".join(sign + line + b"\n" for line in lines)

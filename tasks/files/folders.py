@@ -18,7 +18,7 @@ class FilesGone(Exception):
     """The task has no folder: it never ran, or its files were pruned."""
 
 
-def folder_of(task_id: UUID) -> Path:
+def locate_folder(task_id: UUID) -> Path:
     """Return where the task's workspace is, once a run has begun."""
     return all_workspaces() / str(task_id)
 
@@ -29,9 +29,9 @@ def all_workspaces() -> Path:
     return folder
 
 
-def workspace_of(task_id: UUID) -> Path:
+def locate_workspace(task_id: UUID) -> Path:
     """Return the task's own folder, made if need be."""
-    folder = folder_of(task_id)
+    folder = locate_folder(task_id)
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
 
@@ -48,7 +48,7 @@ def open_workspace(task_id: UUID) -> Workspace:
     return workspace
 
 
-def baseline_of(task_id: UUID) -> Path:
+def locate_baseline(task_id: UUID) -> Path:
     """Return where it is kept what the workspace began with. No agent sees that folder."""
     folder: Path = settings.STAGENT_HOME / "baselines" / str(task_id)
     return folder

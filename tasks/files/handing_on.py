@@ -78,7 +78,7 @@ def begin(
     A session that goes on has what it has, and is told the same. Raises SourceGone.
     """
     if baseline.is_taken(task_id, session_id):
-        note = baseline.note_of(task_id, session_id) or []
+        note = baseline.read_note(task_id, session_id) or []
         return [HandedOn(**one) for one in note]
     handed = _hand_on(files_from, workspace) if files_from else []
     note = [asdict(one) for one in handed] or None

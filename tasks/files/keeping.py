@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from tasks.files.changes import MADE, files_of
-from tasks.files.folders import OUTPUTS, FilesGone, folder_of, open_workspace
+from tasks.files.folders import OUTPUTS, FilesGone, locate_folder, open_workspace
 from tasks.files.listing import is_text, media_type_of
 from tasks.files.workspace import CHUNK_BYTES, PathRefused
 from tasks.models import Document, Project, Task
@@ -58,7 +58,7 @@ def keep_file(
 
 
 def has_outputs(task_id: UUID) -> bool:
-    return (folder_of(task_id) / OUTPUTS).is_dir()
+    return (locate_folder(task_id) / OUTPUTS).is_dir()
 
 
 def keep_outputs(task_id: UUID) -> None:

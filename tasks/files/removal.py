@@ -7,20 +7,20 @@ from pathlib import Path
 from uuid import UUID
 
 from tasks.files.baseline import PRUNED
-from tasks.files.folders import baseline_of, folder_of
+from tasks.files.folders import locate_baseline, locate_folder
 
 
 def remove_files(task_id: UUID) -> bool:
     """Remove all of a task that was deleted; False if something could not be."""
-    is_gone = remove_folder(folder_of(task_id))
-    return remove_folder(baseline_of(task_id)) and is_gone
+    is_gone = remove_folder(locate_folder(task_id))
+    return remove_folder(locate_baseline(task_id)) and is_gone
 
 
 def prune_files(task_id: UUID) -> bool:
     """Remove the files of a task that stays, in which nothing runs, and keep that it was done."""
     if not remove_files(task_id):
         return False
-    folder = baseline_of(task_id)
+    folder = locate_baseline(task_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / PRUNED).touch()
     return True

@@ -6,7 +6,7 @@ has the worker's part, `tasks.lifecycle.messages` what people say to an agent.
 """
 
 from tasks.lifecycle.starting import (
-    budget_of,
+    choose_budget,
     choose_model,
     choose_runtime_and_profile,
     execute,
@@ -19,8 +19,8 @@ from tasks.lifecycle.status import queue, record_status
 from tasks.lifecycle.stopping import cancel, delete
 
 __all__ = [
-    "budget_of",
     "cancel",
+    "choose_budget",
     "choose_model",
     "choose_runtime_and_profile",
     "delete",

@@ -18,7 +18,7 @@ from tasks.lifecycle.starting import choose_runtime_and_profile, queue_run
 from tasks.lifecycle.status import log_status, wake_workflow
 from tasks.models import EventType, LogEntry, Message, NewEntry, Run, Session, Task
 from tasks.models.ids import new_id
-from tasks.models.message import last_undelivered_of
+from tasks.models.message import find_last_undelivered
 from tasks.models.task_status import FINAL
 from tasks.models.task_updates import change
 from tasks.payloads.log_entries import make_message
@@ -110,8 +110,8 @@ def follow_up_missed(run: Run) -> None:
     The caller's transaction holds the task's row. What was said before the run began it had
     its whole life to read: that starts no further run, lest it goes on for ever.
     """
-    last = last_undelivered_of(run.task_id)
-    if last is None or not _was_said_during(run, last):
+    last = find_last_undelivered(run.task_id)
+    if last is None or not _arrived_during(run, last):
         return
     task = Task.objects.get(pk=run.task_id)
     missed = Message.objects.get(task=task, sequence=last)
@@ -123,7 +123,7 @@ def follow_up_missed(run: Run) -> None:
         log_status(task, why, run)
 
 
-def _was_said_during(run: Run, sequence: int) -> bool:
+def _arrived_during(run: Run, sequence: int) -> bool:
     earlier = LogEntry.objects.filter(task_id=run.task_id, sequence__lt=sequence)
     return earlier.filter(run_id=run.pk).exists()
 

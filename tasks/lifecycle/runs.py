@@ -27,7 +27,7 @@ from tasks.models import (
     Task,
 )
 from tasks.models.ids import new_id
-from tasks.models.outbox import type_of_status
+from tasks.models.outbox import find_status_type
 from tasks.models.run import MAX_LOSSES, MAX_LOSSES_IN_ALL, POISON_LOSSES
 from tasks.models.run_total import LEASE_LOSS
 from tasks.models.task_updates import change
@@ -87,7 +87,7 @@ def _last_entry(outcome: Outcome) -> NewEntry:
         event_type,
         outcome.message,
         {"status": outcome.status},
-        type_of_status(outcome.status),
+        find_status_type(outcome.status),
     )
 
 

@@ -24,7 +24,7 @@ def start_run(task: Task, *, by: str) -> Run:
     Raises InvalidTransition, Refused (runtime or profile) or BudgetExceeded.
     """
     if task.status != Task.Status.QUEUED:
-        raise _not_queued(task)
+        raise _explain_not_queued(task)
     runtime, profile = choose_runtime_and_profile(task)
     with transaction.atomic():
         run_id = new_id()
@@ -41,7 +41,7 @@ def start_run(task: Task, *, by: str) -> Run:
         return queue_run(task, session, run_id=run_id, profile=profile, by=by)
 
 
-def _not_queued(task: Task) -> InvalidTransition:
+def _explain_not_queued(task: Task) -> InvalidTransition:
     message = f"Task must be queued to be executed; it is {task.status}."
     if task.status in {Task.Status.PLANNED, Task.Status.FAILED}:
         return InvalidTransition(message, exceptions.QUEUE)
@@ -104,7 +104,7 @@ def why_not_resumable(task: Task) -> str | None:
     try:
         _session_to_resume(task)
     except NotResumable as error:
-        return error.in_admin()
+        return error.explain_in_admin()
     return None
 
 
@@ -149,7 +149,7 @@ def choose_runtime_and_profile(task: Task, *, runtime: str = "") -> tuple[str, s
     return facts.name, task.agent_profile
 
 
-def budget_of(task: Task, profile: str) -> int:
+def choose_budget(task: Task, profile: str) -> int:
     """Return what all runs of `task` may cost, in microdollars: its own word goes first."""
     chosen = catalog.profile(profile)
     if (
@@ -194,7 +194,7 @@ def queue_run(
         run_id=run_id,
         runtime=session.runtime,
         project_id=task.project_id,
-        task_limit_microdollars=budget_of(task, profile),
+        task_limit_microdollars=choose_budget(task, profile),
     )
     run = Run(
         pk=run_id,

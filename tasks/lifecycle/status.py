@@ -11,7 +11,7 @@ from django.db import transaction
 from ledger import budgets
 from tasks import pubsub
 from tasks.models import EventType, LogEntry, NewEntry, PermissionRequest, Run, Task
-from tasks.models.outbox import type_of_status
+from tasks.models.outbox import find_status_type
 from tasks.models.task_status import FINAL
 from tasks.models.task_updates import move
 from tasks.models.workflow import mark_due
@@ -55,7 +55,7 @@ def log_status(
     """
     announces = None
     if moved_to:
-        data["status"], announces = moved_to, type_of_status(moved_to)
+        data["status"], announces = moved_to, find_status_type(moved_to)
     entry = NewEntry(EventType.STATUS, message, data, announces)
     run_id = run.pk if run else task.live_run
     LogEntry.objects.append(task.pk, entry, run_id=run_id, last=last)

@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFo
 from django.db.utils import OperationalError, ProgrammingError
 
 from ledger.budgets import BudgetExceeded
-from stagent.database.json_lines import on_one_line
+from stagent.database.json_lines import escape_line_ends
 from tasks.api.representation.tasks import represent_task
 from tasks.audit import Author
 from tasks.exceptions import AlreadyDecided, Refused
@@ -63,7 +63,9 @@ def explain_refusals(given: str) -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        raise Error(f"{given}: {error.in_command()}", ExitCode.REFUSED) from error
+        raise Error(
+            f"{given}: {error.explain_in_command()}", ExitCode.REFUSED
+        ) from error
     except (AlreadyDecided, BudgetExceeded) as error:
         raise Error(f"{given}: {error}", ExitCode.REFUSED) from error
     except Task.DoesNotExist as error:
@@ -208,7 +210,7 @@ class AdministratorCommand(BaseCommand):
                 line = log_line(entry, self.style)
                 text = f"{tag} {line}" if is_tagged else line
             elif is_tagged:
-                text = on_one_line(orjson.dumps(name_task(entry, tag)).decode())
+                text = escape_line_ends(orjson.dumps(name_task(entry, tag)).decode())
             self.stdout.write(text)
             self.stdout.flush()
 

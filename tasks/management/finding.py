@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from tasks.management.output import Error, ExitCode, one_line
+from tasks.management.output import Error, ExitCode, join_lines
 from tasks.models import PermissionRequest, Project, Schedule, Task
 from tasks.models.ids import MIN_PREFIX, range_of_prefix
 
@@ -69,7 +69,7 @@ def _not_found(what: str, given: str) -> Error:
 
 
 def _ambiguous(found: list[M], what: str, given: str) -> Error:
-    lines = [f"  {row.pk}  {one_line(str(row))}" for row in found[:MAX_CANDIDATES]]
+    lines = [f"  {row.pk}  {join_lines(str(row))}" for row in found[:MAX_CANDIDATES]]
     if len(found) > MAX_CANDIDATES:
         lines.append("  …")
     intro = f"More than one {what} starts with “{given}”; give more of its id:"

@@ -61,7 +61,7 @@ def make_printable(text: str) -> str:
     return replace_hidden(text.replace("\r\n", "\n"))
 
 
-def one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     return make_printable(" ".join(text.split()))
 
 
@@ -77,7 +77,7 @@ def log_line(entry: JSON, style: Style) -> str:
     return f"{served.time_of_day} {name} {message.replace(chr(10), _INDENT)}"
 
 
-def width_of(text: str) -> int:
+def measure_width(text: str) -> int:
     """Return the columns of a terminal that `text` takes: characters take 0, 1 or 2."""
     return sum(
         0 if unicodedata.combining(char) else 1 + _is_wide(char) for char in text
@@ -88,10 +88,10 @@ def _is_wide(char: str) -> bool:
     return unicodedata.east_asian_width(char) in {"W", "F"}
 
 
-def fit(text: str, width: int) -> str:
+def fit_to_width(text: str, width: int) -> str:
     """Fill or cut `text` to exactly `width` columns."""
-    if width_of(text) > width:
-        while width_of(text) >= width:
+    if measure_width(text) > width:
+        while measure_width(text) >= width:
             text = text[:-1]
         text += "…"
-    return text + " " * (width - width_of(text))
+    return text + " " * (width - measure_width(text))

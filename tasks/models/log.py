@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from stagent.database.compiled import CompiledInsert, CompiledUpdate
-from stagent.database.json_lines import on_one_line
+from stagent.database.json_lines import escape_line_ends
 from stagent.database.json_text import iso_text
 from tasks import pubsub
 from tasks.exceptions import LeaseLost
@@ -232,4 +232,6 @@ def partial_json(text: str) -> str:
 
 
 def _as_line(content: JSON) -> str:
-    return on_one_line(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+    return escape_line_ends(
+        json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    )

@@ -98,12 +98,12 @@ _last_undelivered = CompiledQuery(
 )
 
 
-def undelivered_of(task_id: UUID) -> list[Message]:
+def list_undelivered(task_id: UUID) -> list[Message]:
     """Return what the agent of a task is still to be told, in its order."""
     return _undelivered.all(task_id=task_id)
 
 
-def last_undelivered_of(task_id: UUID) -> int | None:
+def find_last_undelivered(task_id: UUID) -> int | None:
     """Return the number of the last such message; None: there is none."""
     row = _last_undelivered.first(task_id=task_id)
     return int(row[0]) if row else None

@@ -58,7 +58,7 @@ NOTES = {
 ALL_NOTES = "notes"
 
 
-def type_of_status(status: str) -> OutboxType:
+def find_status_type(status: str) -> OutboxType:
     return OutboxType(f"task.{status}")
 
 

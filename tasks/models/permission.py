@@ -26,7 +26,7 @@ from tasks.rules.budget_questions import is_of_budget
 JSON = dict[str, Any]
 
 
-def digest_of(tool_input: JSON, action: str) -> str:
+def make_digest(tool_input: JSON, action: str) -> str:
     """Return what tells one question from another, whatever the order of the input's keys."""
     canonical = json.dumps([action, tool_input], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

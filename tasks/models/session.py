@@ -140,7 +140,7 @@ def has_kept(session_id: UUID, state: JSON, new_items: Sequence[JSON]) -> bool:
     return list(texts) == [json.dumps(item) for item in reversed(new_items)]
 
 
-def checkpoint_of(session_id: UUID) -> tuple[JSON, list[JSON]] | None:
+def load_checkpoint(session_id: UUID) -> tuple[JSON, list[JSON]] | None:
     """Return the last state and all items so far, or None before the first."""
     (state,) = _state_query.first(session_id=session_id) or ("",)
     if not state:

@@ -33,10 +33,10 @@ class Formatter(logging.Formatter):
     """Formats a line of the log, its traceback included, without credentials."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_credentials(super().format(record))
+        return hide_all_credentials(super().format(record))
 
 
-def without_credentials(text: str) -> str:
+def hide_all_credentials(text: str) -> str:
     """Replace those of this server, and of any address."""
     return _OF_ANY_URL.sub(f"{HIDDEN}@", hide_credentials(text))
 

@@ -9,7 +9,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 from tasks.observability import log_context
-from tasks.observability.credentials import without_credentials
+from tasks.observability.credentials import hide_all_credentials
 
 # Django gives the request along, which is no text.
 NOT_SHOWN = [*RESERVED_ATTRS, "request", "server_time"]
@@ -42,7 +42,7 @@ class JsonFormatter(OrjsonFormatter):
         return {
             key: value
             if isinstance(value, int | float | None)
-            else without_credentials(str(value))
+            else hide_all_credentials(str(value))
             for key, value in log_data.items()
             if value != ""
         }

@@ -8,7 +8,7 @@ RAISE_TO = "raiseToUsd"
 KIND = "budget:"
 
 
-def action_of(budget_id: int) -> str:
+def make_action(budget_id: int) -> str:
     return f"{KIND}{budget_id}"
 
 

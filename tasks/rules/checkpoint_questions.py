@@ -6,7 +6,7 @@ from uuid import UUID
 TOOL_NAME = "WorkflowCheckpoint"
 
 
-def action_of(step_id: str) -> str:
+def make_action(step_id: str) -> str:
     return f"checkpoint:{step_id}"
 
 

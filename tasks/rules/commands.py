@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
 
-from tasks.rules.globs import Glob, has_wildcard, parse_glob, parts_of
+from tasks.rules.globs import Glob, has_wildcard, parse_glob, split_parts
 from tasks.rules.programs import is_known, name_of, refusal
 from tasks.rules.shell import Piece, Word, parse, simple_command
 
@@ -100,7 +100,7 @@ def _matches(glob: Word, word: str) -> bool:
 @lru_cache(maxsize=1_000)
 def _glob(word: Word) -> Glob:
     parts = (
-        [piece.text] if piece.is_quoted else parts_of(piece.text) for piece in word
+        [piece.text] if piece.is_quoted else split_parts(piece.text) for piece in word
     )
     return Glob.from_parts(chain.from_iterable(parts))
 
@@ -197,4 +197,4 @@ def _same_program(wanted: str, token: str) -> bool:
         return True
     if len(wanted) > MAX_NAME or not (has_wildcard(name) and re.search(r"\w", name)):
         return False
-    return Glob.from_parts(parts_of(name)).matches_word(wanted)
+    return Glob.from_parts(split_parts(name)).matches_word(wanted)

@@ -97,7 +97,7 @@ def _join(parts: Iterable[Part]) -> list[Part]:
     return joined
 
 
-def parts_of(text: str) -> list[Part]:
+def split_parts(text: str) -> list[Part]:
     """Cut a pattern at its wildcards."""
     return [
         Wildcard(part) if _WILDCARDS.fullmatch(part) else part
@@ -107,7 +107,7 @@ def parts_of(text: str) -> list[Part]:
 
 @lru_cache(maxsize=1_000)
 def parse_glob(pattern: str) -> Glob:
-    return Glob.from_parts(parts_of(pattern))
+    return Glob.from_parts(split_parts(pattern))
 
 
 def has_wildcard(text: str) -> bool:

@@ -22,14 +22,14 @@ def find_questions(tool_input: JSON) -> list[JSON]:
     """Return the questions, passing over what is none: an agent has written them."""
     questions = tool_input.get("questions")
     listed = questions if isinstance(questions, list) else []
-    return [one for one in listed if isinstance(one, dict) and text_of(one)]
+    return [one for one in listed if isinstance(one, dict) and read_text(one)]
 
 
-def text_of(question: JSON) -> str:
+def read_text(question: JSON) -> str:
     return str(question.get("question") or "")
 
 
-def labels_of(question: JSON) -> list[str]:
+def read_labels(question: JSON) -> list[str]:
     options = question.get("options")
     listed = options if isinstance(options, list) else []
     return [
@@ -43,7 +43,7 @@ def problem_with(tool_input: JSON, answers: object) -> str | None:
     """Say what is wrong with the answers, if anything."""
     if not isinstance(answers, dict) or not answers:
         return 'Expected {"answers": {"the question": "the answer"}}'
-    asked = {text_of(question) for question in find_questions(tool_input)}
+    asked = {read_text(question) for question in find_questions(tool_input)}
     for question, answer in answers.items():
         if question not in asked:
             return f"Not asked: {question[:200]}"
@@ -68,13 +68,13 @@ def add_answers(tool_input: JSON, answers: object) -> JSON:
     return {**asked, "answers": answers} if answers else asked
 
 
-def answers_in(decided: JSON) -> dict[str, list[str]]:
+def read_answers(decided: JSON) -> dict[str, list[str]]:
     """Return what was chosen or typed, by question."""
     answers = decided.get("answers")
     given = answers if isinstance(answers, dict) else {}
     return {
         text: [str(one) for one in _several(given[text])]
-        for text in map(text_of, find_questions(decided))
+        for text in map(read_text, find_questions(decided))
         if text in given
     }
 
@@ -84,12 +84,12 @@ def read_message_as_answer(tool_input: JSON, message: str) -> JSON | None:
     asked = find_questions(tool_input)
     if len(asked) != 1 or not message.strip():
         return None
-    return add_answers(tool_input, {text_of(asked[0]): message})
+    return add_answers(tool_input, {read_text(asked[0]): message})
 
 
 def describe_answers(decided: JSON) -> str:
     """Put the answers into words, for a log or an agent."""
-    answers = answers_in(decided)
+    answers = read_answers(decided)
     if len(find_questions(decided)) == 1 and answers:
         return ", ".join(*answers.values())
     return "\n".join(f"{text} {', '.join(given)}" for text, given in answers.items())

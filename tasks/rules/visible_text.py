@@ -43,7 +43,7 @@ def name_of(character: str) -> str:
     return unicodedata.name(character, "control character")
 
 
-def readable(text: str) -> str:
+def make_readable(text: str) -> str:
     """Show on one line: what is invisible escaped, padding counted, both ends kept."""
     shown = text if is_plain(text) else "".join(map(_escape, text))
     shown = re.sub(" {8,}", lambda run: f"[{len(run[0]):,} spaces]", shown)

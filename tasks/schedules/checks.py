@@ -9,14 +9,14 @@ from tasks.schedules.clock import zone_names
 Problem = tuple[str, str]  # the column, and a sentence without its full stop
 
 
-def problem_with_zone(name: str) -> str | None:
+def find_zone_problem(name: str) -> str | None:
     """Say that there is no such time zone; None if there is."""
     if name in zone_names():
         return None
     return f"Unknown time zone: {name}. Use a name such as Europe/Berlin"
 
 
-def problems_with_hours(schedule: Schedule) -> Iterator[Problem]:
+def find_hours_problems(schedule: Schedule) -> Iterator[Problem]:
     """Yield what is wrong with the active hours."""
     start, end = schedule.active_hours_start, schedule.active_hours_end
     if (start is None) != (end is None):
@@ -24,7 +24,7 @@ def problems_with_hours(schedule: Schedule) -> Iterator[Problem]:
         yield column, "Required: active hours have a start and an end"
 
 
-def problems_with_start(schedule: Schedule) -> Iterator[Problem]:
+def find_start_problems(schedule: Schedule) -> Iterator[Problem]:
     """Yield why there is nothing, or too much, that the schedule would start."""
     if schedule.workflow_id:
         yield from _problems_with_workflow(schedule)
@@ -47,7 +47,7 @@ def _problems_with_workflow(schedule: Schedule) -> Iterator[Problem]:
 def _problems_with_checklist(schedule: Schedule) -> Iterator[Problem]:
     if not schedule.checklist:
         yield "checklist", "Required: a heartbeat goes through a checklist"
-    length = len(heartbeat.prompt_of(schedule))
+    length = len(heartbeat.make_prompt(schedule))
     if length > heartbeat.MAX_BRIEF:
         yield (
             "checklist",

@@ -24,7 +24,7 @@ ASKED_FOR = (
 UNREADABLE = "The agent gave no JSON object with action_needed: taken as action needed."
 
 
-def prompt_of(schedule: Schedule) -> str:
+def make_prompt(schedule: Schedule) -> str:
     """Write the brief of a heartbeat: the prompt, the checklist and the form of the result."""
     points = (
         f"- [{item['id']}] ({item['priority']}) {item['instruction']}"
@@ -39,7 +39,7 @@ def prompt_of(schedule: Schedule) -> str:
 
 def read_report(result: str) -> JSON:
     """Return `{action_needed, items, note?}`. What cannot be read counts as action needed."""
-    for found in _objects_in(result):
+    for found in _find_objects(result):
         if isinstance(found.get("action_needed"), bool):
             items = found.get("items")
             return {
@@ -49,7 +49,7 @@ def read_report(result: str) -> JSON:
     return {"action_needed": True, "items": [], "note": UNREADABLE}
 
 
-def _objects_in(text: str) -> Iterator[JSON]:
+def _find_objects(text: str) -> Iterator[JSON]:
     """Yield the JSON objects in a text, wherever they are, the last one first."""
     decoder = json.JSONDecoder()
     found: list[JSON] = []

@@ -138,12 +138,12 @@ def _read_words(words: str) -> tuple[str, float] | None:
     for form, pattern in _COMPILED:
         # A form that begins with its time: "at 9am".
         match = pattern.fullmatch(words if form.pattern else f" {words}")
-        if match and (found := _cron_of(form, match)):
+        if match and (found := _make_cron(form, match)):
             return found, form.confidence
     return None
 
 
-def _cron_of(form: _Form, match: re.Match[str]) -> str | None:
+def _make_cron(form: _Form, match: re.Match[str]) -> str | None:
     cron = form.cron if isinstance(form.cron, str) else form.cron(match)
     if "{time}" not in cron:
         return None if match["time"] else cron

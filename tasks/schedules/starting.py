@@ -66,7 +66,9 @@ def _make_task(schedule: Schedule, number: int, *, by: str, now: datetime) -> Ta
     is_heartbeat = schedule.type == Schedule.Type.HEARTBEAT
     task = Task(
         title=_title(schedule.name, number),
-        description=heartbeat.prompt_of(schedule) if is_heartbeat else schedule.prompt,
+        description=heartbeat.make_prompt(schedule)
+        if is_heartbeat
+        else schedule.prompt,
         project_id=schedule.project_id,
         assigned_agent=schedule.assigned_agent,
         agent_profile=schedule.agent_profile,

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from tasks.access import rights
 from tasks.access.authentication import TokenAuthentication
 from tasks.streams.log_watcher import run_in_reader
-from tasks.streams.loops import say_failed
+from tasks.streams.loops import log_failure
 
 AGAIN_SECONDS = 2.0
 
@@ -33,9 +33,9 @@ class AccessWatcher:
         self._streams: dict[Login, dict[asyncio.Event, HttpRequest]] = {}
         self._watching: asyncio.Task[None] | None = None
 
-    async def until_shut_out(self, request: HttpRequest) -> None:
+    async def wait_until_shut_out(self, request: HttpRequest) -> None:
         """Wait until `request`, which was let in, would not be let in any more."""
-        login, shut_out = _login_of(request), asyncio.Event()
+        login, shut_out = _find_login(request), asyncio.Event()
         self._streams.setdefault(login, {})[shut_out] = request
         if self._watching is None or self._watching.done():
             # A context of its own: it outlives the request that starts it.
@@ -61,7 +61,7 @@ class AccessWatcher:
         try:
             return await run_in_reader(is_let_in, request)
         except Exception as error:  # noqa: BLE001  it is tried again, and goes on for the others
-            say_failed("look at the login of a stream", error)
+            log_failure("look at the login of a stream", error)
             return True
 
 
@@ -80,7 +80,7 @@ def is_let_in(request: HttpRequest) -> bool:
     return True
 
 
-def _login_of(request: HttpRequest) -> Login:
+def _find_login(request: HttpRequest) -> Login:
     cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     return request.META.get("HTTP_AUTHORIZATION", ""), cookie
 

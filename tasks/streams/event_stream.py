@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 
-from stagent.database.json_lines import on_one_line
+from stagent.database.json_lines import escape_line_ends
 from tasks.models import OutboxCounter, OutboxEvent
 from tasks.pubsub import EVENTS_CHANNEL
 from tasks.streams.log_stream import (
@@ -87,4 +87,6 @@ async def follow_events(
 
 def _line(event: OutboxEvent) -> str:
     content = event.as_content()
-    return on_one_line(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+    return escape_line_ends(
+        json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    )

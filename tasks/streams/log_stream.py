@@ -24,7 +24,7 @@ from tasks.models.log import entry_json, partial_json
 from tasks.models.task_status import FINAL
 from tasks.pubsub import log_channel
 from tasks.streams.log_watcher import run_in_reader, watcher
-from tasks.streams.loops import say_failed
+from tasks.streams.loops import log_failure
 
 T = TypeVar("T")
 
@@ -101,14 +101,14 @@ async def read_repeatedly(
             yield reading.result()
             return
         except (Error, OSError) as error:
-            say_failed("read a log", error)
+            log_failure("read a log", error)
         finally:
             reading.cancel()
         yield None
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def until_finished(task_id: UUID, *, seconds: float = WAIT_SECONDS) -> None:
+async def wait_until_finished(task_id: UUID, *, seconds: float = WAIT_SECONDS) -> None:
     """Wait for the task's end, so long at most."""
     with suppress(TimeoutError):
         async with (

@@ -28,10 +28,10 @@ async def do_chore(what: str, chore: Callable[[], Awaitable[None]]) -> None:
     try:
         await chore()
     except Exception as error:  # noqa: BLE001  a loop that ends is not begun again
-        say_failed(what, error)
+        log_failure(what, error)
 
 
-def say_failed(what: str, error: Exception) -> None:
+def log_failure(what: str, error: Exception) -> None:
     """Log that something failed that is tried again.
 
     With a traceback if that tells more than the error; what only has to be waited for is

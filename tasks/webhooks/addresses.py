@@ -21,7 +21,7 @@ class AddressRefused(OSError):
     """A webhook is not sent there."""
 
 
-def problem_with_url(url: str) -> str | None:
+def find_url_problem(url: str) -> str | None:
     """Say why no webhook can be sent to `url`; None if it may be tried."""
     try:
         parts = urlsplit(url)

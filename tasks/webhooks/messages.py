@@ -43,7 +43,7 @@ def make_message(
     content = _make_slack_content(event) if is_slack else _make_content(event)
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     now = now.astimezone(UTC)
-    message_id = message_id_of(event)
+    message_id = make_message_id(event)
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Stagent-Webhooks/1",
@@ -54,14 +54,14 @@ def make_message(
     return WebhookMessage(webhook.url, body.encode("utf-8", "replace"), headers)
 
 
-def message_id_of(event: OutboxEvent) -> str:
+def make_message_id(event: OutboxEvent) -> str:
     return f"evt_{event.uid.hex}"
 
 
 def _make_content(event: OutboxEvent) -> JSON:
     content = event.as_content()
     kind, timestamp = content.pop("type"), content.pop("timestamp")
-    data = {**content, "url": page_of(event)}
+    data = {**content, "url": find_page(event)}
     return {"type": kind, "timestamp": timestamp, "data": data}
 
 
@@ -69,12 +69,12 @@ def _make_slack_content(event: OutboxEvent) -> JSON:
     emoji = _EMOJI.get(OutboxType(event.type), "")
     title = f"*{_escape(event.title)}*: " if event.title else ""
     is_request = bool(read_request_id(event.data))
-    link = f"<{page_of(event)}|{'Open the request' if is_request else 'Open'}>"
+    link = f"<{find_page(event)}|{'Open the request' if is_request else 'Open'}>"
     message = _escape(event.message[:MAX_SLACK_MESSAGE])
     return {"text": f"{emoji} {title}{message}\n{link}".strip()}
 
 
-def page_of(event: OutboxEvent) -> str:
+def find_page(event: OutboxEvent) -> str:
     """Return the address of the page on which a person sees what happened, or decides."""
     base = f"{settings.STAGENT_PUBLIC_URL}/admin"
     if request_id := read_request_id(event.data):

@@ -20,7 +20,7 @@ from tasks.workflows import engine, states, step_tasks
 from tasks.workflows.definition import Definition
 from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import Key, StepState, StepStatus
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 
 AT_ONCE = 20
 # A worker confirms a cancel within a second; one that is gone, when its lease has run out.
@@ -72,7 +72,7 @@ class _Advance:
         self.run = run
         self.held = held
         self.definition: Definition = parse(run.definition)
-        self.graph = graph_of(self.definition)
+        self.graph = make_graph(self.definition)
         self.steps = {
             states.key_of(step): step for step in states.current_steps(run.pk)
         }
@@ -116,7 +116,7 @@ class _Advance:
         if self.run.is_live or not is_at_work:
             return
         ended = [Workflow.Status.COMPLETED, Workflow.Status.FAILED]
-        last = _workflow_of(self.run).filter(status__in=ended)
+        last = _select_workflow(self.run).filter(status__in=ended)
         if last.update(status=Workflow.Status.ACTIVE, updated_at=timezone.now()):
             reopen(self.run)
 
@@ -151,7 +151,7 @@ class _Advance:
         last = max(now, key=lambda key: key[1])
         if now[last].status is not StepStatus.COMPLETED:
             return now
-        result = states.result_of(self.steps[last])
+        result = states.read_result(self.steps[last])
         return {**now, last: StepState(StepStatus.COMPLETED, result=result)}
 
     def _find_approved_before(self) -> set[Key]:
@@ -183,7 +183,7 @@ class _Advance:
             self.run,
             task,
             node.step,
-            before=states.result_of(before[-1]) if before else "",
+            before=states.read_result(before[-1]) if before else "",
         )
         self._write(
             key,
@@ -263,9 +263,9 @@ def reopen(run: WorkflowRun) -> None:
 
 def set_status(run: WorkflowRun, status: Workflow.Status) -> None:
     """Write the status of the workflow, of which this is the last run."""
-    _workflow_of(run).update(status=status, updated_at=timezone.now())
+    _select_workflow(run).update(status=status, updated_at=timezone.now())
 
 
-def _workflow_of(run: WorkflowRun) -> QuerySet[Workflow]:
+def _select_workflow(run: WorkflowRun) -> QuerySet[Workflow]:
     """Return the workflow of which this is the last run; none if it is gone, or ran again."""
     return Workflow.objects.filter(runs=run.pk, run_number=run.number)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tasks.workflows.definition import Definition, Loop, Pattern
-from tasks.workflows.graph import Graph, Node, graph_of
+from tasks.workflows.graph import Graph, Node, make_graph
 
 Key = tuple[str, int]  # a step's id and its iteration, from 0
 
@@ -91,8 +91,8 @@ def decide(
     """Return what comes next. `approved` are those that were approved in an earlier attempt."""
     if definition.loop:
         return _decide_loop(definition, states, now, started_at, is_paused, approved)
-    graph = graph_of(definition)
-    elapsed = _elapsed(states, now)
+    graph = make_graph(definition)
+    elapsed = _find_elapsed(states, now)
     states = {
         **states,
         **{key: StepState(StepStatus.COMPLETED) for key in elapsed},
@@ -129,7 +129,7 @@ def blocked_by(
     return tuple(found)
 
 
-def _elapsed(states: Mapping[Key, StepState], now: datetime) -> tuple[Key, ...]:
+def _find_elapsed(states: Mapping[Key, StepState], now: datetime) -> tuple[Key, ...]:
     return tuple(
         key
         for key, state in states.items()

@@ -18,7 +18,7 @@ class Node:
 Graph = Mapping[str, Node]
 
 
-def graph_of(definition: Definition) -> Graph:
+def make_graph(definition: Definition) -> Graph:
     """Return each step's node by its id, or raise InvalidDefinition where steps wait in a circle."""
     nodes = {
         step.id: _node(definition, number)

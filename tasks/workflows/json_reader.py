@@ -56,7 +56,7 @@ class JSONReader:
         items = JSONReader(
             {str(n): item for n, item in enumerate(value)},
             self.problems,
-            self._place_of(key),
+            self._find_place(key),
         )
         return tuple(items.text(n, longest=longest) for n in items.data)
 
@@ -93,7 +93,7 @@ class JSONReader:
         value = self.data.get(key)
         if value is None or not self._is(key, value, "object"):
             return None
-        return JSONReader(value, self.problems, self._place_of(key))
+        return JSONReader(value, self.problems, self._find_place(key))
 
     def objects(self, key: str, *, most: int) -> Iterator["JSONReader"]:
         value = self.data.get(key)
@@ -104,9 +104,11 @@ class JSONReader:
             return
         for number, item in enumerate(value):
             if self._is(f"{key}.{number}", item, "object"):
-                yield JSONReader(item, self.problems, self._place_of(f"{key}.{number}"))
+                yield JSONReader(
+                    item, self.problems, self._find_place(f"{key}.{number}")
+                )
 
-    def _place_of(self, key: str) -> str:
+    def _find_place(self, key: str) -> str:
         return f"{self.place}.{key}" if self.place else key
 
     def _is(self, key: str, value: Any, kind: str) -> bool:

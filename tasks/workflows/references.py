@@ -8,7 +8,7 @@ from tasks.models import Document, Task
 from tasks.workflows.definition import Definition, Step
 
 
-def problems_of(definition: Definition) -> list[str]:
+def find_problems(definition: Definition) -> list[str]:
     """Say, each with its place, what a definition names that is not there or does not fit."""
     missing = _missing_documents(definition)
     problems = [

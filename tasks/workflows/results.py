@@ -7,7 +7,7 @@ from uuid import UUID
 from tasks.models import StepRun
 from tasks.workflows.definition import Definition
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.graph import Graph, graph_of
+from tasks.workflows.graph import Graph, make_graph
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _names(
     """Return the ids of the steps whose results a step reads, and of those it waits for."""
     if definition.loop:
         return (step_id,), ()
-    graph = graph_of(definition)
+    graph = make_graph(definition)
     node = graph.get(step_id)
     return (node.reads, tuple(_find_awaited(graph, step_id))) if node else ((), ())
 

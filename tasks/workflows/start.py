@@ -8,7 +8,7 @@ from tasks import pubsub
 from tasks.exceptions import Conflict
 from tasks.models import Workflow, WorkflowRun
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 
 
 def start(workflow: Workflow, *, by: str) -> WorkflowRun:
@@ -17,7 +17,7 @@ def start(workflow: Workflow, *, by: str) -> WorkflowRun:
     Raises Conflict while a run is active or paused, and InvalidDefinition.
     """
     definition = parse(workflow.definition)
-    graph_of(definition)
+    make_graph(definition)
     with transaction.atomic():
         idle = Workflow.objects.filter(pk=workflow.pk).exclude(
             status__in=[Workflow.Status.ACTIVE, Workflow.Status.PAUSED]

@@ -76,7 +76,7 @@ def update_steps(steps: Sequence[StepRun]) -> dict[Key, StepState]:
     """
     seen = {key_of(step): see(step) for step in steps}
     changed = [step for step in steps if _differs(step, seen[key_of(step)])]
-    errors = _errors_of(changed)
+    errors = _find_errors(changed)
     for step in changed:
         now = seen[key_of(step)]
         step.status = StepRun.Status(now.status)
@@ -95,7 +95,7 @@ def _differs(step: StepRun, seen: Seen) -> bool:
     return seen.status not in {step.status, StepStatus.APPROVED}
 
 
-def _errors_of(steps: Collection[StepRun]) -> dict[UUID, str]:
+def _find_errors(steps: Collection[StepRun]) -> dict[UUID, str]:
     """Return why the tasks of these steps failed, by task."""
     failed = [
         step.task.pk
@@ -111,7 +111,7 @@ def _errors_of(steps: Collection[StepRun]) -> dict[UUID, str]:
     }
 
 
-def result_of(step: StepRun) -> str:
+def read_result(step: StepRun) -> str:
     """Return what the agent of a step said last."""
     if step.task_id is None:
         return ""

@@ -16,7 +16,7 @@ from tasks.models import (
     WorkflowDocument,
     WorkflowRun,
 )
-from tasks.models.permission import digest_of
+from tasks.models.permission import make_digest
 from tasks.payloads.log_entries import make_permission_request
 from tasks.rules import checkpoint_questions
 from tasks.workflows.definition import Definition, Loop, Step
@@ -46,7 +46,7 @@ def make_task(
         created_by=run.created_by,
     )
     Task.objects.insert(task)
-    _attach(task, _documents_of(run, definition, step))
+    _attach(task, _find_documents(run, definition, step))
     return task
 
 
@@ -74,7 +74,7 @@ def describe(loop: Loop | None, step: Step, iteration: int) -> str:
     return "\n\n".join([*lines, prompt, ending])
 
 
-def _documents_of(run: WorkflowRun, definition: Definition, step: Step) -> set[str]:
+def _find_documents(run: WorkflowRun, definition: Definition, step: Step) -> set[str]:
     bound = WorkflowDocument.objects.filter(workflow=run.workflow)
     ids = set(
         bound.filter(Q(step_id="") | Q(step_id=step.id)).values_list(
@@ -109,13 +109,13 @@ def ask_approval(
     message = f"Start the step “{step.name}” of the workflow “{run.workflow_name}”?"
     if before:
         message += f" It goes on from: {before[:SHOWN_RESULT]}"
-    action = checkpoint_questions.action_of(step.id)
+    action = checkpoint_questions.make_action(step.id)
     request = PermissionRequest.objects.create(
         task=task,
         call_id=f"step-{task.pk}",
         tool_name=checkpoint_questions.TOOL_NAME,
         tool_input=tool_input,
-        input_digest=digest_of(tool_input, action),
+        input_digest=make_digest(tool_input, action),
         action=action,
         message=message,
     )

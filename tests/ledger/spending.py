@@ -38,8 +38,10 @@ def reserved(task_id):
 
 
 def is_used_up(task_id, *, limit=2 * USD):
-    return exceeded_by(task_id, limit=limit) is not None
+    return find_reason_to_stop(task_id, limit=limit) is not None
 
 
-def exceeded_by(task_id, *, limit=2 * USD):
-    return budgets.exceeded_by(task_id, run_id=task_id, task_limit_microdollars=limit)
+def find_reason_to_stop(task_id, *, limit=2 * USD):
+    return budgets.find_reason_to_stop(
+        task_id, run_id=task_id, task_limit_microdollars=limit
+    )

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from ledger.checks import check_price_lists
-from ledger.pricing import Price, Usage, dollars, load_listed_prices, price_of
+from ledger.pricing import Price, Usage, dollars, find_price, load_listed_prices
 from tests.ledger.factories import FreeUsageFactory, UnknownUsageFactory, UsageFactory
 
 
@@ -57,7 +57,7 @@ def test_every_kind_of_token_has_its_price():
         cache_write_1h_tokens=4_000_000,
         output_tokens=5_000_000,
     )
-    assert price_of(usage).cost(usage) == round(
+    assert find_price(usage).cost(usage) == round(
         (3 + 2 * 0.3 + 3 * 3.75 + 4 * 6 + 5 * 15) * 1_000_000
     )
 
@@ -106,7 +106,7 @@ def test_costs_are_those_of_genai_prices(model, input_tokens):
         output_tokens=70,
     )
     theirs = genai_prices.calc_price(same, model, provider_id=provider)
-    ours = price_of(usage)
+    ours = find_price(usage)
     assert abs(ours.cost(usage) - theirs.total_price * 1_000_000) <= Decimal("0.5")
     assert ours.source == f"genai-prices {genai_prices.__version__}"
 
@@ -118,15 +118,15 @@ def test_a_prompt_beyond_the_tier_pays_more_for_all_its_tokens():
     long = UsageFactory(
         model="claude-sonnet-4-5", input_tokens=200_001, output_tokens=0
     )
-    assert price_of(short).cost(short) == 600_000
-    assert price_of(long).cost(long) == 1_200_006
+    assert find_price(short).cost(short) == 600_000
+    assert find_price(long).cost(long) == 1_200_006
 
 
 def test_cached_tokens_count_for_the_tier():
     usage = UsageFactory(
         model="claude-sonnet-4-5", input_tokens=1, cache_read_tokens=200_000
     )
-    assert price_of(usage).input == 6_000_000
+    assert find_price(usage).input == 6_000_000
 
 
 @pytest.mark.parametrize(
@@ -138,33 +138,33 @@ def test_cached_tokens_count_for_the_tier():
     ],
 )
 def test_the_price_of_an_unknown_model_is_none(usage):
-    assert price_of(usage) is None
+    assert find_price(usage) is None
 
 
 def test_a_model_billed_by_something_else_than_tokens_has_no_price():
-    assert price_of(UsageFactory(provider="openai", model="whisper-1")) is None
+    assert find_price(UsageFactory(provider="openai", model="whisper-1")) is None
 
 
 def test_the_embedded_model_is_free():
     usage = FreeUsageFactory()
-    assert price_of(usage).cost(usage) == 0
-    assert price_of(usage).source == "ledger/prices.toml, from 2025-01-01"
+    assert find_price(usage).cost(usage) == 0
+    assert find_price(usage).source == "ledger/prices.toml, from 2025-01-01"
 
 
 def test_a_site_gives_prices_of_its_own_models(site_list):
     site_list(line(prices="input=0.1\noutput=0.25"))
     usage = UnknownUsageFactory(input_tokens=1_000_000, output_tokens=1_000_000)
-    assert price_of(usage).cost(usage) == 350_000
+    assert find_price(usage).cost(usage) == 350_000
 
 
 def test_a_site_overrides_every_other_list(site_list):
     site_list(line(model="claude-sonnet-4-6", provider="anthropic"))
-    assert price_of(UsageFactory()).input == 1_000_000
+    assert find_price(UsageFactory()).input == 1_000_000
 
 
 def test_kinds_that_a_list_leaves_out_are_priced_as_the_nearest(site_list):
     site_list(line(prices="input=1\noutput=2\ncache_write=3"))
-    found = price_of(UnknownUsageFactory())
+    found = find_price(UnknownUsageFactory())
     assert (found.cache_read, found.cache_write_1h) == (1_000_000, 3_000_000)
 
 
@@ -175,7 +175,7 @@ def test_the_newest_price_that_holds_today_counts(site_list):
         + line(since=today, prices="input=2\noutput=2")
         + line(since=today + timedelta(days=1), prices="input=3\noutput=3")
     )
-    assert price_of(UnknownUsageFactory()).input == 2_000_000
+    assert find_price(UnknownUsageFactory()).input == 2_000_000
 
 
 @pytest.mark.parametrize(
@@ -224,5 +224,5 @@ def test_a_line_for_any_model_stands_back_for_one_of_its_own(site_list):
     site_list(
         line(model="*", prices="input=1\noutput=1") + line(prices="input=2\noutput=2")
     )
-    assert price_of(UnknownUsageFactory()).input == 2_000_000
-    assert price_of(UnknownUsageFactory(model="another")).input == 1_000_000
+    assert find_price(UnknownUsageFactory()).input == 2_000_000
+    assert find_price(UnknownUsageFactory(model="another")).input == 1_000_000

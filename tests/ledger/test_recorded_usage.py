@@ -19,7 +19,7 @@ from agents.providers.usage import (
     read_ollama_usage,
     read_responses_usage,
 )
-from ledger.pricing import price_of
+from ledger.pricing import find_price
 
 READERS = {
     "anthropic": read_messages_usage,
@@ -104,7 +104,7 @@ def test_no_token_is_in_two_counts_and_none_is_lost(recorded):
 @EACH
 def test_a_cost_is_the_published_price_of_what_is_billed(recorded):
     usage = read(recorded)
-    price = price_of(usage)
+    price = find_price(usage)
     cost = price.cost(usage) if price else None  # None: unknown, never free
     assert cost == by_hand(recorded) == recorded["cost"]
 

@@ -15,7 +15,7 @@ from tests.ledger.factories import (
 )
 from tests.ledger.spending import (
     RUNTIME,
-    exceeded_by,
+    find_reason_to_stop,
     is_used_up,
     reserve,
     reserved,
@@ -131,7 +131,7 @@ def test_who_stops_is_told_that_its_own_limit_binds():
     task_id = uuid4()
     reserve(task_id)
     spend(task_id, 2 * USD)
-    assert str(exceeded_by(task_id)) == (
+    assert str(find_reason_to_stop(task_id)) == (
         "This task has used up its own budget of 2.00 USD: raise maxBudgetUsd to go on."
     )
 
@@ -144,7 +144,7 @@ def test_who_stops_is_told_which_budget_was_spent_and_when_it_resets():
     task_id = uuid4()
     reserve(task_id)
     spend(task_id, USD)
-    exceeded = exceeded_by(task_id)
+    exceeded = find_reason_to_stop(task_id)
     assert str(exceeded).startswith(f"The {budget} is used up (1.00 USD spent), resets")
     assert exceeded.retry_after_seconds > 0
 
@@ -155,7 +155,7 @@ def test_who_stops_at_a_limit_that_was_lowered_is_told_which():
     reserve(task_id)
     spend(task_id, 600_000)
     Budget.objects.filter(pk=budget.pk).update(limit_microdollars=500_000)
-    assert str(exceeded_by(task_id)).startswith(
+    assert str(find_reason_to_stop(task_id)).startswith(
         "The daily budget of 0.50 USD is used up"
     )
 
@@ -166,7 +166,7 @@ def test_who_stops_is_told_that_others_hold_the_rest():
     reserve(first)
     reserve(second)
     spend(second, USD)
-    exceeded = exceeded_by(second)
+    exceeded = find_reason_to_stop(second)
     assert str(exceeded) == (
         "Running tasks hold what is left of the daily budget of 3.00 USD: 2.00 USD are"
         " reserved for them, and 1.00 USD spent. Try again when one of them has ended, or"

@@ -17,7 +17,7 @@ from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from ledger.models import Budget, DailySpend, LedgerEntry  # noqa: E402
-from ledger.pricing import Usage, price_of  # noqa: E402
+from ledger.pricing import Usage, find_price  # noqa: E402
 from tasks.models import LogEntry, Project, Run, Session, Task  # noqa: E402
 
 CHANCE = random.Random(7)
@@ -123,7 +123,7 @@ def _book(run: Run, number: int, model: tuple, at: datetime) -> None:
         cache_read_tokens=CHANCE.randrange(20_000, 300_000),
         output_tokens=CHANCE.randrange(500, 9_000),
     )
-    price = price_of(usage)
+    price = find_price(usage)
     entry = LedgerEntry(
         task_id=run.task_id,
         run_id=run.pk,

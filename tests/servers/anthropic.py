@@ -19,14 +19,14 @@ __all__ = ["Call", "Fault", "MessagesServer", "Reply", "Request"]
 class MessagesServer(ScriptedServer):
     ping = 'event: ping\ndata: {"type": "ping"}\n\n'
 
-    def history_of(self, request: Request) -> list[JSON]:
+    def represent_history(self, request: Request) -> list[JSON]:
         return request.body.get("messages") or []
 
     def turns_in(self, history: list[JSON]) -> int:
         return sum(message["role"] == "assistant" for message in history)
 
     def fault_in(self, request: Request) -> str:
-        return _fault_in(self.history_of(request))
+        return _fault_in(self.represent_history(request))
 
     def error_body(self, error: JSON) -> JSON:
         return {"type": "error", "error": error}

@@ -17,7 +17,7 @@ class ChatServer(ScriptedServer):
     ping = "\n"
     garbage = "{nonsense\n"
 
-    def history_of(self, request: Request) -> list[JSON]:
+    def represent_history(self, request: Request) -> list[JSON]:
         messages = request.body.get("messages") or []
         return [message for message in messages if message["role"] != "system"]
 
@@ -25,7 +25,7 @@ class ChatServer(ScriptedServer):
         return sum(message["role"] == "assistant" for message in history)
 
     def fault_in(self, request: Request) -> str:
-        history = self.history_of(request)
+        history = self.represent_history(request)
         called = [
             call["id"]
             for message in history

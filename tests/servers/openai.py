@@ -19,14 +19,14 @@ class ResponsesServer(ScriptedServer):
     def base_url(self) -> str:
         return f"{self.url}/v1"
 
-    def history_of(self, request: Request) -> list[JSON]:
+    def represent_history(self, request: Request) -> list[JSON]:
         return request.body.get("input") or []
 
     def turns_in(self, history: list[JSON]) -> int:
         return sum(is_model for is_model, _ in groupby(history, key=_is_of_model))
 
     def fault_in(self, request: Request) -> str:
-        history = self.history_of(request)
+        history = self.represent_history(request)
         called = [i["call_id"] for i in history if i["type"] == "function_call"]
         answered = [
             i["call_id"] for i in history if i["type"] == "function_call_output"

@@ -101,7 +101,7 @@ class ScriptedServer(ABC):
     # --- The format ----------------------------------------------------------------------
 
     @abstractmethod
-    def history_of(self, request: Request) -> list[JSON]:
+    def represent_history(self, request: Request) -> list[JSON]:
         """Return the conversation that the request carries."""
 
     @abstractmethod
@@ -137,12 +137,12 @@ class ScriptedServer(ABC):
     @property
     def history(self) -> list[JSON]:
         """The conversation in the last request."""
-        return self.history_of(self.requests[-1])
+        return self.represent_history(self.requests[-1])
 
     def _reply(self, request: Request) -> Reply:
         place = len(self.requests) - 1
         if self._by_turn:
-            place = self.turns_in(self.history_of(request))
+            place = self.turns_in(self.represent_history(request))
         return self._replies[min(place, len(self._replies) - 1)]
 
     def _connected(self, reader: Reader, writer: Writer) -> None:

@@ -5,7 +5,7 @@ from django.core.management.base import CommandParser
 from agents.doctor import Finding, State, examine
 from tasks.management.command import AdministratorCommand
 from tasks.management.output import Error, ExitCode
-from tasks.observability.credentials import without_credentials
+from tasks.observability.credentials import hide_all_credentials
 
 STYLES = {State.OK: "SUCCESS", State.WARNING: "WARNING", State.FAILING: "ERROR"}
 
@@ -35,7 +35,7 @@ class Command(AdministratorCommand):
 
     def _print_finding(self, finding: Finding) -> None:
         mark = getattr(self.style, STYLES[finding.state])(f"{finding.state:<8}")
-        message = without_credentials(finding.message)
+        message = hide_all_credentials(finding.message)
         self.stdout.write(f"{mark} {finding.what}: {message}")
         if finding.cure:
             self.stdout.write(f"         → {finding.cure}")
@@ -46,6 +46,6 @@ def _make_json(finding: Finding) -> dict[str, str]:
     return {
         "what": finding.what,
         "state": finding.state,
-        "message": without_credentials(finding.message),
+        "message": hide_all_credentials(finding.message),
         "cure": finding.cure,
     }

@@ -8,7 +8,7 @@ from agents.protocol.events import JSON
 from agents.protocol.questions import make_question_call
 from agents.protocol.runtime import ToolCall
 from tasks.files.workspace import OUTSIDE, Workspace, path_action
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 # What exists for the agent: a tool that is not named here is not there.
 ASK = "AskUserQuestion"
@@ -60,7 +60,7 @@ def _describe(
         return action, f"{verb}: {_format_action_path(action)}"
     if tool_name in _SEARCHES:
         action = _make_search_action(workspace, tool_input)
-        pattern = readable(_get_text(tool_input, "pattern"))
+        pattern = make_readable(_get_text(tool_input, "pattern"))
         return (
             action,
             f"{_SEARCHES[tool_name]}: {pattern} in {_format_action_path(action)}",
@@ -68,17 +68,17 @@ def _describe(
     match tool_name:
         case "Bash":
             command = _get_text(tool_input, "command")
-            return f"run:{command}", f"Running: {readable(command)}"
+            return f"run:{command}", f"Running: {make_readable(command)}"
         case "WebFetch":
             url = _get_text(tool_input, "url")
-            return f"fetch:{url}", f"Fetching: {readable(url)}"
+            return f"fetch:{url}", f"Fetching: {make_readable(url)}"
         case "Agent":
-            brief = readable(_get_text(tool_input, "description"))
+            brief = make_readable(_get_text(tool_input, "description"))
             return "agent:start", f"Starting a helper agent: {brief}"
     if tool_name.startswith("mcp__"):
         server, _, tool = tool_name.removeprefix("mcp__").partition("__")
-        return f"mcp:{server}/{tool}", f"Using {readable(f'{server}/{tool}')}"
-    return f"tool:{tool_name}", f"Using {readable(tool_name)}"
+        return f"mcp:{server}/{tool}", f"Using {make_readable(f'{server}/{tool}')}"
+    return f"tool:{tool_name}", f"Using {make_readable(tool_name)}"
 
 
 def _make_search_action(workspace: Workspace, tool_input: JSON) -> str:
@@ -95,7 +95,7 @@ def _make_search_action(workspace: Workspace, tool_input: JSON) -> str:
 
 def _format_action_path(action: str) -> str:
     path = action.partition(":")[2].removesuffix("/**").removeprefix(OUTSIDE)
-    return readable(path.lstrip("/") if OUTSIDE not in action else path) or "/"
+    return make_readable(path.lstrip("/") if OUTSIDE not in action else path) or "/"
 
 
 def _get_text(tool_input: JSON, name: str) -> str:

@@ -21,7 +21,7 @@ from agents.protocol.events import JSON, PARTIAL_TEXT_SECONDS, Event
 from agents.protocol.tool_text import clip_output
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.claude_code.options import RESULT_TOOL
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 PIECES = ("text", "thinking", "partial_json")  # of content
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI made up itself
@@ -115,7 +115,7 @@ class Reader:
                 if call and call.name == RESULT_TOOL and not block.is_error:
                     continue  # it is the run's result
                 if call and call.id not in self._logged:  # refused before we were asked
-                    message = f"Using {readable(call.name)}"
+                    message = f"Using {make_readable(call.name)}"
                     yield events.ToolNotRun(call.id, call.name, call.input, message)
                 output = clip_output(_join_content(block.content))
                 if call and call.name == "Bash" and self._logged.get(call.id):

@@ -17,8 +17,8 @@ from agents.protocol.runtime import Decision, ToolCall
 from agents.protocol.tool_text import format_path
 from agents.runtimes.codex.rollout_lines import Call
 from tasks.files.workspace import Workspace, path_action
-from tasks.rules.questions import answers_in
-from tasks.rules.visible_text import readable
+from tasks.rules.questions import read_answers
+from tasks.rules.visible_text import make_readable
 
 ASK_HUMAN = "ask_human"
 ASK_HUMAN_TOOL: JSON = {
@@ -133,11 +133,11 @@ def get_tool_name(request: ApprovalRequest, calls: Sequence[ToolCall]) -> str:
 def summarize(request: ApprovalRequest, calls: Sequence[ToolCall]) -> tuple[JSON, str]:
     """Return the input of calls that are one for the model, and a sentence for people."""
     if not calls:  # what this client does not do
-        return request.params, f"Using {readable(request.method)}"
+        return request.params, f"Using {make_readable(request.method)}"
     if len(calls) == 1:
         return calls[0].tool_input, calls[0].message
     message = "; ".join(call.message for call in calls)
-    return {"changes": [call.tool_input for call in calls]}, readable(message)
+    return {"changes": [call.tool_input for call in calls]}, make_readable(message)
 
 
 def leaves_sandbox(call: Call | None) -> bool:
@@ -167,14 +167,14 @@ def _make_command_call(
     if reason := request.params.get("reason"):
         tool_input["reason"] = reason
     note = f" ({', '.join(remarks)})" if remarks else ""
-    because = f", because: {readable(str(reason))}" if reason else ""
+    because = f", because: {make_readable(str(reason))}" if reason else ""
     return ToolCall(
         request.call_id,
         "exec_command",
         tool_input,
         # No rule covers a line with brackets.
         action=f"run:[{', '.join(remarks)}] {line}" if remarks else f"run:{line}",
-        message=f"Running{note}: {readable(line)}{because}",
+        message=f"Running{note}: {make_readable(line)}{because}",
     )
 
 
@@ -262,7 +262,7 @@ def _make_input_call(request: ApprovalRequest) -> ToolCall:
 
 def _make_answers(request: ApprovalRequest, decision: Decision) -> JSON:
     """Word the answers by the ids that Codex has for its questions."""
-    given = answers_in(decision.tool_input)
+    given = read_answers(decision.tool_input)
     return {
         one["id"]: {"answers": given[str(one.get("question"))]}
         for one in request.params.get("questions") or []

@@ -70,7 +70,7 @@ class Home:
     def confinement(self) -> sandbox.Confinement:
         """Return what it runs in: Codex puts its commands into a sandbox by itself."""
         workspace = str(self.workspace)
-        user = agent_user.user_of(workspace)
+        user = agent_user.find_user(workspace)
         return sandbox.Confinement(
             workspace, str(self.folder), self.marker, user, self.has_network
         )

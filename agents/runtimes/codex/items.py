@@ -10,7 +10,7 @@ from agents.protocol.tool_text import clip_output
 from agents.providers.causes import is_blank
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.codex.rollout_lines import Call
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 # In the output that the model gets of a command that goes on in the background.
 STILL_RUNNING = "Process running with session ID"
@@ -112,7 +112,7 @@ class Items:
             self._expect(call.call_id, call_id, call.tool_name)
             is_senseless = (call.output or "").startswith(SENSELESS)
             kind = events.ToolNotRun if is_senseless else events.ToolUse
-            message = f"Using {readable(call.tool_name)}"
+            message = f"Using {make_readable(call.tool_name)}"
             yield kind(call_id, call.tool_name, call.tool_input, message)
             is_running, is_error = False, is_error or is_senseless
         if not is_running:

@@ -9,7 +9,7 @@ from agents.protocol.runtime import AskPermission, ToolCall
 from agents.runtimes.broken_sandbox import CommandTally
 from agents.runtimes.direct.conversation import Conversation, PendingCall
 from agents.tools import Toolbox, ToolFailed, ToolRefused
-from tasks.rules.visible_text import readable
+from tasks.rules.visible_text import make_readable
 
 INTERRUPTED = (
     "This call was interrupted and its outcome is unknown: it may or may not have been"
@@ -119,7 +119,7 @@ class ToolCalls:
 
 def report_not_run(call: PendingCall, asked: ToolCall | None = None) -> Iterator[Event]:
     """Say what the model called for, as far as it is known, and why that was not run."""
-    message = asked.message if asked else f"Using {readable(call.tool_name)}"
+    message = asked.message if asked else f"Using {make_readable(call.tool_name)}"
     yield events.ToolNotRun(call.call_id, call.tool_name, call.tool_input, message)
     yield _make_result(call)
 

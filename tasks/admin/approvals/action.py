@@ -155,13 +155,13 @@ def diff(path: str, old: str, new: str) -> SafeString:
         )
     )
     more = len(lines) - MAX_DIFF
-    rows = [(_class_of(line), display.reveal(line)) for line in lines[:MAX_DIFF]]
+    rows = [(_choose_class(line), display.reveal(line)) for line in lines[:MAX_DIFF]]
     drawn = format_html_join("", '<span class="{}">{}\n</span>', rows)
     note = f"… and {more:,} more lines: see the input below." if more > 0 else ""
     return format_html('<pre class="st-pre st-action st-diff">{}{}</pre>', drawn, note)
 
 
-def _class_of(line: str) -> str:
+def _choose_class(line: str) -> str:
     if line.startswith(("---", "+++", "@@")):
         return "st-diff-head"
     return {"+": "st-added", "-": "st-removed"}.get(line[:1], "")

@@ -108,7 +108,7 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
             request, asked, told, 400 if isinstance(error, ValidationError) else 409
         )
     verb = "Allowed" if given.is_allowed else "Denied"
-    saved = _rule_of(request, given.always_allow)
+    saved = _find_rule_id(request, given.always_allow)
     if _wants_json(request):
         return JsonResponse({"text": f"{verb}: {asked}", "rule": saved})
     messages.success(request, f"{verb}: {asked}")
@@ -116,7 +116,7 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("approvals") + query)
 
 
-def _rule_of(request: HttpRequest, pattern: str | None) -> int | None:
+def _find_rule_id(request: HttpRequest, pattern: str | None) -> int | None:
     if not pattern:
         return None
     own = _own_rules(request).filter(pattern=pattern).order_by("-pk")

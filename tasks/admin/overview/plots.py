@@ -14,7 +14,7 @@ from ledger.models import Budget
 from ledger.usage import TASK, Days, Usage
 from tasks.admin import display
 from tasks.admin.spending import chart
-from tasks.admin.spending.names import names_of, page_of
+from tasks.admin.spending.names import find_names, find_page
 from tasks.admin.spending.question import NONE, Question
 from tasks.models import Run
 
@@ -66,13 +66,13 @@ def dearest(now: datetime) -> list[tuple[str, list[Bar]]]:
 
 def _bars(usage: Usage, by: str) -> list[Bar]:
     groups = usage.group(by, limit=SHOWN)
-    names = names_of(by, [group.key[by] for group in groups])
+    names = find_names(by, [group.key[by] for group in groups])
     most = max((g.totals.cost_microdollars or 0 for g in groups), default=0) or 1
     costs = reverse("costs")
     return [
         Bar(
             name=names[value],
-            link=page_of(by, value, names[value])
+            link=find_page(by, value, names[value])
             or (f"{costs}?period=7&{by}={value or NONE}" if by != TASK else costs),
             cost=display.amount(
                 group.totals.cost_microdollars, group.totals.unpriced_requests

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from ledger.models import Budget, Period, Reservation, Scope
 from tasks.admin import display
-from tasks.admin.spending.names import names_of
+from tasks.admin.spending.names import find_names
 from tasks.models import PermissionRequest
 
 SHOWN = 20
@@ -36,7 +36,7 @@ def active_budgets() -> list[Budget]:
 
 def bars(budgets: list[Budget]) -> list[Bar]:
     names = {
-        scope: names_of(scope, [b.scope_id for b in budgets if b.scope == scope])
+        scope: find_names(scope, [b.scope_id for b in budgets if b.scope == scope])
         for scope in (Scope.RUNTIME, Scope.PROJECT)
     }
     return [

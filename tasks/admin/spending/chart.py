@@ -8,7 +8,7 @@ from typing import Any
 from ledger.models import Budget, Period
 from ledger.usage import DAY, Usage
 from tasks.admin import display
-from tasks.admin.spending.names import names_of
+from tasks.admin.spending.names import find_names
 from tasks.admin.spending.question import NONE, Question
 
 STACKED = 7
@@ -32,7 +32,7 @@ def stack(question: Question) -> list[Series]:
     of: dict[Any, dict[date, int]] = defaultdict(dict)
     for group in usage.group(DAY, by, only={by: values}) if values else []:
         of[group.key[by]][group.key[DAY]] = group.totals.cost_microdollars or 0
-    names = names_of(by, values)
+    names = find_names(by, values)
     series = [
         Series(names[value], value or NONE, [of[value].get(day, 0) for day in days])
         for value in values

@@ -17,7 +17,7 @@ _OF_NONE = {
 }
 
 
-def names_of(dimension: str, values: Collection[Any]) -> dict[Any, str]:
+def find_names(dimension: str, values: Collection[Any]) -> dict[Any, str]:
     """Return the name of each value, in at most one query."""
     known = {value: value for value in values if value}
     match dimension:
@@ -39,7 +39,7 @@ def names_of(dimension: str, values: Collection[Any]) -> dict[Any, str]:
     return {value: str(known.get(value, nameless)) for value in values}
 
 
-def page_of(dimension: str, value: Any, name: str) -> str:
+def find_page(dimension: str, value: Any, name: str) -> str:
     """Return the address of what a row is of; "" if it has no page."""
     if dimension == TASK and isinstance(value, UUID) and not name.startswith("Deleted"):
         return reverse("admin:tasks_task_change", args=[value])

@@ -54,10 +54,10 @@ class Question:
     def read(cls, query: Mapping[str, str], today: date) -> Question:
         """Read the address. What makes no sense is as if it were not there."""
         period = query.get("period", "")
-        days = None if period in PERIODS else _given_days(query, today)
+        days = None if period in PERIODS else _read_days(query, today)
         if days is None:
             period = period if period in PERIODS else DEFAULT_PERIOD
-            days = _days_of(period, today)
+            days = _make_days(period, today)
         else:
             period = ""
         filters = {
@@ -93,7 +93,7 @@ class Question:
         return "?" + urlencode({name: one for name, one in parts.items() if one})
 
 
-def _given_days(query: Mapping[str, str], today: date) -> Days | None:
+def _read_days(query: Mapping[str, str], today: date) -> Days | None:
     try:
         first = date.fromisoformat(query.get("from", ""))
         last = date.fromisoformat(query.get("to", "") or today.isoformat())
@@ -103,7 +103,7 @@ def _given_days(query: Mapping[str, str], today: date) -> Days | None:
     return days if 0 < days.count <= MAX_DAYS else None
 
 
-def _days_of(period: str, today: date) -> Days:
+def _make_days(period: str, today: date) -> Days:
     if period == "month":
         return Days(today.replace(day=1), today)
     if period == "last-month":

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from ledger.models import Totals
 from ledger.usage import DAY, Group
 from tasks.admin import display
-from tasks.admin.spending.names import is_chosen_by, names_of, page_of
+from tasks.admin.spending.names import find_names, find_page, is_chosen_by
 from tasks.admin.spending.question import MAX_DAYS, NONE, Question
 
 SHOWN = 100
@@ -52,14 +52,14 @@ def table(question: Question, whole: Totals) -> list[Row]:
     """Return the rows that are shown, the dearest first; days in their order."""
     by = question.table
     groups = question.usage.group(by, limit=MAX_DAYS if by == DAY else SHOWN)
-    names = names_of(by, [group.key[by] for group in groups])
+    names = find_names(by, [group.key[by] for group in groups])
     courses = _courses(question, groups[:WITH_COURSE])
     all_of_it = whole.cost_microdollars or 0
     return [
         Row(
             name=names[value],
             value=value,
-            link=page_of(by, value, names[value])
+            link=find_page(by, value, names[value])
             or (question.address(**{by: value or NONE}) if is_chosen_by(by) else ""),
             totals=group.totals,
             share=100 * (group.totals.cost_microdollars or 0) / all_of_it
@@ -107,7 +107,7 @@ COLUMNS = (
 )
 
 
-def as_csv(question: Question, rows: list[Row]) -> HttpResponse:
+def respond_csv(question: Question, rows: list[Row]) -> HttpResponse:
     """Return the rows that are seen as a file for a spreadsheet."""
     name = f"costs-{question.days.first}-{question.days.last}-by-{question.table}.csv"
     response = HttpResponse(

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ledger.usage import Usage
 from tasks.admin.spending import budgets, chart, figures, table
-from tasks.admin.spending.names import names_of
+from tasks.admin.spending.names import find_names
 from tasks.admin.spending.question import (
     DIMENSIONS,
     NONE,
@@ -32,7 +32,7 @@ def costs(request: HttpRequest) -> HttpResponse:
     totals = question.usage.totals()
     rows = table.table(question, totals)
     if request.GET.get("format") == "csv":
-        return table.as_csv(question, rows)
+        return table.respond_csv(question, rows)
     series = chart.stack(question)
     active = budgets.active_budgets()
     limit = chart.daily_limit(question, active)
@@ -74,7 +74,7 @@ def _filters(question: Question) -> list[dict[str, Any]]:
         chosen = question.filters.get(name)
         if chosen is not None and chosen not in values:
             values.append(chosen)
-        names = names_of(name, values)
+        names = find_names(name, values)
         options = [(value or NONE, names[value], value == chosen) for value in values]
         options.sort(key=lambda option: option[1].casefold())
         shown.append({"name": name, "title": title, "options": options})
@@ -86,7 +86,7 @@ def _chosen(question: Question) -> list[tuple[str, str, str]]:
     return [
         (
             DIMENSIONS[name],
-            names_of(name, [value])[value],
+            find_names(name, [value])[value],
             question.address(**{name: None}),
         )
         for name, value in question.filters.items()

@@ -65,7 +65,7 @@ def _lineage(task: Task, source: str, parent: Any, cost: int | None) -> list[JSO
     """Return what led to a task, the first cause first, each with what it cost."""
     chain = [_ancestor("assist" if task.is_assist else "task", task, cost)]
     if source == "assist":
-        chain.insert(0, _ancestor("assist", parent, _cost_of([parent.pk])))
+        chain.insert(0, _ancestor("assist", parent, _sum_cost([parent.pk])))
     elif source == "schedule":
         chain.insert(0, _ancestor("schedule", parent, None))
     elif source == "workflow":
@@ -75,15 +75,15 @@ def _lineage(task: Task, source: str, parent: Any, cost: int | None) -> list[JSO
 
 def _lineage_of_workflow(workflow: Workflow, run: UUID | None) -> list[JSON]:
     steps = Task.objects.filter(workflow_run=run).order_by()
-    chain = [_ancestor("workflow", workflow, _cost_of(steps.values("pk")))]
+    chain = [_ancestor("workflow", workflow, _sum_cost(steps.values("pk")))]
     if run and (schedule := _schedule_of_run(run)):
         chain.insert(0, _ancestor("schedule", schedule, None))
     if assist := workflow.assist:
-        chain.insert(0, _ancestor("assist", assist, _cost_of([assist.pk])))
+        chain.insert(0, _ancestor("assist", assist, _sum_cost([assist.pk])))
     return chain
 
 
-def _cost_of(tasks: Any) -> int | None:
+def _sum_cost(tasks: Any) -> int | None:
     entries = LedgerEntry.objects.filter(task_id__in=tasks)
     return entries.totals().cost_microdollars
 

@@ -118,7 +118,7 @@ def part(name: str, value: Any) -> Any:
     return PARTS[name][1](value)
 
 
-def type_of(name: str) -> type:
+def find_type(name: str) -> type:
     return str if name.startswith("tag_") else PARTS[name][0]
 
 

@@ -16,9 +16,9 @@ from tasks.api.representation.task_filters import (
     KEY,
     TaskFilters,
     any_status,
+    find_type,
     part,
     to_json,
-    type_of,
 )
 from tasks.api.representation.tasks import LISTED
 from tasks.api.whole_lists import FIRST, KEYS_AT_ONCE, WholeList
@@ -113,7 +113,7 @@ def _list_query(names: frozenset[str], limit: int) -> CompiledQuery:
         )
         return tasks.values_list(JsonText(**LISTED), "priority", "id")[:limit]
 
-    return CompiledQuery(build, **{name: type_of(name) for name in sorted(names)})
+    return CompiledQuery(build, **{name: find_type(name) for name in sorted(names)})
 
 
 def _rows_of_few(
@@ -162,5 +162,5 @@ def _texts_query(names: frozenset[str], statuses: int) -> CompiledQuery:
         some = Task.objects.listed().filter(*conditions).order_by()
         return some.values_list(KEY, JsonText(**LISTED))
 
-    types = {name: type_of(name) for name in sorted(names)}
+    types = {name: find_type(name) for name in sorted(names)}
     return CompiledQuery(build, **types, **dict.fromkeys(wanted, str))

@@ -4,7 +4,7 @@ from typing import Any
 
 from stagent.database.json_text import iso_text
 from tasks.models import Delivery, Webhook
-from tasks.webhooks.messages import message_id_of
+from tasks.webhooks.messages import make_message_id
 
 JSON = dict[str, Any]
 
@@ -34,7 +34,7 @@ def represent_delivery(delivery: Delivery) -> JSON:
     return {
         "id": str(delivery.pk),
         "webhookId": str(delivery.webhook_id),
-        "messageId": message_id_of(event),
+        "messageId": make_message_id(event),
         "eventType": event.type,
         "sequence": event.sequence,
         "taskId": str(event.task_id) if event.task_id else None,

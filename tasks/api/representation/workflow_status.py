@@ -16,7 +16,7 @@ from tasks.workflows import states
 from tasks.workflows.definition import Definition, InvalidDefinition, Pattern
 from tasks.workflows.definition_reader import parse
 from tasks.workflows.engine import Key, StepState, StepStatus, blocked_by
-from tasks.workflows.graph import Graph, graph_of
+from tasks.workflows.graph import Graph, make_graph
 
 JSON = dict[str, Any]
 
@@ -45,7 +45,7 @@ def status_of(workflow: Workflow, run: WorkflowRun | None) -> JSON:
             step.task_id for step in steps if step.task_id
         ),
         "parentDocuments": _documents_of_source(definition),
-        "runHistory": history_of(workflow),
+        "runHistory": represent_history(workflow),
     }
 
 
@@ -64,7 +64,7 @@ def steps_with_results(run: WorkflowRun) -> list[StepRun]:
     return list(steps.select_related("task", "approval").order_by("iteration", "id"))
 
 
-def history_of(workflow: Workflow) -> list[JSON]:
+def represent_history(workflow: Workflow) -> list[JSON]:
     """Return what became of each run, the newest first."""
     runs = list(WorkflowRun.objects.filter(workflow=workflow).order_by("-number"))
     tasks = Task.objects.filter(workflow_run__in=[run.pk for run in runs])
@@ -142,7 +142,7 @@ def _steps(
 ) -> list[JSON]:
     if definition is None:
         return []
-    graph = graph_of(definition)
+    graph = make_graph(definition)
     now = step_states(steps)
     latest = {step.step_id: step for step in steps}  # of a loop, the last iteration
     return [

@@ -17,7 +17,7 @@ from tasks.workflows.step_tasks import describe
 JSON = dict[str, Any]
 
 
-def target_of(workflow: Workflow) -> JSON:
+def represent_target(workflow: Workflow) -> JSON:
     """Return, for each step, its runtime, profile, model and budget, or why it would not start."""
     definition = parse(workflow.definition)
     steps = [
@@ -59,19 +59,19 @@ def _target(workflow: Workflow, step: Step, description: str) -> JSON:
         choice = lifecycle.choose_model(task, runtime, profile)
     except Refused as refusal:
         return {**shown, "refusal": str(refusal)}
-    budget = lifecycle.budget_of(task, profile)
+    budget = lifecycle.choose_budget(task, profile)
     return {
         **shown,
         "runtime": runtime,
         "profile": profile,
-        "model": choice.model or _model_of(runtime),
+        "model": choice.model or _find_model(runtime),
         "effort": choice.effort or None,
         "budgetUsd": budget / 1_000_000,
         "refusal": _budget_refusal(task, runtime, budget),
     }
 
 
-def _model_of(runtime: str) -> str | None:
+def _find_model(runtime: str) -> str | None:
     facts = catalog.runtime(runtime)
     return (facts.model() or None) if facts else None
 

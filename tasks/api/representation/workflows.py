@@ -48,7 +48,7 @@ def represent_workflow(workflow: Any) -> dict[str, Any]:
     }
 
 
-def progress_of(workflows: Sequence[Workflow]) -> dict[UUID | None, str]:
+def count_progress(workflows: Sequence[Workflow]) -> dict[UUID | None, str]:
     """Say how far the last run of each is, as "2 of 3" steps, in two queries."""
     last = WorkflowRun.objects.filter(
         workflow__in=[one.pk for one in workflows],
@@ -61,11 +61,12 @@ def progress_of(workflows: Sequence[Workflow]) -> dict[UUID | None, str]:
     rows = completed.values_list("run").annotate(count=Count("pk")).order_by()
     counts: dict[UUID, int] = dict(rows)
     return {
-        run.workflow_id: f"{counts.get(run.pk, 0)} of {_steps_of(run)}" for run in runs
+        run.workflow_id: f"{counts.get(run.pk, 0)} of {_count_steps(run)}"
+        for run in runs
     }
 
 
-def _steps_of(run: WorkflowRun) -> int:
+def _count_steps(run: WorkflowRun) -> int:
     """Return how many steps the run has; of a loop, iterations at most."""
     definition = parse(run.definition)
     return definition.loop.count if definition.loop else len(definition.steps)

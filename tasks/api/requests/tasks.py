@@ -92,7 +92,7 @@ class SchemaField(zod.Record):
     def check(self, value: Any, issues: list[str]) -> Any:
         schema = super().check(value, issues)
         if not issues:
-            issues += json_schemas.problems_of(schema)
+            issues += json_schemas.find_problems(schema)
         return schema
 
 

@@ -18,7 +18,7 @@ from tasks.workflows.definition import (
     Pattern,
 )
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 from tasks.workflows.json_reader import is_storable
 
 # --- The shape of a definition, for the OpenAPI description alone: `parse()` reads it ------
@@ -107,7 +107,7 @@ class DefinitionField(zod.Record):
         if issues:
             return value
         try:
-            graph_of(parse(value))
+            make_graph(parse(value))
         except InvalidDefinition as error:
             issues += error.problems
             return value

@@ -21,11 +21,11 @@ from tasks.api.requests.assist import Assist
 from tasks.api.responses.assist import AssistAnswer
 from tasks.api.views.base import ApiView
 from tasks.api.zod import Invalid
-from tasks.assist.answer import NotAnswered, TooLate, answer_of, give_up
+from tasks.assist.answer import NotAnswered, TooLate, give_up, read_answer
 from tasks.lifecycle import cancel
 from tasks.models import Worker
 from tasks.models.task_updates import fetch
-from tasks.streams.log_stream import until_finished
+from tasks.streams.log_stream import wait_until_finished
 
 JSON = dict[str, Any]
 
@@ -84,7 +84,7 @@ class AssistView(ApiView):
             return final
         task_id = UUID(orjson.loads(final.content)["assistId"])
         seconds = settings.STAGENT_ASSIST_SECONDS
-        final.wait = partial(until_finished, task_id, seconds=seconds)
+        final.wait = partial(wait_until_finished, task_id, seconds=seconds)
         final.settle = partial(_settle, final, task_id, seconds)
         if REPLAYED not in final:  # else another request waits for it, too
             final.abandon = partial(_abandon, task_id, actor(request))
@@ -104,7 +104,7 @@ def _read_answer(task_id: UUID, seconds: float) -> tuple[int, JSON]:
             raise NotAnswered("The assist was deleted.")
         if not task.is_finished:
             give_up(task, seconds)
-        return 200, answer_of(task)
+        return 200, read_answer(task)
     except TooLate as error:
         return 504, {"error": str(error), "assistId": str(task_id)}
     except NotAnswered as error:

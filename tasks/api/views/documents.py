@@ -23,7 +23,7 @@ from tasks.api.requests.documents import DocumentListQuery, KeepFile, UpdateDocu
 from tasks.api.uploads import UploadParser
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_document
-from tasks.api.views.task_bodies import uuid_of
+from tasks.api.views.task_bodies import read_uuid
 from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.files.keeping import NotKept, keep_file
@@ -247,7 +247,7 @@ def _filter(query: dict[str, Any]) -> QuerySet[Document]:
         if name in query:
             documents = documents.filter(**{column: query[name]})
     if "taskId" in query:
-        documents = _of_task(documents, uuid_of(query["taskId"]))
+        documents = _of_task(documents, read_uuid(query["taskId"]))
     if "search" in query:
         word = query["search"]
         texts = DocumentText.objects.filter(text__icontains=word).values("pk")
@@ -269,7 +269,7 @@ def _keep_file(request: Request) -> Document:
         raise Invalid.field("file_path", NO_PATH)
     data = validate_keep(body)
     rights.require(request, rights.VIEW_TASK)
-    task_id = uuid_of(data["taskId"])
+    task_id = read_uuid(data["taskId"])
     task = fetch(task_id) if task_id else None
     if task is None:
         raise Invalid.field("taskId", "Task not found")

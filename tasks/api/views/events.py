@@ -53,16 +53,16 @@ class EventsView(ApiView):
             hidden_types=() if may_view_budgets else BUDGET_TYPES,
         )
         response = StreamingHttpResponse(
-            follow_events(selection, _place_of(request, query.get("lastEventId"))),
+            follow_events(selection, _find_place(request, query.get("lastEventId"))),
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-        ended = partial(access.watcher.until_shut_out, request._request)
-        response.until_shut_out = ended  # type: ignore[attr-defined]
+        ended = partial(access.watcher.wait_until_shut_out, request._request)
+        response.wait_until_shut_out = ended  # type: ignore[attr-defined]
         return response  # type: ignore[return-value]
 
 
-def _place_of(request: Request, named: str | None) -> int:
+def _find_place(request: Request, named: str | None) -> int:
     """Return the number that the client has seen; what is no number of ours is the last one."""
     last = last_sequence()
     text = request.headers.get("Last-Event-ID") or named or ""

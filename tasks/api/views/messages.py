@@ -17,7 +17,7 @@ from tasks.api.requests.messages import SendMessage
 from tasks.api.responses.messages import Message, SentMessage
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_task
-from tasks.api.views.task_bodies import documents_of
+from tasks.api.views.task_bodies import find_documents
 from tasks.lifecycle import messages
 from tasks.models import Message as Row
 from tasks.models import Worker
@@ -65,7 +65,7 @@ class MessageViewSet(ApiViewSet):
         data = validate_send(json_body(request))
         if document_ids := data.get("documentIds"):
             rights.require(request, rights.VIEW_DOCUMENTS)
-            document_ids = [document.pk for document in documents_of(document_ids)]
+            document_ids = [document.pk for document in find_documents(document_ids)]
         message, run = messages.send(
             task, data["text"], by=actor(request), document_ids=document_ids or ()
         )

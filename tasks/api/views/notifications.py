@@ -280,4 +280,4 @@ def represent_notification(asked: PermissionRequest) -> JSON:
 def _represent_answers(asked: PermissionRequest) -> JSON:
     if not asked.is_question:
         return {}
-    return {"answers": questions.answers_in(asked.decided_input or {})}
+    return {"answers": questions.read_answers(asked.decided_input or {})}

@@ -40,7 +40,7 @@ class RuleViewSet(ApiViewSet):
     def list(self, request: Request) -> Response | AnyResponse:
         """List rules, the newest first: all, or by `limit` and `cursor` a page, as Link says."""
         query = self.list_query(request.query_params)
-        limit = paging.limit_of(query)
+        limit = paging.read_limit(query)
         if limit is None:
             return paging.whole(_filter(query), _represent)
         rules = list(_filter(query)[: limit + 1])

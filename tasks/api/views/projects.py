@@ -15,7 +15,7 @@ from tasks.api.requests.projects import CreateProject, ProjectDocuments, UpdateP
 from tasks.api.views.base import ApiView, ApiViewSet
 from tasks.api.views.documents import represent_document
 from tasks.api.views.lookups import get_project
-from tasks.api.views.task_bodies import documents_of
+from tasks.api.views.task_bodies import find_documents
 from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Document, PermissionRule, Project
@@ -109,7 +109,7 @@ class ProjectDocumentsView(ApiView):
 
 def _documents(request: Request, ids: list[str]) -> list[Document]:
     rights.require(request, rights.VIEW_DOCUMENTS)
-    return documents_of(ids)
+    return find_documents(ids)
 
 
 def _columns(data: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from tasks.models import Schedule, Workflow
 from tasks.schedules import interval
 from tasks.schedules.checks import (
     Problem,
-    problem_with_zone,
-    problems_with_hours,
-    problems_with_start,
+    find_hours_problems,
+    find_start_problems,
+    find_zone_problem,
 )
 from tasks.schedules.exceptions import NeverFires
 
@@ -55,7 +55,7 @@ WHAT = frozenset(
 )
 
 
-def columns_of(data: JSON) -> JSON:
+def read_columns(data: JSON) -> JSON:
     """Return the columns that a body names, with their values, or raise Invalid."""
     columns = {column: data[name] for name, column in COLUMNS.items() if name in data}
     if "workflowId" in data:
@@ -102,7 +102,7 @@ def name_reason(error: NeverFires) -> str:
 
 def check_zones(data: JSON) -> None:
     for field in ("timezone", "activeTimezone"):
-        if field in data and (problem := problem_with_zone(data[field])):
+        if field in data and (problem := find_zone_problem(data[field])):
             raise Invalid.field(field, problem)
 
 
@@ -116,7 +116,7 @@ def check_schedule(data: JSON, schedule: Schedule) -> None:
     if {"assignedAgent", "agentProfile"} & data.keys():
         agent, profile = schedule.assigned_agent, schedule.agent_profile
         check_compatible(agent or None, profile or None)
-    _refuse_first(problems_with_hours(schedule))
+    _refuse_first(find_hours_problems(schedule))
     if schedule._state.adding or WHAT & data.keys() or data.get("status") == "active":
         _check_what(schedule)
 
@@ -126,7 +126,7 @@ def _check_what(schedule: Schedule) -> None:
     pk = schedule.workflow_id
     if pk and not Workflow.objects.filter(pk=pk).exists():
         raise Invalid.field("workflowId", "Workflow not found")
-    _refuse_first(problems_with_start(schedule))
+    _refuse_first(find_start_problems(schedule))
 
 
 def _refuse_first(problems: Iterator[Problem]) -> None:

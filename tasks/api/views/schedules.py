@@ -30,11 +30,11 @@ from tasks.api.views.lookups import get_schedule
 from tasks.api.views.schedule_bodies import (
     check_schedule,
     check_zones,
-    columns_of,
     name_reason,
+    read_columns,
     read_interval,
 )
-from tasks.api.views.task_bodies import documents_of
+from tasks.api.views.task_bodies import find_documents
 from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Schedule
@@ -77,9 +77,9 @@ class ScheduleViewSet(ApiViewSet):
         """
         data = validate_create(json_body(request))
         _check_rights(request, data)
-        schedule = Schedule(**columns_of(data), created_by=actor(request))
+        schedule = Schedule(**read_columns(data), created_by=actor(request))
         check_schedule(data, schedule)
-        documents = documents_of(data.get("documentIds", []))
+        documents = find_documents(data.get("documentIds", []))
         try:
             changes.create(schedule, documents)
         except NeverFires as error:
@@ -87,7 +87,7 @@ class ScheduleViewSet(ApiViewSet):
         except IntegrityError:
             # What it refers to was there when it was checked; say which is gone.
             check_schedule(data, schedule)
-            documents_of(data.get("documentIds", []))
+            find_documents(data.get("documentIds", []))
             raise
         return Response(represent_schedule(schedule), status=201)
 
@@ -109,7 +109,7 @@ class ScheduleViewSet(ApiViewSet):
         schedule = get_schedule(schedule_id)
         data = validate_update(json_body(request))
         _check_rights(request, {"workflowId": schedule.workflow_id} | data)
-        columns = columns_of(data)
+        columns = read_columns(data)
         for column, value in columns.items():
             setattr(schedule, column, value)
         check_schedule(data, schedule)
@@ -118,7 +118,7 @@ class ScheduleViewSet(ApiViewSet):
             changed = changes.change(
                 schedule.pk,
                 columns,
-                documents=None if ids is None else documents_of(ids),
+                documents=None if ids is None else find_documents(ids),
                 status=data.get("status"),
                 by=actor(request),
             )
@@ -126,7 +126,7 @@ class ScheduleViewSet(ApiViewSet):
             raise Invalid.field(name_reason(error), str(error)) from error
         except IntegrityError:
             check_schedule(data, schedule)  # as above
-            documents_of(ids or [])
+            find_documents(ids or [])
             raise
         return Response(represent_schedule(changed))
 

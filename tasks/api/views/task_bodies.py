@@ -35,7 +35,7 @@ _project_query = CompiledQuery(
 )
 
 
-def changes_of(data: JSON) -> JSON:
+def read_changes(data: JSON) -> JSON:
     """Return the columns that a body names, with their values."""
     changes = {column: data[name] for name, column in COLUMNS.items() if name in data}
     for name in NULLABLE_TEXTS:
@@ -94,7 +94,7 @@ def check_model(runtime: str | None, *, model: str | None, effort: str | None) -
         raise Invalid.field("effort", problem)
 
 
-def documents_of(ids: Iterable[str]) -> list[Document]:
+def find_documents(ids: Iterable[str]) -> list[Document]:
     """Return the documents in the order of their ids, each once, or raise Invalid."""
     wanted = list(dict.fromkeys(ids))
     found = Document.objects.in_bulk(wanted) if wanted else {}
@@ -106,9 +106,9 @@ def documents_of(ids: Iterable[str]) -> list[Document]:
     return [found[document_id] for document_id in wanted]
 
 
-def sources_of(ids: Iterable[str], *, task: Task | None = None) -> list[UUID]:
+def find_sources(ids: Iterable[str], *, task: Task | None = None) -> list[UUID]:
     """Return the tasks whose files `task` begins with, each once, or raise Invalid."""
-    wanted = {task_id: uuid_of(task_id) for task_id in ids}
+    wanted = {task_id: read_uuid(task_id) for task_id in ids}
     keys = [key for key in wanted.values() if key]
     found = set(Task.objects.filter(pk__in=keys).values_list("pk", flat=True))
     for given, key in wanted.items():
@@ -119,7 +119,7 @@ def sources_of(ids: Iterable[str], *, task: Task | None = None) -> list[UUID]:
     return list(dict.fromkeys(keys))
 
 
-def uuid_of(text: str) -> UUID | None:
+def read_uuid(text: str) -> UUID | None:
     """Return the id that a body or a query names; None if it is none."""
     try:
         return UUID(text)

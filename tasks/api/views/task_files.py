@@ -14,15 +14,15 @@ from rest_framework.request import Request
 
 from stagent.database.json_text import iso_text
 from tasks.api import responses
-from tasks.api.downloads import headers_of, send_file
+from tasks.api.downloads import make_headers, send_file
 from tasks.api.requests.files import DiffQuery, FileListQuery, FilesQuery
 from tasks.api.views.base import ApiView
 from tasks.api.views.lookups import get_task
 from tasks.api.zod import Invalid
 from tasks.exceptions import Gone
-from tasks.files.archive import zip_of
+from tasks.files.archive import write_zip
 from tasks.files.changes import State, TaskFile, TaskFiles, files_of, pruned_at
-from tasks.files.diff import diff_of, not_served
+from tasks.files.diff import explain_not_served, write_diff
 from tasks.files.folders import FilesGone, open_workspace
 from tasks.files.listing import is_text, media_type_of, show_path
 from tasks.files.workspace import PathRefused
@@ -117,7 +117,7 @@ class TaskArchiveView(ApiView):
         return StreamingHttpResponse(
             _pack(task.pk, _states(query)),
             content_type="application/zip",
-            headers=headers_of(f"{task.title[:100]}.zip"),
+            headers=make_headers(f"{task.title[:100]}.zip"),
         )
 
 
@@ -153,7 +153,7 @@ def get_task_with_files(task_id: str) -> Task:
 
 
 def diff_of_task(task_id: UUID, *, path: str = "") -> Iterator[bytes]:
-    yield from diff_of(files_of(task_id), path=path)
+    yield from write_diff(files_of(task_id), path=path)
 
 
 def represent_files(files: TaskFiles, chosen: list[TaskFile], task_id: UUID) -> JSON:
@@ -166,23 +166,23 @@ def represent_files(files: TaskFiles, chosen: list[TaskFile], task_id: UUID) -> 
     }
 
 
-def url_of(file: TaskFile, task_id: object) -> str | None:
+def make_url(file: TaskFile, task_id: object) -> str | None:
     """Return where a file is downloaded; None if it is not served."""
-    if file.found is None or not_served(file.found) or not is_text(file.path):
+    if file.found is None or explain_not_served(file.found) or not is_text(file.path):
         return None
     return f"/api/tasks/{task_id}/files/{quote(file.path)}"
 
 
 def _represent_one(file: TaskFile, task_id: UUID) -> JSON:
     found, modified = file.found, file.modified_at
-    reason = not_served(found) if found else "It is deleted."
+    reason = explain_not_served(found) if found else "It is deleted."
     return {
         "path": show_path(file.path),
         "state": file.state,
         "size": found.size if found else None,
         "modified": iso_text(modified) if modified else None,
         "mediaType": media_type_of(show_path(file.path)),
-        "url": url_of(file, task_id),
+        "url": make_url(file, task_id),
         "reason": reason or (None if is_text(file.path) else NO_TEXT),
     }
 
@@ -194,7 +194,7 @@ def _list(task_id: UUID, under: str, states: frozenset[State]) -> Iterator[bytes
 
 def _pack(task_id: UUID, states: frozenset[State]) -> Iterator[bytes]:
     files = files_of(task_id)
-    yield from zip_of(files, files.filter_states(states))
+    yield from write_zip(files, files.filter_states(states))
 
 
 def _states(query: JSON) -> frozenset[State]:

@@ -19,7 +19,7 @@ from tasks.api.views.lookups import get_task
 from tasks.api.views.tasks import JSON
 from tasks.models import Task, Worker
 from tasks.streams import access
-from tasks.streams.log_stream import follow_log, until_finished
+from tasks.streams.log_stream import follow_log, wait_until_finished
 
 STARTS = {
     202: responses.Started,
@@ -52,7 +52,7 @@ class TaskRunViewSet(ApiViewSet):
         lifecycle.cancel(task, by=actor(request))
         response = Response({"success": True})
         # A worker confirms in milliseconds; the answer waits for that, in no thread.
-        response.wait = partial(until_finished, task.pk)  # type: ignore[attr-defined]
+        response.wait = partial(wait_until_finished, task.pk)  # type: ignore[attr-defined]
         return response
 
     @extend_schema(responses={200: responses.Output})
@@ -65,7 +65,7 @@ class TaskRunViewSet(ApiViewSet):
                 "status": task.status,
                 "result": task.result,
                 "contentType": content_type_of(task.result),
-                **_data_of(task),
+                **_represent_data(task),
                 **represent_last_run(task),
             }
         )
@@ -113,12 +113,12 @@ class TaskRunViewSet(ApiViewSet):
             headers=headers,
         )
         # What ends it, beside its own end: the server waits for both.
-        ended = partial(access.watcher.until_shut_out, request._request)
-        response.until_shut_out = ended  # type: ignore[attr-defined]
+        ended = partial(access.watcher.wait_until_shut_out, request._request)
+        response.wait_until_shut_out = ended  # type: ignore[attr-defined]
         return response  # type: ignore[return-value]
 
 
-def _data_of(task: Task) -> JSON:
+def _represent_data(task: Task) -> JSON:
     """Return the result as JSON, of a task that is to have one."""
     if not task.output_schema:
         return {}

@@ -26,12 +26,12 @@ from tasks.api.responses.provenance import Provenance
 from tasks.api.views.base import ApiViewSet
 from tasks.api.views.lookups import get_task, parse_uuid
 from tasks.api.views.task_bodies import (
-    changes_of,
     check_compatible,
     check_model,
     check_references,
-    documents_of,
-    sources_of,
+    find_documents,
+    find_sources,
+    read_changes,
 )
 from tasks.api.whole_lists import AnyResponse
 from tasks.exceptions import Refused
@@ -75,7 +75,7 @@ class TaskViewSet(ApiViewSet):
     def list(self, request: Request) -> AnyResponse:
         """List tasks, the most urgent and then the newest first."""
         query = self.list_query(request.query_params)
-        filters, limit = _filters(query), paging.limit_of(query)
+        filters, limit = _filters(query), paging.read_limit(query)
         if limit is None:
             return whole_list(filters).respond()
         rows = page_rows(limit + 1, filters, after=_place(query))
@@ -93,16 +93,16 @@ class TaskViewSet(ApiViewSet):
             model=data.get("model"),
             effort=data.get("effort"),
         )
-        documents = documents_of(data.get("documentIds", []))
-        sources = sources_of(data["filesFrom"]) if "filesFrom" in data else []
-        columns = changes_of(data) | {"created_by": actor(request)}
+        documents = find_documents(data.get("documentIds", []))
+        sources = find_sources(data["filesFrom"]) if "filesFrom" in data else []
+        columns = read_changes(data) | {"created_by": actor(request)}
         try:
             task = _create(request, documents, sources, **columns)
         except IntegrityError:
             # What it refers to was there when it was checked; say which is gone.
             check_references(data)
-            documents_of(data.get("documentIds", []))
-            sources_of(data.get("filesFrom", []))
+            find_documents(data.get("documentIds", []))
+            find_sources(data.get("filesFrom", []))
             raise
         return Response(represent_new_task(task), status=201)
 
@@ -145,7 +145,7 @@ class TaskViewSet(ApiViewSet):
             "effort",
         } & data.keys():
             self._update_checked(request, get_task(str(pk)), data)
-        elif changes := changes_of(data):
+        elif changes := read_changes(data):
             entry = audit.changes_of_task(
                 author_of_call(request),
                 "change",
@@ -160,11 +160,13 @@ class TaskViewSet(ApiViewSet):
     def _update_checked(self, request: Request, task: Task, data: JSON) -> None:
         check_references(data)
         _check_agent(task, data)
-        documents = documents_of(data["documentIds"]) if "documentIds" in data else None
-        sources = (
-            sources_of(data["filesFrom"], task=task) if "filesFrom" in data else None
+        documents = (
+            find_documents(data["documentIds"]) if "documentIds" in data else None
         )
-        changes = changes_of(data)
+        sources = (
+            find_sources(data["filesFrom"], task=task) if "filesFrom" in data else None
+        )
+        changes = read_changes(data)
         tags = changes.pop("tags", None)
         _sources(task, changes)  # refuses before anything is written
         entry = _describe_change(request, task, data, changes)

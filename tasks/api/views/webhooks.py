@@ -24,7 +24,7 @@ from tasks.api.whole_lists import AnyResponse
 from tasks.api.zod import Invalid
 from tasks.models import Delivery, Project, Webhook
 from tasks.webhooks import changes
-from tasks.webhooks.addresses import problem_with_url
+from tasks.webhooks.addresses import find_url_problem
 
 JSON = dict[str, Any]
 
@@ -163,7 +163,7 @@ def _columns(data: JSON) -> JSON:
 
 
 def _check(data: JSON) -> None:
-    if "url" in data and (problem := problem_with_url(data["url"])):
+    if "url" in data and (problem := find_url_problem(data["url"])):
         raise Invalid.field("url", problem)
     project_id = data.get("projectId")
     if project_id is not None and not Project.objects.filter(pk=project_id).exists():

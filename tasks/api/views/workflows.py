@@ -14,7 +14,7 @@ from tasks.api import paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.representation.workflow_status import run_to_show, status_of
-from tasks.api.representation.workflow_target import target_of
+from tasks.api.representation.workflow_target import represent_target
 from tasks.api.representation.workflows import add_counts, represent_workflow
 from tasks.api.requests.workflows import (
     CreateWorkflow,
@@ -167,7 +167,7 @@ class WorkflowViewSet(ApiViewSet):
     def target(self, request: Request, workflow_id: str) -> Response:
         """Tell what each step would get if it started now, and what would refuse it."""
         try:
-            return Response(target_of(get_workflow(workflow_id)))
+            return Response(represent_target(get_workflow(workflow_id)))
         except InvalidDefinition as error:
             raise _invalid(error.problems) from error
 
@@ -182,7 +182,7 @@ def check_definition(request: Request, text: str) -> None:
         rights.require(request, rights.VIEW_DOCUMENTS)
     if definition.source_task_id:
         rights.require(request, rights.VIEW_TASK)
-    if problems := references.problems_of(definition):
+    if problems := references.find_problems(definition):
         raise _invalid(problems)
 
 

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from django.db.models import Q
 
 from tasks.management.command import AdministratorCommand
-from tasks.management.output import one_line
+from tasks.management.output import join_lines
 from tasks.models import AuditEntry
 
 AT_ONCE = 1_000
@@ -61,10 +61,10 @@ def _line(entry: AuditEntry) -> str:
     if entry.token_name:
         who += f" ({entry.token_name})"
     where = f"{entry.way} {entry.address}".strip()
-    title = one_line(entry.title) or entry.object_id
+    title = join_lines(entry.title) or entry.object_id
     at = f"{entry.created_at:%Y-%m-%d %H:%M:%S}"
     return "  ".join(
-        (at, one_line(who), where, f"{entry.action} {entry.object_type}", title)
+        (at, join_lines(who), where, f"{entry.action} {entry.object_type}", title)
     )
 
 

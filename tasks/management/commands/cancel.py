@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from tasks import audit, lifecycle
 from tasks.management.command import AdministratorCommand, actor, author
 from tasks.management.finding import find_project
-from tasks.management.output import Error, ExitCode, one_line
+from tasks.management.output import Error, ExitCode, join_lines
 from tasks.models import Task
 from tasks.streams.log_stream import WAIT_SECONDS
 
@@ -128,4 +128,4 @@ def _describe(task: Task) -> str:
             verb = "Asked to stop"
         case _:  # or was deleted
             verb = "Ended meanwhile"
-    return f"{verb}: {task.pk} “{one_line(task.title)}”\n"
+    return f"{verb}: {task.pk} “{join_lines(task.title)}”\n"

@@ -8,7 +8,7 @@ from tasks import audit, lifecycle
 from tasks.exceptions import InvalidTransition
 from tasks.management.command import AdministratorCommand, actor, author
 from tasks.management.following import Follower
-from tasks.management.output import one_line
+from tasks.management.output import join_lines
 from tasks.models import Run, Task
 
 
@@ -89,12 +89,12 @@ class Command(AdministratorCommand):
             if lifecycle.why_not_resumable(task):
                 raise
             way = f"`manage.py resume {task.pk}` goes on from its last checkpoint."
-            raise InvalidTransition(f"{error.in_command()} Or {way}") from error
+            raise InvalidTransition(f"{error.explain_in_command()} Or {way}") from error
         return describe_start("Started" if was_queued else "Queued and started", run)
 
 
 def describe_start(verb: str, run: Run) -> str:
     return (
-        f"{verb} {run.task_id} “{one_line(run.task.title)}”:"
+        f"{verb} {run.task_id} “{join_lines(run.task.title)}”:"
         f" attempt {run.attempt} on {run.runtime} as {run.profile}."
     )

@@ -6,13 +6,13 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tasks.api.views.task_files import represent_files
-from tasks.files.archive import zip_of
+from tasks.files.archive import write_zip
 from tasks.files.changes import State, TaskFiles, files_of, pruned_at
-from tasks.files.diff import diff_of
+from tasks.files.diff import write_diff
 from tasks.files.workspace import PathRefused
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_task
-from tasks.management.output import Error, ExitCode, make_printable, one_line
+from tasks.management.output import Error, ExitCode, join_lines, make_printable
 from tasks.models import Task
 
 STYLES = {
@@ -71,7 +71,7 @@ class Command(AdministratorCommand):
         elif zip is not None:
             self._archive(files, Path(zip))
         elif diff:
-            self._show_diff(diff_of(files))
+            self._show_diff(write_diff(files))
         elif json:
             self.write_json(represent_files(files, files.files, task.pk))
         else:
@@ -81,7 +81,7 @@ class Command(AdministratorCommand):
         for file in files.files:
             state = getattr(self.style, STYLES[file.state])(f"{file.state:<9}")
             size = f"{file.found.size:,}" if file.found else "-"
-            path = one_line(os.fsencode(file.path).decode(errors="backslashreplace"))
+            path = join_lines(os.fsencode(file.path).decode(errors="backslashreplace"))
             self.stdout.write(f"{state} {size:>15} {path}")
         if not files.files:
             self.hint("No files: no run of this task has begun, or none has made any.")
@@ -104,7 +104,7 @@ class Command(AdministratorCommand):
     def _archive(self, files: TaskFiles, target: Path) -> None:
         try:
             with target.open("xb") as file:
-                for chunk in zip_of(files, files.files):
+                for chunk in write_zip(files, files.files):
                     file.write(chunk)
         except OSError as error:
             raise Error(f"{target}: {error.strerror}.", ExitCode.USAGE) from None

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tasks import audit
 from tasks.access.roles import OPERATOR, ROLES
-from tasks.access.scopes import SCOPES, scopes_of
+from tasks.access.scopes import SCOPES, list_scopes
 from tasks.management.command import AdministratorCommand, author
 from tasks.management.output import Error, ExitCode
 from tasks.models import ApiToken
@@ -114,7 +114,7 @@ def _own(name: str, role: str | None) -> User:
 def _check_scopes(owner: User, scopes: list[str]) -> None:
     """Refuse a scope of which the user has no right: the token would get nowhere with it."""
     # Its groups may have changed since the user was read.
-    its_own = scopes_of(User.objects.get(pk=owner.pk))
+    its_own = list_scopes(User.objects.get(pk=owner.pk))
     for scope in scopes:
         if scope not in its_own:
             raise Error(

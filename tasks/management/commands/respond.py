@@ -12,7 +12,7 @@ from tasks.management.command import (
     explain_refusals,
 )
 from tasks.management.finding import find_request
-from tasks.management.output import Error, ExitCode, one_line
+from tasks.management.output import Error, ExitCode, join_lines
 from tasks.models import PermissionRequest
 from tasks.models.permission import Decision
 from tasks.rules import patterns, questions
@@ -103,7 +103,7 @@ class Command(AdministratorCommand):
             self.write_json(represent_notification(asked))
         else:
             self.stdout.write(
-                f"{asked.get_status_display()}: {one_line(asked.message)}"
+                f"{asked.get_status_display()}: {join_lines(asked.message)}"
             )
 
 
@@ -116,7 +116,7 @@ def _read_answers(asked: PermissionRequest, texts: list[str]) -> dict[str, Any]:
         )
         raise Error(f"--answer: {counts}", ExitCode.USAGE)
     answers = {
-        questions.text_of(question): _choices(text)
+        questions.read_text(question): _choices(text)
         if question.get("multiSelect")
         else text
         for question, text in zip(asked_for, texts, strict=True)

@@ -20,7 +20,13 @@ from tasks.management.command import (
     explain_refusals,
 )
 from tasks.management.finding import find_schedule
-from tasks.management.output import Error, ExitCode, fit, one_line, width_of
+from tasks.management.output import (
+    Error,
+    ExitCode,
+    fit_to_width,
+    join_lines,
+    measure_width,
+)
 from tasks.models import Firing, Schedule
 from tasks.schedules import changes
 from tasks.schedules.exceptions import NeverFires
@@ -101,9 +107,12 @@ class Command(AdministratorCommand):
 
     def _write_table(self, rows: list[tuple[str, ...]]) -> None:
         columns = zip(HEADINGS, *rows, strict=True)
-        widths = [min(WIDEST, max(map(width_of, column))) for column in columns]
+        widths = [min(WIDEST, max(map(measure_width, column))) for column in columns]
         for number, row in enumerate([HEADINGS, *rows]):
-            cells = (fit(cell, width) for cell, width in zip(row, widths, strict=True))
+            cells = (
+                fit_to_width(cell, width)
+                for cell, width in zip(row, widths, strict=True)
+            )
             style = None if number else self.style.MIGRATE_LABEL
             self.stdout.write(GAP.join(cells).rstrip(), style)
 
@@ -113,7 +122,7 @@ class Command(AdministratorCommand):
             return
         self._write_table([_row(schedule)])
         if schedule.pause_reason:
-            self.stdout.write(f"\n{one_line(schedule.pause_reason)}")
+            self.stdout.write(f"\n{join_lines(schedule.pause_reason)}")
         times = next_times(schedule)
         if times:
             said = ", ".join(map(_time, times))
@@ -138,8 +147,8 @@ def _row(schedule: Schedule) -> tuple[str, ...]:
     return (
         str(schedule.pk),
         schedule.status,
-        one_line(schedule.name),
-        one_line(schedule.interval),
+        join_lines(schedule.name),
+        join_lines(schedule.interval),
         schedule.timezone,
         _time(schedule.next_fire_at) if schedule.next_fire_at else "-",
         str(schedule.firing_count),
@@ -150,7 +159,7 @@ def _line(firing: Firing) -> str:
     number = f"#{firing.number}" if firing.number else "-"
     what = f"{firing.status} {firing.outcome}".strip()
     task = str(firing.task_id or "")
-    parts = (number, _time(firing.scheduled_for), what, task, one_line(firing.reason))
+    parts = (number, _time(firing.scheduled_for), what, task, join_lines(firing.reason))
     return GAP.join(part for part in parts if part)
 
 

@@ -14,7 +14,7 @@ from tasks.api.representation.tasks import represent_task
 from tasks.api.whole_lists import array
 from tasks.management.command import AdministratorCommand
 from tasks.management.finding import find_project
-from tasks.management.output import fit, one_line, width_of
+from tasks.management.output import fit_to_width, join_lines, measure_width
 from tasks.models import PermissionRequest, Run, Task
 from tasks.models.task import TaskQuerySet
 
@@ -138,7 +138,7 @@ class Command(AdministratorCommand):
             task__in=list(tasks.values_list("pk", flat=True))
         )
         for request in pending.order_by("created_at"):
-            self.stdout.write(f"\n{one_line(request.message)} ({request.task_id})")
+            self.stdout.write(f"\n{join_lines(request.message)} ({request.task_id})")
             self.stdout.write(f"  manage.py respond {request.pk} allow|deny")
 
 
@@ -164,10 +164,10 @@ def _rows(tasks: TaskQuerySet) -> list[Row]:
             str(pk),
             status,
             f"P{priority}",
-            one_line(title),
-            one_line(project or ""),
+            join_lines(title),
+            join_lines(project or ""),
             runtime or assigned,
-            one_line(tool or ""),
+            join_lines(tool or ""),
             _age(updated_at),
         )
         for pk, status, priority, title, project, runtime, assigned, tool, updated_at in found
@@ -189,7 +189,11 @@ def _lines(rows: list[Row], width: int | None) -> list[str]:
         rows = _shorten_ids(rows)
         widths = _narrow(rows, width)
     lines = [_join(row, widths) for row in (HEADINGS, *rows)]
-    return lines if width is None else [fit(line, width).rstrip() for line in lines]
+    return (
+        lines
+        if width is None
+        else [fit_to_width(line, width).rstrip() for line in lines]
+    )
 
 
 def _narrow(rows: list[Row], width: int) -> list[int]:
@@ -204,12 +208,14 @@ def _narrow(rows: list[Row], width: int) -> list[int]:
 
 def _join(row: Row, widths: list[int]) -> str:
     columns = zip(row, widths, strict=True)
-    return GAP.join(fit(cell, width) for cell, width in columns if width).rstrip()
+    return GAP.join(
+        fit_to_width(cell, width) for cell, width in columns if width
+    ).rstrip()
 
 
 def _widths(rows: list[Row]) -> list[int]:
     columns = zip(HEADINGS, *rows, strict=True)
-    return [max(map(width_of, column)) for column in columns]
+    return [max(map(measure_width, column)) for column in columns]
 
 
 def _total(widths: list[int]) -> int:

@@ -15,7 +15,7 @@ from tasks.management.command import (
 )
 from tasks.management.finding import find_task
 from tasks.management.following import Follower
-from tasks.management.output import Error, ExitCode, one_line
+from tasks.management.output import Error, ExitCode, join_lines
 from tasks.models import Document, Message, Run, Task
 
 
@@ -94,7 +94,7 @@ def _check(text: str, documents: list[str]) -> None:
 
 
 def _describe(message: Message, run: Run | None, task: Task) -> str:
-    title = f"{message.task_id} “{one_line(task.title)}”"
+    title = f"{message.task_id} “{join_lines(task.title)}”"
     if run:
         return f"Sent to {title}, which goes on with it: attempt {run.attempt} on {run.runtime}."
     return f"Sent to {title}; the agent gets it at its next step."

@@ -6,12 +6,12 @@ from django.db import transaction
 from tasks import audit
 from tasks.api.representation.workflows import (
     add_counts,
-    progress_of,
+    count_progress,
     represent_workflow,
 )
 from tasks.exceptions import Conflict
 from tasks.management.command import AdministratorCommand, actor, author
-from tasks.management.output import Error, ExitCode, one_line
+from tasks.management.output import Error, ExitCode, join_lines
 from tasks.models import Workflow
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.examples import examples
@@ -92,7 +92,7 @@ class Command(AdministratorCommand):
         if not workflows:
             self.hint("No workflow is like that.")
             return
-        done = progress_of(workflows)
+        done = count_progress(workflows)
         rows = [HEADINGS, *(_row(one, done.get(one.pk, "")) for one in workflows)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -102,4 +102,4 @@ class Command(AdministratorCommand):
 
 def _row(workflow: Workflow, done: str) -> tuple[str, ...]:
     number = str(workflow.run_number or "")
-    return str(workflow.pk), workflow.status, number, done, one_line(workflow.name)
+    return str(workflow.pk), workflow.status, number, done, join_lines(workflow.name)

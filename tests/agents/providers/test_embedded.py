@@ -14,9 +14,9 @@ from asgiref.sync import sync_to_async
 from agents.protocol.events import Finished, Notice, ToolResult, UsageReported
 from agents.protocol.structured_output import StructuredOutput
 from agents.providers import embedded
-from ledger.pricing import price_of
+from ledger.pricing import find_price
 from tasks.assist.answer import clean_answer
-from tasks.assist.definition import definition_of
+from tasks.assist.definition import make_definition
 from tasks.assist.question import PROFILE, answer_schema
 from tests.agents.runtimes.direct.performing import (
     Performance,
@@ -101,7 +101,7 @@ async def test_a_short_road_costs_nothing(model, tmp_path):
     assert (first.provider, first.model) == ("embedded", embedded.MODEL)
     assert first.input_tokens > 0
     assert second.cache_read_tokens > 0
-    assert price_of(first).cost(first) == 0
+    assert find_price(first).cost(first) == 0
 
 
 @pytest.mark.model
@@ -218,5 +218,5 @@ async def test_its_grammar_makes_an_answer_to_an_assist_of_the_right_form(
     assert isinstance(seen[-1], Finished)
     text = StructuredOutput(schema).extract_result(seen[-1].text)
     answer = clean_answer(json.loads(text))
-    await sync_to_async(definition_of)(answer)  # whatever it is, it is read
+    await sync_to_async(make_definition)(answer)  # whatever it is, it is read
     assert len([e for e in seen if isinstance(e, UsageReported)]) == 1

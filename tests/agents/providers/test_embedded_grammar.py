@@ -4,14 +4,14 @@ import pytest
 
 from agents.providers.embedded_grammar import MAX_ITEMS, MAX_TEXT, limit_schema
 from tasks.assist.question import answer_schema
-from tasks.catalog.json_schemas import mismatches, nodes_of
+from tasks.catalog.json_schemas import iterate_nodes, mismatches
 
 # Profiles are rows, too.
 pytestmark = pytest.mark.django_db
 
 
 def test_what_it_may_say_ends():
-    for node in nodes_of(limit_schema(answer_schema())):
+    for node in iterate_nodes(limit_schema(answer_schema())):
         if node.get("type") == "string" and "enum" not in node:
             assert node["maxLength"] == MAX_TEXT
         if node.get("type") == "array":

@@ -26,7 +26,7 @@ class Answering:
         if self._refuses:
             return Decision(False, call.tool_input, self._refuses, by_person=True)
         asked = questions.find_questions(call.tool_input)
-        answers = {questions.text_of(one): self._answer for one in asked}
+        answers = {questions.read_text(one): self._answer for one in asked}
         decided = questions.add_answers(call.tool_input, answers)
         assert call.remake(decided).action == call.action
         return Decision(True, decided, action=call.action, by_person=True)
@@ -43,8 +43,8 @@ async def test_what_a_person_answers_reaches_the_model(
     [call] = performance.ask.asked
     assert questions.is_question(call.action)
     [asked] = questions.find_questions(call.tool_input)
-    assert questions.text_of(asked) == "Which database?"
-    assert questions.labels_of(asked) == ["SQLite", "PostgreSQL"]
+    assert questions.read_text(asked) == "Which database?"
+    assert questions.read_labels(asked) == ["SQLite", "PostgreSQL"]
     assert answer in str(server.requests[-1].body)
     assert answer not in str(server.requests[0].body)
     [used], [result] = performance.of(events.ToolUse), performance.of(events.ToolResult)

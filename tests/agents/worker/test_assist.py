@@ -7,7 +7,7 @@ from asgiref.sync import sync_to_async
 
 from ledger.models import LedgerEntry
 from tasks import assist
-from tasks.assist.answer import NotAnswered, answer_of
+from tasks.assist.answer import NotAnswered, read_answer
 from tasks.models import PermissionRequest, Task
 from tests.agents.runtimes.drivers import CODEX, parametrize
 from tests.agents.runtimes.drivers.base import Turn, Use
@@ -25,7 +25,7 @@ def ask(runtime):
     )
 
 
-answered = sync_to_async(answer_of)
+answered = sync_to_async(read_answer)
 
 
 @pytest.fixture

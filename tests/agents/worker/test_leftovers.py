@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.worker import leftovers
 from tasks import lifecycle
-from tasks.files.folders import workspace_of
+from tasks.files.folders import locate_workspace
 from tasks.models import Leftover, LogEntry, Run
 from tests.factories import LogEntryFactory, RunFactory, TaskFactory
 
@@ -21,7 +21,7 @@ remove_due = async_to_sync(leftovers.remove_due)
 def worked_in(**fields):
     """Return a task that ran, and its workspace with a file in a folder."""
     run = RunFactory(**{"status": Run.Status.COMPLETED, **fields})
-    folder = workspace_of(run.task_id)
+    folder = locate_workspace(run.task_id)
     (folder / "reports").mkdir()
     (folder / "reports" / "q4.md").write_text("Q4")
     return run.task, folder
@@ -91,7 +91,7 @@ def test_a_short_log_goes_with_its_task():
 def test_other_workspaces_stay():
     task, _ = worked_in()
     _, kept = worked_in()
-    of_another_database = workspace_of(TaskFactory.build().pk)
+    of_another_database = locate_workspace(TaskFactory.build().pk)
     lifecycle.delete(task)
     remove_due()
     assert kept.exists()

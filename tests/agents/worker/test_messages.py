@@ -11,7 +11,7 @@ from agents.worker.recorder import Recorder
 from agents.worker.run_updates import look_up_updates
 from tasks import lifecycle, pubsub
 from tasks.exceptions import LeaseLost
-from tasks.files.folders import workspace_of
+from tasks.files.folders import locate_workspace
 from tasks.lifecycle import messages
 from tasks.models import Message, Run, Session, Task
 from tasks.models.permission import Decision
@@ -158,7 +158,7 @@ async def test_documents_come_as_files_and_their_text_with_the_message():
     assert "cannot be given: 1" in heard
     path = f"message-{message.sequence}/notes.txt"
     assert f'path="/{path}"' in heard
-    assert (workspace_of(task.pk) / path).read_bytes() == b"notes"
+    assert (locate_workspace(task.pk) / path).read_bytes() == b"notes"
 
 
 async def test_what_the_agent_puts_in_the_way_of_documents_keeps_no_message_from_it():
@@ -167,7 +167,7 @@ async def test_what_the_agent_puts_in_the_way_of_documents_keeps_no_message_from
         task = await execute("say: begun", "hear", "finish: done")
         await begun(task)
         number = (await sync_to_async(task.log.count)()) + 1
-        (workspace_of(task.pk) / f"message-{number}").write_text("in the way")
+        (locate_workspace(task.pk) / f"message-{number}").write_text("in the way")
         await tell(task, "See this.", document_ids=[document.pk])
         task = await finished(task)
     [heard] = [text for text in await told(task) if text.startswith("heard")]

@@ -14,7 +14,7 @@ from agents.worker import pruning
 from agents.worker.pruning import NightlyPruning
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage
-from tasks.files.folders import folder_of
+from tasks.files.folders import locate_folder
 from tasks.models import LogEntry, Run, Task, WorkflowRun
 from tests.factories import LogEntryFactory, RunFactory, TaskFactory, WorkflowFactory
 
@@ -31,8 +31,8 @@ def old(days=100, **fields):
     """Make a finished task with a log and a workspace that was last changed days ago."""
     task = TaskFactory(**{"status": "completed", "result": "made it", **fields})
     LogEntryFactory(task=task)
-    (folder_of(task.pk) / "sub").mkdir(parents=True)
-    (folder_of(task.pk) / "sub" / "file").write_text("x")
+    (locate_folder(task.pk) / "sub").mkdir(parents=True)
+    (locate_folder(task.pk) / "sub" / "file").write_text("x")
     at = timezone.now() - timedelta(days=days)
     Task.objects.filter(pk=task.pk).update(updated_at=at)
     return task
@@ -41,7 +41,7 @@ def old(days=100, **fields):
 def left(task):
     """Return whether its log and its workspace are there."""
     has_log = LogEntry.objects.filter(task=task).exists()
-    return has_log, folder_of(task.pk).exists()
+    return has_log, locate_folder(task.pk).exists()
 
 
 def test_logs_and_workspaces_of_old_finished_tasks_go_and_results_stay():

@@ -10,7 +10,7 @@ from ledger.models import LedgerEntry, OpenRequest
 from ledger.pricing import Usage
 from tasks.exceptions import LeaseLost
 from tasks.models import Run
-from tasks.models.session import checkpoint_of
+from tasks.models.session import load_checkpoint
 from tests.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_items_of_a_checkpoint_are_kept_once(run, recorder):
         reached = events.CheckpointReached(state, [{"role": "user"}])
         for _ in range(2):
             recorder.record(reached)
-    assert checkpoint_of(run.session_id) == ({"step": 2}, [{"role": "user"}] * 2)
+    assert load_checkpoint(run.session_id) == ({"step": 2}, [{"role": "user"}] * 2)
 
 
 def test_usage_is_booked_and_told_once(run, recorder):

@@ -4,7 +4,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from agents.worker.assignments import prepare_run
-from tasks.files.folders import workspace_of
+from tasks.files.folders import locate_workspace
 from tasks.models import PermissionRequest, StepRun, Task, WorkflowRun
 from tasks.models.permission import Decision
 from tasks.workflows import control
@@ -40,7 +40,7 @@ async def test_steps_run_one_after_another_and_hear_of_each_other():
     task = await sync_to_async(task_of)(run, "b")
     # Its script had no end of its own: the result of the step before it stood in its prompt.
     assert task.result == "from a"
-    file = workspace_of(task.pk) / "results" / "A.md"
+    file = locate_workspace(task.pk) / "results" / "A.md"
     assert file.read_text() == "finish: from a"
 
 
@@ -53,7 +53,7 @@ async def test_a_step_works_on_the_files_of_the_steps_before_it():
         )
         await ended(run)
     task = await sync_to_async(task_of)(run, "c")
-    folder = workspace_of(task.pk)
+    folder = locate_workspace(task.pk)
     assert (folder / "shared.txt").read_text() == "from a"
     assert (folder / "more.txt").read_text() == "from b"
 
@@ -175,7 +175,9 @@ async def test_a_result_that_is_too_long_is_cut_with_a_pointer_to_its_file():
         await ended(run)
     await Task.objects.filter(title__endswith="A").aupdate(result="x" * 100_000)
     file = (
-        workspace_of((await sync_to_async(task_of)(run, "b")).pk) / "results" / "A.md"
+        locate_workspace((await sync_to_async(task_of)(run, "b")).pk)
+        / "results"
+        / "A.md"
     )
     file.unlink()
     prompt = (await prepared(run, "b")).prompt

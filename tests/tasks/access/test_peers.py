@@ -58,7 +58,7 @@ def agent(site, settings, *command):
     options = json.dumps({**json.loads(options), "parent": 0})
     become = []
     if not site.become and os.geteuid() == 0:
-        user = agent_user.user_of(str(site.home))
+        user = agent_user.find_user(str(site.home))
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     argv = [*site.become, *python, options, *become, *command]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:

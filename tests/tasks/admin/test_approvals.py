@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from stagent.admin_theme import UNFOLD
-from tasks.files.folders import workspace_of
+from tasks.files.folders import locate_workspace
 from tasks.models import EventType, LogEntry, NewEntry, PermissionRule, Run, Session
 from tests.factories import (
     PermissionRequestFactory,
@@ -277,7 +277,7 @@ def test_enter_in_a_field_presses_no_button(admin_client):
 def test_a_write_is_a_diff_against_the_workspace(admin_client):
     given = {"path": "notes.md", "content": "one\nthree\n"}
     asked = ask("write:/notes.md", given)
-    (workspace_of(asked.task_id) / "notes.md").write_text("one\ntwo\n")
+    (locate_workspace(asked.task_id) / "notes.md").write_text("one\ntwo\n")
     text = show(admin_client)
     assert '<span class="st-removed">-two\n</span>' in text
     assert '<span class="st-added">+three\n</span>' in text
@@ -286,7 +286,7 @@ def test_a_write_is_a_diff_against_the_workspace(admin_client):
 def test_a_diff_shows_no_file_from_outside_the_workspace(admin_client, tmp_path):
     (tmp_path / "secret").write_text("very secret\n")
     asked = ask("write:/notes.md", {"path": "notes.md", "content": "new\n"})
-    (workspace_of(asked.task_id) / "notes.md").symlink_to(tmp_path / "secret")
+    (locate_workspace(asked.task_id) / "notes.md").symlink_to(tmp_path / "secret")
     assert "very secret" not in show(admin_client)
 
 

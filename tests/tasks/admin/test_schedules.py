@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from tasks.admin.schedules import in_words
+from tasks.admin.schedules import describe_moment
 from tasks.models import Firing, Schedule, Task
 from tests.factories import DocumentFactory, ProjectFactory, ScheduleFactory
 from tests.ledger.factories import BudgetFactory
@@ -98,7 +98,7 @@ def test_its_page_shows_the_next_five_times_in_words_and_zone(admin_client):
 
 def test_times_are_said_by_the_clock_of_the_zone():
     schedule = ScheduleFactory(timezone="Europe/Berlin")
-    assert in_words(NOON, schedule) == "Monday 1 June 2026, 14:00 CEST"
+    assert describe_moment(NOON, schedule) == "Monday 1 June 2026, 14:00 CEST"
 
 
 def test_its_page_shows_its_firings_and_their_outcomes(admin_client):

@@ -11,7 +11,7 @@ from agents.worker.assignments import copy_files, prepare_run
 from tasks.access.authentication import forget_open
 from tasks.api.openapi import OPERATIONS
 from tasks.api.urls import urlpatterns
-from tasks.files.folders import workspace_of
+from tasks.files.folders import locate_workspace
 from tasks.files.removal import prune_files
 from tasks.models import ApiToken, Run
 from tasks.workflows.advance import sweep
@@ -274,7 +274,7 @@ def test_a_task_whose_every_price_is_unknown(check):
 
 def test_the_files_of_a_task(check, description):
     run = RunFactory()
-    folder = workspace_of(run.task_id)
+    folder = locate_workspace(run.task_id)
     (folder / "a.txt").write_text("a")
     (folder / "link").symlink_to("a.txt")
     copy_files(prepare_run(run))

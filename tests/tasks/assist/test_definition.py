@@ -5,12 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tasks.assist.answer import clean_answer
-from tasks.assist.definition import definition_of
+from tasks.assist.definition import make_definition
 from tasks.assist.question import COMPLEXITIES, PATTERNS, answer_schema
 from tasks.catalog.json_schemas import mismatches
 from tasks.workflows import references
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 from tests.tasks.assist.answers import ANSWER, answer
 
 # Profiles are rows, too.
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def definition(*steps, **fields):
-    return definition_of(clean_answer(answer(*steps, **fields)))
+    return make_definition(clean_answer(answer(*steps, **fields)))
 
 
 def ids(found):
@@ -115,8 +115,8 @@ _answers = some.fixed_dictionaries(
 @given(_answers)
 def test_whatever_the_schema_allows_becomes_a_workflow_that_can_run(said):
     assert mismatches(answer_schema(), said) == []
-    found = definition_of(clean_answer(said))
+    found = make_definition(clean_answer(said))
     if found is not None:
         parsed = parse(found)
-        graph_of(parsed)
-        assert references.problems_of(parsed) == []
+        make_graph(parsed)
+        assert references.find_problems(parsed) == []

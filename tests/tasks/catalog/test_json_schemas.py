@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tasks.catalog.json_schemas import MAX_DEPTH, is_strict, mismatches, problems_of
+from tasks.catalog.json_schemas import MAX_DEPTH, find_problems, is_strict, mismatches
 
 
 def nested(levels):
@@ -35,7 +35,7 @@ OBJECT = {"type": "object"}
     ],
 )
 def test_a_schema_that_no_result_can_be_held_to_is_refused(schema, problem):
-    (found,) = problems_of(schema)
+    (found,) = find_problems(schema)
     assert problem in found
 
 
@@ -50,7 +50,7 @@ def test_a_schema_that_no_result_can_be_held_to_is_refused(schema, problem):
     ],
 )
 def test_a_schema_of_an_object_is_taken(schema):
-    assert problems_of(schema) == []
+    assert find_problems(schema) == []
     assert mismatches(schema, {}) == []
 
 
@@ -82,7 +82,7 @@ def test_no_pattern_takes_exponential_time():
 def test_a_schema_that_refers_to_itself_ends():
     loop = {"anyOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]}
     schema = {"type": "object", "$ref": "#/$defs/a", "$defs": {"a": loop}}
-    assert problems_of(schema) == []
+    assert find_problems(schema) == []
     mismatches(schema, {"a": 1})
 
 

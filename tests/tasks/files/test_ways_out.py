@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from tasks.access import agent_user
-from tasks.files.folders import folder_of
+from tasks.files.folders import locate_folder
 from tests.tasks.files.work import Work
 
 pytestmark = pytest.mark.django_db
@@ -178,17 +178,17 @@ def link_in_place_of_a_file(work, outside):
 
 def link_in_place_of_the_workspace(work, outside):
     work.folder.rename(work.folder.with_name("moved"))
-    folder_of(work.task.pk).symlink_to(outside)
+    locate_folder(work.task.pk).symlink_to(outside)
 
 
 def link_in_place_of_the_workspace_to_another(work, outside):
     work.folder.rename(work.folder.with_name("moved"))
-    folder_of(work.task.pk).symlink_to(work.folder.parent / "other")
+    locate_folder(work.task.pk).symlink_to(work.folder.parent / "other")
 
 
 def file_in_place_of_the_workspace(work, outside):
     work.folder.rename(work.folder.with_name("moved"))
-    folder_of(work.task.pk).write_text(SECRET)
+    locate_folder(work.task.pk).write_text(SECRET)
 
 
 def hard_link(work, outside):

@@ -1,7 +1,7 @@
 """A task whose agent is at work: `work.begin()`, then whatever it makes."""
 
 from agents.worker.assignments import copy_files, prepare_run
-from tasks.files.folders import workspace_of
+from tasks.files.folders import locate_workspace
 from tests.factories import RunFactory, SessionFactory
 
 
@@ -15,7 +15,7 @@ class Work:
             **{f"task__{name}": value for name, value in task.items()}
         )
         self.task = self.run.task
-        self.folder = workspace_of(self.task.pk)
+        self.folder = locate_workspace(self.task.pk)
         self.url = f"/api/tasks/{self.task.pk}"
 
     def write(self, **files):

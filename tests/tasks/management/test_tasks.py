@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.management.output import fit, width_of
+from tasks.management.output import fit_to_width, measure_width
 from tasks.models import Task
 from tests.factories import (
     PermissionRequestFactory,
@@ -57,7 +57,7 @@ def test_no_line_of_the_table_is_wider_than_the_terminal(monkeypatch):
         TaskFactory(title="x" * 200),
     ]
     lines = manage("tasks", stdout=Terminal()).lines
-    assert all(width_of(line) <= 80 for line in lines)
+    assert all(measure_width(line) <= 80 for line in lines)
     for task, line in zip(reversed(tasks), lines[1:], strict=True):
         given = line.split()[0]
         assert str(task.pk).startswith(given)
@@ -65,9 +65,9 @@ def test_no_line_of_the_table_is_wider_than_the_terminal(monkeypatch):
 
 
 def test_wide_characters_take_two_columns():
-    assert fit("四半期", 7) == "四半期 "
-    assert fit("四半期", 5) == "四半…"
-    assert fit("四半期", 4) == "四… "
+    assert fit_to_width("四半期", 7) == "四半期 "
+    assert fit_to_width("四半期", 5) == "四半…"
+    assert fit_to_width("四半期", 4) == "四… "
 
 
 def test_a_pipe_gets_the_table_uncut():

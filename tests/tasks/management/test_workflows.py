@@ -5,7 +5,7 @@ import pytest
 from tasks.models import Workflow
 from tasks.workflows.definition_reader import parse
 from tasks.workflows.examples import examples
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 from tests.factories import WorkflowFactory
 from tests.tasks.management.commands import manage
 from tests.tasks.workflows.running import begin, end, step
@@ -62,4 +62,4 @@ def test_execute_alone_is_refused():
 
 @pytest.mark.parametrize("name", examples())
 def test_each_example_can_be_read(name):
-    assert graph_of(parse(examples()[name]))
+    assert make_graph(parse(examples()[name]))

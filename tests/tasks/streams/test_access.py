@@ -26,7 +26,7 @@ def streaming(client):
     """Begin to stream a log, and return the request as the stream keeps it."""
     answer = client.get(f"/api/tasks/{TaskFactory().pk}/logs")
     assert answer.status_code == 200
-    request = answer.until_shut_out.args[0]
+    request = answer.wait_until_shut_out.args[0]
     assert is_let_in(request)
     return request
 

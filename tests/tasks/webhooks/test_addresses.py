@@ -7,9 +7,9 @@ import pytest
 
 from tasks.webhooks.addresses import (
     AddressRefused,
+    find_url_problem,
     make_checked_socket,
     may_reach,
-    problem_with_url,
 )
 
 REFUSED = [
@@ -51,8 +51,8 @@ def test_a_site_can_allow_a_network_of_its_own(settings):
     ],
 )
 def test_a_url_that_cannot_be_sent_to_has_a_problem(url):
-    assert problem_with_url(url)
+    assert find_url_problem(url)
 
 
 def test_a_url_with_a_name_is_taken():
-    assert problem_with_url("https://hooks.example.com:8443/a?b=c") is None
+    assert find_url_problem("https://hooks.example.com:8443/a?b=c") is None

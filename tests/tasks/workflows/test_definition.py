@@ -7,7 +7,7 @@ import pytest
 
 from tasks.workflows.definition import InvalidDefinition
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 
 
 def step(step_id, **fields):
@@ -18,18 +18,18 @@ def sequence(*steps, **fields):
     return {"pattern": "sequence", "steps": list(steps), **fields}
 
 
-def problems_of(given):
+def find_problems(given):
     with pytest.raises(InvalidDefinition) as error:
-        graph_of(parse(given))
+        make_graph(parse(given))
     return error.value.problems
 
 
 def waits(given):
-    return {key: node.waits_for for key, node in graph_of(parse(given)).items()}
+    return {key: node.waits_for for key, node in make_graph(parse(given)).items()}
 
 
 def reads(given):
-    return {key: node.reads for key, node in graph_of(parse(given)).items()}
+    return {key: node.reads for key, node in make_graph(parse(given)).items()}
 
 
 def test_an_object_and_its_text_are_the_same_definition():
@@ -173,13 +173,13 @@ REFUSED = [
 
 @pytest.mark.parametrize(("given", "message"), REFUSED)
 def test_refuses_with_the_place(given, message):
-    assert any(problem.startswith(message) for problem in problems_of(given))
+    assert any(problem.startswith(message) for problem in find_problems(given))
 
 
 def test_tells_all_problems_at_once():
     given = sequence(step("a", prompt=1), step("a", budgetUsd=-1))
 
-    assert len(problems_of(given)) == 4
+    assert len(find_problems(given)) == 4
 
 
 def test_no_problem_is_told_by_an_exception():
@@ -194,7 +194,7 @@ def test_no_problem_is_told_by_an_exception():
             "runtimeId",
         ):
             try:
-                graph_of(parse(sequence(step("a") | {key: value})))
+                make_graph(parse(sequence(step("a") | {key: value})))
             except InvalidDefinition as error:
                 assert error.problems  # noqa: PT017
 

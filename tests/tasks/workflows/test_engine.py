@@ -19,7 +19,7 @@ from tasks.workflows.engine import (
     blocked_by,
     decide,
 )
-from tasks.workflows.graph import graph_of
+from tasks.workflows.graph import make_graph
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIVE = {StepStatus.RUNNING, StepStatus.WAITING_APPROVAL, StepStatus.DELAYED}
@@ -30,7 +30,7 @@ class World:
 
     def __init__(self, given):
         self.definition = parse(given)
-        self.graph = graph_of(self.definition)
+        self.graph = make_graph(self.definition)
         self.states = {}
         self.approved = set()
         self.starts = []  # of each attempt

@@ -13,7 +13,7 @@ from agents.protocol.events import (
     UsageReported,
 )
 from agents.providers.retries import RetryPolicy
-from ledger.pricing import Usage, price_of
+from ledger.pricing import Usage, find_price
 from tests.agents.runtimes.direct.performing import (
     Performance,
     Person,
@@ -97,7 +97,7 @@ async def test_without_key_and_embedded_model_the_run_fails_with_what_to_do(
 
 
 async def test_the_default_model_has_a_price():
-    assert price_of(Usage("anthropic", "claude-sonnet-5-5", input_tokens=1))
+    assert find_price(Usage("anthropic", "claude-sonnet-5-5", input_tokens=1))
 
 
 async def test_many_runs_share_their_connections(runtime, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tasks.access.scopes import scopes_of
+from tasks.access.scopes import list_scopes
 from tasks.models import ApiToken
 from tests.conftest import Client
 from tests.factories import (
@@ -101,9 +101,9 @@ def test_a_token_that_answers_makes_no_rule_without_the_right_and_runs_nothing()
     ],
 )
 def test_the_roles_of_people_are_the_same_scopes(role, scopes):
-    assert scopes_of(member(role)) == scopes
-    assert scopes_of(UserFactory()) == []
-    assert len(scopes_of(SuperuserFactory())) == 4
+    assert list_scopes(member(role)) == scopes
+    assert list_scopes(UserFactory()) == []
+    assert len(list_scopes(SuperuserFactory())) == 4
 
 
 def test_a_token_tells_how_it_begins_and_when_it_was_used():

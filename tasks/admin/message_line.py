@@ -18,7 +18,7 @@ from tasks.models import Run, Task, Worker
 SCRIPT = "fetch"  # what tell.js calls itself, to get JSON instead of a page
 
 
-class TellingAdmin(TaskPages):
+class MessageLineAdmin(TaskPages):
     """The pages of tasks, with the view behind the line."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -54,7 +54,7 @@ def _send(request: HttpRequest, task: Task, text: str) -> tuple[Run | None, str]
         with recorded(request, "message", task, after={"text": text}):
             _, run = messages.send(task, text, by=request.user.get_username())
     except Refused as error:
-        return None, error.in_admin()
+        return None, error.explain_in_admin()
     except BudgetExceeded as error:
         return None, str(error)
     return run, ""
