@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from django.conf import settings
-from django.db import Error
+from django.db import Error, connection
 from django.http import HttpResponse, JsonResponse
 from django.http.request import split_domain_port, validate_host
 
@@ -32,6 +32,7 @@ KEPT_SECONDS = 1.0
 MEGABYTE = 2**20
 
 AWAY = "It does not answer."
+READ_ONLY = "It takes no changes: it is read-only."
 LACKS_MIGRATIONS = "It lacks migrations of this version: run `manage.py migrate`."
 NO_WORKER = "No worker is at work: start `manage.py runagents`."
 DISK_FULL = "The disk of STAGENT_HOME is nearly full."
@@ -116,7 +117,20 @@ def _look_at_rows() -> States:
     if lacks_migrations:
         return {"database": "", "migrations": LACKS_MIGRATIONS, "worker": UNKNOWN}
     is_absent = not Worker.objects.at_work().exists()
-    return {"database": "", "migrations": "", "worker": NO_WORKER if is_absent else ""}
+    return {
+        "database": READ_ONLY if _is_read_only() else "",
+        "migrations": "",
+        "worker": NO_WORKER if is_absent else "",
+    }
+
+
+def _is_read_only() -> bool:
+    """Tell whether PostgreSQL is a standby, or was set to take no changes."""
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone()[0] == "on")
 
 
 def _look_at_disk() -> str:

@@ -4,19 +4,19 @@ What they may do is in `tasks.access.rights`.
 """
 
 import time
-from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from stagent.database.failures import is_unavailable
 from tasks.access import peers
 from tasks.models import ApiToken
 
@@ -65,9 +65,12 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def _note_use(token: ApiToken) -> None:
-    # The request does not fail for it, where it reads alone and others hold the database.
-    with suppress(OperationalError):
+    # The request does not fail for it, where it reads alone and nobody can write just now.
+    try:
         token.note_use(timezone.now())
+    except DatabaseError as error:
+        if not is_unavailable(error):
+            raise
 
 
 def is_open(request: HttpRequest) -> bool:

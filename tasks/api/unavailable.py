@@ -6,11 +6,14 @@ import time
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from stagent.database.failures import is_read_only
+
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 AWAY = "The database cannot be reached just now. Nothing was changed; try again soon."
 BUSY = "The database is held by another process. Nothing was changed; try again soon."
+READ_ONLY = "The database takes no changes just now: it is read-only. Try again soon."
 SAID_EVERY_SECONDS = 10
 
 _said_at = float("-inf")
@@ -21,7 +24,7 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Answer a request that failed with `error`: a TimeoutError, or `is_unavailable()`."""
     _say(error)
     is_busy = isinstance(error, TimeoutError) or "lock" in str(error)
-    sentence = BUSY if is_busy else AWAY
+    sentence = READ_ONLY if is_read_only(error) else BUSY if is_busy else AWAY
     if request.path_info.startswith("/admin/"):
         page = render_to_string("unavailable.html", {"sentence": sentence})
         response = HttpResponse(page, status=503)

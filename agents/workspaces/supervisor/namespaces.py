@@ -80,6 +80,7 @@ def _unshare(flags: int) -> None:
 def _hide(hidden: list[str], shown: list[str]) -> None:
     """Cover the folders, then put back what is shown, under the names that it had."""
     handles = [(path, os.open(path, os.O_PATH)) for path in shown]
+    umask = os.umask(0o022)  # the server's may close to others what is made here
     for folder in hidden:
         _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     for path, handle in handles:
@@ -92,6 +93,7 @@ def _hide(hidden: list[str], shown: list[str]) -> None:
                 pass
         _mount(source, path, None, MS_BIND | MS_REC)
         os.close(handle)
+    os.umask(umask)
     os.chdir(os.getcwd())  # into what is there now under that name
 
 

@@ -11,8 +11,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from stagent.server import health
 from tasks.api import unavailable
+from tasks.models import ApiToken
 from tests import live
+from tests.factories import SuperuserFactory
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +80,50 @@ def test_a_statement_that_is_wrong_is_500_still(api, admin_user):
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE away RENAME TO tasks_task")
+
+
+@contextmanager
+def read_only():
+    """Have the database take no changes, as a standby takes none."""
+    variable = {
+        "sqlite": "PRAGMA query_only = {}",
+        "postgresql": "SET default_transaction_read_only = {}",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(variable.format("on"))
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(variable.format("off"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_changes_is_read_still_and_says_so(api, caplog):
+    api.raise_request_exception = False
+    task_id = api.post("/api/tasks", {"title": "x"}).json()["id"]
+    _, token = ApiToken.objects.issue(name="ci", user=SuperuserFactory())
+    known = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+    with read_only():
+        read = api.get(f"/api/tasks/{task_id}", **known)
+        answers = [
+            api.post("/api/tasks", {"title": "x"}, **known),
+            api.delete(f"/api/tasks/{task_id}", **known),
+        ]
+    assert read.status_code == 200
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json() == {"error": unavailable.READ_ONLY}
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@needs_postgresql
+@pytest.mark.django_db
+def test_that_it_takes_no_changes_is_no_readiness():
+    assert health._look_at_rows()["database"] == ""
+    with connection.cursor() as cursor:
+        cursor.execute("SET transaction_read_only = on")
+    assert health._look_at_rows()["database"] == health.READ_ONLY
 
 
 @contextmanager

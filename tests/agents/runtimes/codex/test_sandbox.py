@@ -92,6 +92,15 @@ async def test_nothing_in_the_workspace_configures_the_agent(play, workspace):
     assert not (workspace / "pwned").exists()
 
 
+async def test_it_works_where_the_server_makes_files_for_itself_alone(play):
+    umask = os.umask(0o077)
+    try:
+        performance = await play(run("echo hi"), DONE)
+    finally:
+        os.umask(umask)
+    assert "hi" in outputs(performance)[0]
+
+
 async def test_a_run_leaves_nothing_but_the_work(play, workspace, tmp_path):
     await play(run("echo x > a.txt"), DONE)
     assert [file.name for file in workspace.iterdir()] == ["a.txt"]
