@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib.admin.options import HORIZONTAL
 from django.utils import timezone
 from unfold.widgets import (
+    UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -43,10 +45,16 @@ class ScheduleForm(BaseForm):
     agent_profile = forms.ChoiceField(
         label="Profile", required=False, widget=UnfoldAdminSelectWidget
     )
+    starts = forms.ChoiceField(
+        label="Starts",
+        required=False,  # what sends none of it starts its workflow, or else a task
+        choices=[("task", "A task"), ("workflow", "A workflow")],
+        widget=UnfoldAdminRadioSelectWidget(radio_style=HORIZONTAL),
+    )
     interval = forms.CharField(
         max_length=interval.MAX_LENGTH,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Such as: weekdays at 8:30, every 2 hours, 30m, 1d, or five cron fields.",
+        help_text="Such as: weekdays at 9, daily at 8:30, every 2 hours, 30m, 1d, or five cron fields.",
     )
     points = forms.CharField(
         label="Checklist",
@@ -80,6 +88,7 @@ class ScheduleForm(BaseForm):
         super().__init__(*args, **kwargs)
         offer_agents(self, self.instance)
         lines = (item["instruction"] for item in self.instance.checklist)
+        self.initial["starts"] = "workflow" if self.instance.workflow_id else "task"
         self.initial["points"] = "\n".join(lines)
         budget = self.instance.heartbeat_budget_microdollars
         if budget is not None:
@@ -123,6 +132,7 @@ class ScheduleForm(BaseForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
+        self._leave_out_what_is_not_chosen(data)
         agent, profile = data.get("assigned_agent"), data.get("agent_profile")
         if problem := catalog.incompatibility(agent, profile):
             self.add_error("agent_profile", problem)
@@ -140,6 +150,18 @@ class ScheduleForm(BaseForm):
             self.add_error(FIELDS.get(column, column), f"{message}.")
         return data
 
+    def _leave_out_what_is_not_chosen(self, data: dict[str, Any]) -> None:
+        """Take no prompt for a workflow, nor a workflow for a task: the form hides them."""
+        match data.get("starts"):
+            case "workflow" if "workflow" in self.fields:
+                data["type"], data["prompt"] = Schedule.Type.SCHEDULED, ""
+                self.instance.checklist = []
+                self.instance.heartbeat_budget_microdollars = None
+                if not data.get("workflow"):
+                    self.add_error("workflow", "Required: which workflow it starts.")
+            case "task" if "workflow" in self.fields:
+                data["workflow"] = None
+
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # puts the values into the instance
         schedule = self.instance
@@ -156,6 +178,11 @@ class ScheduleForm(BaseForm):
             "points": {"checklist"},
             "budget_usd": {"heartbeat_budget_microdollars"},
             "documents": set(),
+            # What the choice leaves out is edited with it.
+            "starts": {
+                *("type", "prompt", "checklist", "workflow"),
+                "heartbeat_budget_microdollars",
+            },
         }
         edited = (others.get(name, {name}) for name in self.changed_data)
         return set().union(*edited)

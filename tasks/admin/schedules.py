@@ -1,16 +1,22 @@
 """Schedules: when they fire next, what came of each firing; to be paused and run now."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
@@ -20,11 +26,12 @@ from tasks.admin import display
 from tasks.admin.auditing import recorded
 from tasks.admin.material import HasTasksAdmin
 from tasks.admin.schedule_form import ScheduleForm
+from tasks.admin.schedule_preview import in_short, describe_moment, preview
 from tasks.api.representation.schedules import next_times
 from tasks.exceptions import Conflict, Refused
 from tasks.models import Firing, Schedule, Worker
 from tasks.schedules import changes
-from tasks.schedules.clock import describe, zone_names
+from tasks.schedules.clock import describe
 from tasks.schedules.exceptions import NeverFires
 from tasks.schedules.firing import fire_now
 
@@ -68,13 +75,24 @@ class ScheduleAdmin(HasTasksAdmin):
         "A schedule starts a task at certain times. Add one here, or over the REST API"
         " with POST /api/schedules."
     )
-    list_display = ("name", "state", "interval", "next_time", "last_time", "tasks")
+    list_display: Any = (
+        *("name", "state", "starts", "interval", "next_time", "last_time", "tasks"),
+    )
+    list_select_related = ("workflow",)
     list_filter = ("status", "type")
     sortable_by: ClassVar[Any] = ("name",)
     autocomplete_fields = ("project", "documents", "workflow")
     change_form_outer_before_template: Any = "tasks/schedule_before.html"
     fieldsets = (
-        (None, {"fields": ("name", "type", "prompt", "points", "workflow", "project")}),
+        (
+            None,
+            {
+                "fields": (
+                    *("name", "starts", "workflow"),
+                    *("type", "prompt", "points", "project"),
+                )
+            },
+        ),
         ("When", {"fields": ("interval", "timezone", "overlap", "catchup")}),
         (
             "Limits",
@@ -101,9 +119,20 @@ class ScheduleAdmin(HasTasksAdmin):
     def state(self, schedule: Schedule) -> str:
         return display.state(schedule.status, schedule.get_status_display())
 
+    @admin.display(description="Starts")
+    def starts(self, schedule: Schedule) -> str:
+        return display.link(schedule.workflow) if schedule.workflow else "A task"
+
     @admin.display(description="Next")
     def next_time(self, schedule: Schedule) -> str:
-        return display.ago(schedule.next_fire_at)
+        """Say when in words, and by the clock of the schedule's zone."""
+        if schedule.next_fire_at is None:
+            return display.EMPTY
+        return format_html(
+            '{}<br><span class="st-quiet">{}</span>',
+            display.ago(schedule.next_fire_at),
+            in_short(schedule.next_fire_at, schedule),
+        )
 
     @admin.display(description="Last")
     def last_time(self, schedule: Schedule) -> str:
@@ -178,7 +207,17 @@ class ScheduleAdmin(HasTasksAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.do_view))
         do = path("<uuid:schedule_id>/do/<str:name>/", view, name="tasks_schedule_do")
-        return [do, *super().get_urls()]
+        view = self.admin_site.admin_view(require_POST(self.preview_view))
+        preview = path("preview/", view, name="tasks_schedule_preview")
+        return [preview, do, *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Say what the form's interval means, while it is written."""
+        if not (
+            self.has_add_permission(request) or self.has_change_permission(request)
+        ):
+            raise PermissionDenied
+        return JsonResponse(preview(request.POST, timezone.now()))
 
     def do_view(
         self, request: HttpRequest, schedule_id: UUID, name: str
@@ -230,9 +269,3 @@ def _sections(schedule: Schedule) -> dict[str, Any]:
         "firings": [FiringRow.make(firing, schedule) for firing in firings],
         "last": display.ago(schedule.last_fired_at),
     }
-
-
-def describe_moment(moment: datetime, schedule: Schedule) -> str:
-    """Say a time by the clock of the schedule's zone: Monday 30 November 2026, 09:00 CET."""
-    zone = schedule.timezone if schedule.timezone in zone_names() else "UTC"
-    return f"{moment.astimezone(ZoneInfo(zone)):%A %-d %B %Y, %H:%M %Z}"

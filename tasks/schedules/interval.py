@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from tasks.schedules.clock import CronError, check_cron, describe
 
 EXAMPLES = (
-    "every 15 minutes, every 2 hours, daily at 9am, weekdays at 8:30, every monday at noon,"
-    " first of every month, 30m, 2h, 1d, or five cron fields such as 0 9 * * 1-5"
+    "every 15 minutes, every 2 hours, daily at 9am, weekdays at 8:30, mon-fri at 9, every"
+    " monday at noon, first of every month, 30m, 2h, 1d, or five cron fields such as 0 9 * * 1-5"
 )
+TIMES = "A time is an hour from 0 to 23 as in “at 9”, or as in 9:30, 21:00, 9am, noon."
 SURE, LIKELY = 1.0, 0.9
 MAX_LENGTH = 200
 
@@ -52,7 +53,8 @@ def _read_cron(text: str) -> Interval:
 
 
 def _unreadable(text: str) -> IntervalError:
-    return IntervalError(f"Cannot parse interval “{text[:MAX_LENGTH]}”. {_try()}")
+    how = f" {TIMES}" if re.search(r"\bat\b", text.casefold()) else ""
+    return IntervalError(f"Cannot parse interval “{text[:MAX_LENGTH]}”.{how} {_try()}")
 
 
 def _try() -> str:
@@ -84,9 +86,16 @@ def _every(count: int, unit: str) -> str:
 # --- In words ------------------------------------------------------------------------------
 
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-_DAY = r"(?P<day>sun|mon|tue(?:s)?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?)(?:day)?s?"
+_DAY_NAME = r"sun|mon|tue(?:s)?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?"
+_DAY = rf"(?P<day>{_DAY_NAME})(?:day)?s?"
+_DAYS_BETWEEN = (
+    rf"(?P<first>{_DAY_NAME})(?:day)?s?(?: ?[-\u2013] ?| to | through )"
+    rf"(?P<last>{_DAY_NAME})(?:day)?s?"
+)
+# A number alone is an hour only after "at".
 _AT = (
-    r"(?: (?:at )?(?P<time>noon|midnight|\d{1,2}(?::\d{2})? ?(?:am|pm)|\d{1,2}:\d{2}))"
+    r"(?: (?:at )?(?P<time>noon|midnight|\d{1,2}(?::\d{2})? ?(?:am|pm)|\d{1,2}:\d{2})"
+    r"| at (?P<hour>\d{1,2}))"
 )
 _PARTS_OF_DAY = {"morning": 9, "afternoon": 14, "evening": 18, "night": 21}
 
@@ -102,9 +111,19 @@ class _Form:
 
 
 def _weekly(match: re.Match[str]) -> str:
-    day = match["day"]
-    number = next(n for n, name in enumerate(_DAYS) if name.startswith(day[:3]))
-    return f"{{time}} * * {number}"
+    return f"{{time}} * * {_number_of(match['day'])}"
+
+
+def _between_days(match: re.Match[str]) -> str:
+    first, last = _number_of(match["first"]), _number_of(match["last"]) or 7
+    if first <= last:  # cron's Sunday is 0, and 7
+        return f"{{time}} * * {first}-{last}"
+    days = (day % 7 for day in range(first, last + 8))
+    return f"{{time}} * * {','.join(map(str, days))}"
+
+
+def _number_of(day: str) -> int:
+    return next(n for n, name in enumerate(_DAYS) if name.startswith(day[:3]))
 
 
 _FORMS = (
@@ -123,6 +142,7 @@ _FORMS = (
     _Form(r"(?:on |every )?weekdays?|every working day", "{time} * * 1-5", "9:00"),
     _Form(r"(?:on |every )?weekends?", "{time} * * 0,6", "9:00"),
     _Form(rf"(?:every|on) {_DAY}", _weekly, "9:00"),
+    _Form(rf"(?:every |on |from )?{_DAYS_BETWEEN}", _between_days, "9:00"),
     _Form(r"weekly", "{time} * * 1", "9:00"),
     _Form(
         r"monthly|(?:on )?(?:the )?first (?:day )?of (?:every|each|the) month",
@@ -145,15 +165,16 @@ def _read_words(words: str) -> tuple[str, float] | None:
 
 def _make_cron(form: _Form, match: re.Match[str]) -> str | None:
     cron = form.cron if isinstance(form.cron, str) else form.cron(match)
+    said = match["time"] or match["hour"]
     if "{time}" not in cron:
-        return None if match["time"] else cron
-    said = match["time"] or form.default_time
+        return None if said else cron
+    said = said or form.default_time
     time = _time(said) if said else None
     return cron.replace("{time}", time) if time else None
 
 
 def _time(text: str) -> str | None:
-    """Return `minute hour` of 9am, 9:30 pm, 15:00, noon or midnight; None if it is none."""
+    """Return `minute hour` of 9, 9am, 9:30 pm, 15:00, noon or midnight; None if it is none."""
     if text in {"noon", "midnight"}:
         return "0 12" if text == "noon" else "0 0"
     match = re.fullmatch(r"(\d{1,2})(?::(\d{2}))? ?(am|pm)?", text)

@@ -5,7 +5,12 @@ from django.urls import reverse
 
 from tasks.admin.schedules import describe_moment
 from tasks.models import Firing, Schedule, Task
-from tests.factories import DocumentFactory, ProjectFactory, ScheduleFactory
+from tests.factories import (
+    DocumentFactory,
+    ProjectFactory,
+    ScheduleFactory,
+    WorkflowFactory,
+)
 from tests.ledger.factories import BudgetFactory
 from tests.tasks.admin.pages import login_operator, page, press
 from tests.tasks.schedules.due import NOON, due_schedule, end, fire
@@ -88,7 +93,7 @@ def test_a_change_of_the_interval_plans_anew_and_of_the_name_does_not(admin_clie
     assert schedule.next_fire_at.minute == 30
 
 
-def test_its_page_shows_the_next_five_times_in_words_and_zone(admin_client):
+def test_its_page_shows_the_next_five_times_describe_moment_and_zone(admin_client):
     schedule = due_schedule(timezone="America/New_York", cron_expression="30 9 * * *")
     shown = page(admin_client, "tasks_schedule_change", schedule.pk)
     assert "Monday 1 June 2026, 08:00 EDT" in shown
@@ -161,3 +166,71 @@ def test_the_overview_shows_what_is_due_next(admin_client):
     assert "Due next" in shown
     assert "Morning report" in shown
     assert "Resting" not in shown
+
+
+def preview(client, **form):
+    url = reverse("admin:tasks_schedule_preview")
+    return client.post(url, {"timezone": "UTC", **form}).json()
+
+
+def test_what_is_written_is_told_with_its_next_five_times(admin_client):
+    told = preview(admin_client, interval="every weekday at 9")["text"]
+    assert told.startswith("At 09:00 on Monday through Friday (UTC). Next: ")
+    assert told.count(", 09:00 UTC") == 5
+    within = {"active_hours_start": "9", "active_hours_end": "11"}
+    zone = {"active_timezone": "UTC"}
+    told = preview(admin_client, interval="every hour", **within, **zone)["text"]
+    assert {time[-9:-4] for time in told.split("Next: ")[1][:-1].split("; ")} == {
+        "09:00",
+        "10:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"interval": "whenever"}, "Cannot parse interval"),
+        ({"interval": "hourly", "timezone": "Mars"}, "Unknown time zone: Mars"),
+        (
+            {
+                "interval": "0 3 * * *",
+                "active_hours_start": "9",
+                "active_hours_end": "17",
+                "active_timezone": "UTC",
+            },
+            "would never fire",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_while_it_is_written(admin_client, form, error):
+    assert error in preview(admin_client, **form)["error"]
+
+
+def test_nothing_is_told_to_who_may_not_have_schedules(client):
+    login_operator(client, "view_schedule")
+    url = reverse("admin:tasks_schedule_preview")
+    assert client.post(url, {"interval": "hourly"}).status_code == 403
+
+
+def test_one_chooses_between_a_task_and_a_workflow(admin_client):
+    workflow = WorkflowFactory(name="Announcement")
+    add(admin_client, starts="workflow", workflow=workflow.pk, budget_usd="2")
+    schedule = Schedule.objects.get()
+    assert (schedule.workflow, schedule.prompt) == (workflow, "")
+    assert schedule.heartbeat_budget_microdollars is None
+    url = reverse("admin:tasks_schedule_change", args=[schedule.pk])
+    press(admin_client, url, **FORM, starts="task", workflow=workflow.pk)
+    schedule.refresh_from_db()
+    assert (schedule.workflow, schedule.prompt) == (None, "Summarise")
+
+
+def test_a_workflow_has_to_be_chosen(admin_client):
+    assert "which workflow it starts" in add(admin_client, starts="workflow")
+
+
+def test_the_list_says_what_starts_and_by_whose_clock(admin_client):
+    workflow = WorkflowFactory(name="Announcement")
+    due_schedule(timezone="Europe/Berlin", workflow=workflow, prompt="")
+    shown = page(admin_client, "tasks_schedule_changelist")
+    assert "Announcement" in shown
+    assert "Mon 1 Jun, 14:00 CEST" in shown
