@@ -122,6 +122,7 @@ UNFOLD: dict[str, Any] = {
     "SCRIPTS": [
         lambda request: static("tasks/select2_names.js"),
         lambda request: static("tasks/times.js"),
+        lambda request: static("tasks/server.js"),
         lambda request: static("tasks/waiting.js"),
     ],
     "DASHBOARD_CALLBACK": "tasks.admin.overview.view.fill",

@@ -180,7 +180,10 @@
     source.onerror = () => {
       if (hasEnded) finish();
       else if (source.readyState === EventSource.CLOSED) show("lost", "Disconnected: reload the page");
-      else show("waiting", "Reconnecting…");
+      else {
+        show("waiting", "Reconnecting…");
+        window.server.doubt();
+      }
     };
   }
 

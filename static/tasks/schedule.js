@@ -12,7 +12,7 @@
   const told = document.createElement("p");
   told.className = "st-check st-preview";
   told.setAttribute("role", "status");
-  interval.closest(".field-interval").append(told);
+  (document.getElementById("id_interval_helptext") ?? interval).after(told);
 
   let timer = null;
   let latest = 0;

@@ -48,8 +48,8 @@ window.sections = (url, root = document) => {
 
   // Parts that are the same stay, with what the reader has typed or unfolded in them.
   return async function renew() {
-    const response = await fetch(url).catch(() => null);
-    if (!response?.ok || response.redirected) return false;
+    const response = await window.server.look(url);
+    if (!response) return false;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const parts = [...fresh.querySelectorAll("[data-section]")];
     for (const next of parts) {

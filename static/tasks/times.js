@@ -3,7 +3,7 @@
 "use strict";
 
 window.localTimes = (() => {
-  const EVERY = 15000; // ms, in which "1 minute ago" becomes another
+  const EVERY = 1000; // ms: all of a page age together, whenever each came from the server
   const DAY = 86400; // seconds
   const UNITS = [
     [DAY / 24, "hour"],

@@ -33,8 +33,8 @@ window.addEventListener("DOMContentLoaded", () => {
   }
 
   async function look() {
-    const response = await fetch(`${link.getAttribute("href")}waiting/`).catch(() => null);
-    if (response?.ok && !response.redirected) {
+    const response = await window.server.look(`${link.getAttribute("href")}waiting/`);
+    if (response) {
       const told = await response.json();
       show(told.count);
       notify(told);

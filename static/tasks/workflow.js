@@ -77,26 +77,13 @@
   // --- The page of a workflow that goes on ---
 
   const sections = document.getElementById("workflow-sections");
-  if (sections) window.setInterval(renew, RENEWAL);
+  if (!sections) return;
+  const renew = window.sections(sections.dataset.url, sections);
+  window.setTimeout(goOn, RENEWAL);
 
-  function comparable(element) {
-    const copy = element.cloneNode(true);
-    copy.querySelectorAll("time, [name=csrfmiddlewaretoken]").forEach((part) => part.remove());
-    return copy.innerHTML;
-  }
-
-  async function renew() {
+  async function goOn() {
     const isLive = sections.querySelector("[data-live]") || sections.querySelector(".st-request");
-    if (!isLive || document.hidden) return;
-    const response = await fetch(sections.dataset.url).catch(() => null);
-    if (!response?.ok || response.redirected) return;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const next of fresh.querySelectorAll("[data-section]")) {
-      const name = next.dataset.section;
-      const current = sections.querySelector(`[data-section="${name}"]`);
-      // A section in which a person is writing stays as it is.
-      if (!current || current.contains(document.activeElement)) continue;
-      if (comparable(current) !== comparable(next)) current.replaceWith(next);
-    }
+    if (isLive && !document.hidden) await renew();
+    window.setTimeout(goOn, RENEWAL);
   }
 })();

@@ -1,6 +1,7 @@
 """Schedules: when they fire next, what came of each firing; to be paused and run now."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -125,13 +126,16 @@ class ScheduleAdmin(HasTasksAdmin):
 
     @admin.display(description="Next")
     def next_time(self, schedule: Schedule) -> str:
-        """Say when in words, and by the clock of the schedule's zone."""
-        if schedule.next_fire_at is None:
+        """Say when by the clock of the schedule's zone, and how soon that is."""
+        moment = schedule.next_fire_at
+        if moment is None:
             return display.EMPTY
+        if moment - timezone.now() > timedelta(days=1):
+            return in_short(moment, schedule)
         return format_html(
             '{}<br><span class="st-quiet">{}</span>',
-            display.ago(schedule.next_fire_at),
-            in_short(schedule.next_fire_at, schedule),
+            in_short(moment, schedule),
+            display.ago(moment),
         )
 
     @admin.display(description="Last")
