@@ -49,13 +49,22 @@
     return all[at + step];
   }
 
+  let sending = 0; // decisions on their way
+  // So that the numbers on the page agree with what it shows.
+  function tellHeld() {
+    document.dispatchEvent(new CustomEvent("approvals:held", { detail: sending + (held ? 1 : 0) }));
+  }
+
   // --- Deciding --------------------------------------------------------------------------
 
   async function send(decision, isLast = false) {
     const body = new URLSearchParams(decision.fields);
     const options = { method: "POST", body, headers: { Accept: "application/json" }, keepalive: isLast };
+    sending += 1;
     const response = await fetch(decision.url, options).catch(() => null);
+    sending -= 1;
     if (isLast) return;
+    tellHeld();
     const told = response ? await response.json().catch(() => ({})) : { error: "The server did not answer." };
     if (response?.ok) {
       if (told.rule) say("Rule saved. ", () => undoRule(told.rule));
@@ -81,7 +90,7 @@
     const decision = held;
     held = null;
     toast.hidden = true;
-    send(decision);
+    return send(decision);
   }
 
   let undo = null;
@@ -100,6 +109,7 @@
     gone.delete(held.id);
     const { id } = held;
     held = null;
+    tellHeld();
     toast.hidden = true;
     show(id).then(() => {
       if (card()) card().hidden = false;
@@ -117,8 +127,8 @@
     const next = neighbour(1) ?? neighbour(-1);
     gone.add(id);
     held = { id, url: form.action, fields, timer: window.setTimeout(settle, HOLD) };
-    const title = card().querySelector("h2").textContent;
-    say(`${verb === "deny" ? "Denied" : "Allowed"}: ${title}.`, takeBack);
+    tellHeld();
+    say(`${verb === "deny" ? "Denied" : "Allowed"}: ${card().dataset.name}.`, takeBack);
     show(next?.dataset.request ?? "").then(() => card()?.querySelector(".st-allow")?.focus({ preventScroll: true }));
   });
 
@@ -127,6 +137,14 @@
     if (event.key !== "Enter" || event.target.name !== "message") return;
     event.preventDefault();
     event.target.form.querySelector('[value="deny"]').click();
+  });
+
+  // What is decided is among the decided, though it could still be undone.
+  document.getElementById("decided").addEventListener("click", async (event) => {
+    if (!held || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    await settle();
+    window.location.href = event.target.href;
   });
 
   toast.querySelector("button").addEventListener("click", () => undo?.());

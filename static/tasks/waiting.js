@@ -7,8 +7,12 @@ window.addEventListener("DOMContentLoaded", () => {
   if (!link) return; // who may not see them
   const bare = document.title.trim().replace(/^\(\d+\) /, "");
   let newest;
+  let counted = 0; // at the server
+  let held = 0; // decided here, and still to be undone or on the way
 
-  function show(count) {
+  function show() {
+    const count = Math.max(0, counted - held);
+    for (const part of document.querySelectorAll("[data-waiting-count]")) part.textContent = count || "";
     document.title = count ? `(${count}) ${bare}` : bare;
     let badge = link.querySelector(".st-badge");
     if (!badge) {
@@ -32,14 +36,26 @@ window.addEventListener("DOMContentLoaded", () => {
     };
   }
 
+  // The inbox says how many it holds back; what it has sent is counted anew.
+  document.addEventListener("approvals:held", async (event) => {
+    if (event.detail < held) await ask();
+    held = event.detail;
+    show();
+  });
+
   async function look() {
+    await ask();
+    window.setTimeout(look, EVERY);
+  }
+
+  async function ask() {
     const response = await window.server.look(`${link.getAttribute("href")}waiting/`);
     if (response) {
       const told = await response.json();
-      show(told.count);
+      counted = told.count;
+      show();
       notify(told);
     }
-    window.setTimeout(look, EVERY);
   }
   look();
 });

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Model
@@ -169,6 +170,10 @@ def size(count: int) -> str:
 def find_page(obj: Model) -> str:
     meta = obj._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+
+
+def page_of_task(task_id: UUID) -> str:
+    return reverse("admin:tasks_task_change", args=[task_id])
 
 
 def link(obj: Model | None, shown: SafeString | None = None) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from ledger.admin.read_only import ReadOnlyAdmin
 from tasks.access import rights
 from tasks.admin import auditing, display
+from tasks.admin.checkpoints import name_request
 from tasks.admin.decision_form import read_decision
 from tasks.admin.task_page import RequestCard
 from tasks.exceptions import AlreadyDecided
@@ -69,7 +70,7 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
     list_display_links = ("short_what",)
     list_filter = (StatusFilter, "created_at")
     indexed_filters = frozenset({"status", "created_at__gte", "created_at__lt"})
-    list_select_related = ("task",)
+    list_select_related = ("task__workflow",)
     search_fields = ("message", "action")
     search_help_text = "A part of what is asked, or a task's or run's whole id"
     id_fields = ("pk", "task_id", "run_id")
@@ -227,7 +228,10 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
         words = ("Answered", "Not answered") if asked.is_question else DECIDED
         verb = words[0] if decision.is_allowed else words[1]
         rule = " A rule was saved." if decision.always_allow else ""
-        self.message_user(request, f"{verb}: {asked}.{rule}", messages.SUCCESS)
+        # The page of a workflow need not say of which workflow.
+        is_elsewhere = request.POST.get("next") != "workflow"
+        name = name_request(asked, of_workflow=is_elsewhere)
+        self.message_user(request, f"{verb}: {name}.{rule}", messages.SUCCESS)
 
     def get_urls(self) -> list[URLPattern]:
         answer = path(

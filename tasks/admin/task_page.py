@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from tasks import lifecycle
 from tasks.admin import costs, display, results, verbs
 from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.checkpoints import Checkpoint, find_checkpoint
 from tasks.admin.questions import QuestionFields, make_fields
 from tasks.api.content_type import content_type_of
 from tasks.models import (
@@ -40,10 +41,16 @@ class RequestCard:
     # Why what was typed was refused; "" if it was not.
     error: str
     questions: list[QuestionFields]  # of a question to a person
+    checkpoint: Checkpoint | None  # of what is asked before a step of a workflow
 
     @classmethod
     def make(
-        cls, request: PermissionRequest, *, pattern: str | None = None, error: str = ""
+        cls,
+        request: PermissionRequest,
+        *,
+        pattern: str | None = None,
+        error: str = "",
+        checkpoint: Checkpoint | None = None,
     ) -> "RequestCard":
         return cls(
             request=request,
@@ -56,6 +63,7 @@ class RequestCard:
             pattern=request.action if pattern is None else pattern,
             error=error,
             questions=make_fields(request),
+            checkpoint=checkpoint or find_checkpoint(request),
         )
 
 

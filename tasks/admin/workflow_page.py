@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from tasks.admin import costs, display
 from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.checkpoints import checkpoint_of_run
 from tasks.admin.task_page import RequestCard
 from tasks.admin.workflow_graph import Box, draw
 from tasks.api.representation.workflow_status import (
@@ -76,7 +77,7 @@ def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
         "steps": _steps(workflow, definition, steps) if definition else [],
         "runs": [_run_row(one, spent) for one in runs],
         "cost": str(spent.get(run.pk, "-")) if run else "-",
-        "cards": [RequestCard.make(one) for one in _list_pending(run)] if run else [],
+        "cards": _cards(run, definition, steps) if run and definition else [],
         "no_worker": Worker.objects.absence() if workflow.is_in_hand else None,
         "is_live": workflow.status == Workflow.Status.ACTIVE,
         "sections_url": reverse("admin:tasks_workflow_sections", args=[workflow.pk]),
@@ -219,6 +220,17 @@ def _costs(runs: list[WorkflowRun]) -> dict[UUID, costs.Cost]:
         if run_id is not None:
             total[run_id] = total.get(run_id, costs.Cost()) + cost
     return total
+
+
+def _cards(
+    run: WorkflowRun, definition: Definition, steps: list[StepRun]
+) -> list[RequestCard]:
+    return [
+        RequestCard.make(
+            asked, checkpoint=checkpoint_of_run(asked, run, definition, steps)
+        )
+        for asked in _list_pending(run)
+    ]
 
 
 def _list_pending(run: WorkflowRun) -> Any:

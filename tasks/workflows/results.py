@@ -1,6 +1,6 @@
 """What a step gets of the steps before it: their results in its prompt, and their files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -41,6 +41,21 @@ def steps_before(task_id: UUID) -> list[StepBefore]:
         StepBefore(pk, names[pk], *found[pk], is_read=pk in read)
         for pk in wanted
         if pk in found
+    ]
+
+
+def choose_before(
+    definition: Definition, step: StepRun, steps: Iterable[StepRun]
+) -> list[StepBefore]:
+    """Choose from the `steps` of a run, read with their tasks, what `step` goes on from."""
+    read, _ = _names(definition, step.step_id)
+    iteration = step.iteration - 1 if definition.loop else 0
+    found = {one.step_id: one.task for one in steps if one.iteration == iteration}
+    names = {one.id: one.name for one in definition.steps}
+    return [
+        StepBefore(pk, names[pk], task.pk, task.result, is_read=True)
+        for pk in read
+        if (task := found.get(pk)) is not None
     ]
 
 

@@ -8,6 +8,7 @@ from tasks import catalog
 from tasks.admin import display
 from tasks.admin.approvals import action, rule
 from tasks.admin.base import profile_name, runtime_title
+from tasks.admin.checkpoints import Checkpoint, find_checkpoint, name_request
 from tasks.models import EventType, LogEntry, PermissionRequest
 
 LINES = 3  # of the log before the question
@@ -27,6 +28,8 @@ class Card:
     """A permission request as the approvals page shows it."""
 
     request: PermissionRequest
+    name: str  # for the message that says what became of it
+    checkpoint: Checkpoint | None  # of what is asked before a step of a workflow
     task: str
     runtime: str
     profile: str
@@ -47,6 +50,8 @@ def make_card(asked: PermissionRequest) -> Card:
     words, lines = _find_context(asked)
     return Card(
         request=asked,
+        name=name_request(asked) if asked.is_checkpoint else asked.tool_name,
+        checkpoint=find_checkpoint(asked),
         task=display.link(asked.task),
         runtime=runtime_title(asked.run.runtime) if asked.run else "",
         profile=profile_name(asked.run.profile) if asked.run else "",

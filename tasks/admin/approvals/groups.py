@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 
 from tasks.admin import display
 from tasks.admin.approvals import rule
+from tasks.admin.checkpoints import name_request
 from tasks.models import PermissionRequest
 
 
@@ -41,7 +42,9 @@ def group_alike(oldest_first: Iterable[PermissionRequest]) -> list[Group]:
 def _summarize(asked: PermissionRequest) -> dict[str, Any]:
     return {
         "id": asked.pk,
-        "action": display.shorten(asked.action, 120),
+        "action": display.shorten(
+            name_request(asked) if asked.is_checkpoint else asked.action, 120
+        ),
         "task": asked.task.title,
         "since": display.ago(asked.created_at),
     }

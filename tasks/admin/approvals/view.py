@@ -20,6 +20,7 @@ from tasks.admin import auditing, display
 from tasks.admin.approvals import decision, rule
 from tasks.admin.approvals.card import make_card
 from tasks.admin.approvals.groups import group_alike
+from tasks.admin.checkpoints import name_request
 from tasks.exceptions import AlreadyDecided
 from tasks.models import PermissionRequest, PermissionRule
 from tasks.rules import patterns
@@ -43,13 +44,15 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 
 def _list_waiting(request: HttpRequest) -> dict[str, Any]:
-    pending = PermissionRequest.objects.pending().select_related("task", "run")
-    oldest = list(pending.order_by("created_at", "pk")[:SHOWN])
+    pending = PermissionRequest.objects.pending()
+    rows = pending.select_related("task__workflow", "run")
+    oldest = list(rows.order_by("created_at", "pk")[:SHOWN])
     wanted = request.GET.get("request")
     chosen = next((one for one in oldest if one.pk == wanted), None)
     chosen = chosen or (oldest[0] if oldest else None)
     return {
         "requests": oldest,
+        "waiting": pending.count(),
         "groups": group_alike(oldest),
         "chosen": chosen.pk if chosen else "",
         "card": make_card(chosen) if chosen else None,
@@ -57,12 +60,15 @@ def _list_waiting(request: HttpRequest) -> dict[str, Any]:
 
 
 def _list_decided() -> dict[str, Any]:
-    decided = PermissionRequest.objects.exclude(status="pending").select_related("task")
-    newest = decided.order_by("-created_at", "-pk")[:SHOWN]
+    decided = PermissionRequest.objects.exclude(status="pending")
+    newest = decided.select_related("task__workflow").order_by("-created_at", "-pk")[
+        :SHOWN
+    ]
     return {
+        "waiting": PermissionRequest.objects.pending().count(),
         "decided": [
             {
-                "link": display.link(one, display.shorten(one.action, 120)),
+                "link": display.link(one, display.shorten(_name(one), 120)),
                 "task": display.link(one.task),
                 "state": display.state(one.status, one.get_status_display()),
                 "by": one.decided_by,
@@ -72,8 +78,12 @@ def _list_decided() -> dict[str, Any]:
                 "message": display.shorten(one.decision_message, 120),
             }
             for one in newest
-        ]
+        ],
     }
+
+
+def _name(asked: PermissionRequest) -> str:
+    return name_request(asked) if asked.is_checkpoint else asked.action
 
 
 def _find_saved_rule(request: HttpRequest) -> PermissionRule | None:
@@ -93,7 +103,7 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
     """Decide a request. The script is answered with JSON, a form with the next card."""
     _require(request, rights.DECIDE)
     asked = get_object_or_404(
-        PermissionRequest.objects.select_related("task", "run"), pk=request_id
+        PermissionRequest.objects.select_related("task__workflow", "run"), pk=request_id
     )
     try:
         given = decision.read(request, asked)
@@ -108,10 +118,11 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
             request, asked, told, 400 if isinstance(error, ValidationError) else 409
         )
     verb = "Allowed" if given.is_allowed else "Denied"
+    told = f"{verb}: {name_request(asked)}."
     saved = _find_rule_id(request, given.always_allow)
     if _wants_json(request):
-        return JsonResponse({"text": f"{verb}: {asked}", "rule": saved})
-    messages.success(request, f"{verb}: {asked}")
+        return JsonResponse({"text": told, "rule": saved})
+    messages.success(request, told)
     query = f"?saved={saved}" if saved else ""
     return HttpResponseRedirect(reverse("approvals") + query)
 

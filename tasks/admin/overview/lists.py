@@ -5,6 +5,7 @@ from uuid import UUID
 
 from tasks import catalog
 from tasks.admin import display
+from tasks.admin.checkpoints import name_request
 from tasks.models import PermissionRequest, Run, Schedule, Task
 
 SHOWN = 8
@@ -14,14 +15,17 @@ SHORT_ACTION = 200
 
 
 def list_waiting() -> list[dict[str, Any]]:
-    pending = PermissionRequest.objects.pending().select_related("task")
+    pending = PermissionRequest.objects.pending().select_related("task__workflow")
     return [
         {
             "request": asked,
             "message": display.shorten(asked.message)
             if asked.action not in asked.message
             else "",
-            "action": display.shorten(asked.action, SHORT_ACTION),
+            "action": ""
+            if asked.is_checkpoint
+            else display.shorten(asked.action, SHORT_ACTION),
+            "name": name_request(asked) if asked.is_checkpoint else asked.action,
             "is_whole": len(asked.action) <= SHORT_ACTION and "\n" not in asked.action,
             "task": display.link(asked.task),
             "since": display.ago(asked.created_at),

@@ -5,11 +5,21 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from stagent.admin_theme import UNFOLD
+from tasks.admin import display
 from tasks.files.folders import locate_workspace
-from tasks.models import EventType, LogEntry, NewEntry, PermissionRule, Run, Session
+from tasks.models import (
+    EventType,
+    LogEntry,
+    NewEntry,
+    PermissionRequest,
+    PermissionRule,
+    Run,
+    Session,
+)
 from tests.factories import (
     PermissionRequestFactory,
     PermissionRuleFactory,
@@ -17,7 +27,8 @@ from tests.factories import (
     RunFactory,
     TaskFactory,
 )
-from tests.tasks.admin.pages import login_operator
+from tests.tasks.admin.pages import login_operator, press
+from tests.tasks.workflows.running import begin, end, step
 
 pytestmark = pytest.mark.django_db
 
@@ -304,3 +315,48 @@ def test_what_is_alike_stands_together_where_its_oldest_does(admin_client):
     text = response.content.decode()
     assert text.count('class="st-group"') == 1
     assert "2 alike: <code>write:/src/*</code>" in text
+
+
+def ask_to_publish(draft="The figures are up."):
+    """Start a workflow whose second step waits for a person."""
+    publish = step("b", name="Publish", requiresApproval=True)
+    run = begin(step("a", name="Draft"), publish, name="Announcement")
+    end(run, "a", result=draft)
+    return PermissionRequest.objects.get()
+
+
+def test_a_step_that_waits_is_shown_with_what_it_goes_on_from(admin_client):
+    asked = ask_to_publish("The figures <b>are up</b>.")
+    text = show(admin_client)
+    page = display.page_of(asked.task.workflow)
+    workflow = f'<a class="st-link" href="{page}">Announcement</a>'
+    assert f"Start the step “Publish” of the workflow “{workflow}” (run 1)?" in text
+    assert "It goes on from:" in text
+    assert "The figures &lt;b&gt;are up&lt;/b&gt;." in text
+    assert "Approve<" not in text
+    assert "checkpoint:b" not in text
+
+
+def test_what_became_of_a_step_is_told_by_its_name(admin_client):
+    asked = ask_to_publish()
+    status, told = decide(admin_client, asked, decision="allow")
+    assert (status, told["text"]) == (200, "Allowed: Publish of Announcement.")
+    assert "Publish of Announcement" in show(admin_client, tab="decided")
+
+
+def test_the_page_of_its_workflow_asks_first_and_says_what_was_allowed(admin_client):
+    asked = ask_to_publish()
+    text = admin_client.get(display.page_of(asked.task.workflow)).content.decode()
+    assert text.index("Start the step") < text.index('data-section="workflow-summary"')
+    assert text.index('value="allow"') < text.index("It goes on from:")
+    assert "The figures are up." in text
+    url = reverse("admin:tasks_permissionrequest_answer", args=[asked.pk])
+    shown = press(admin_client, url, decision="allow", next="workflow")
+    assert "Allowed: Publish." in shown
+
+
+def test_the_tab_counts_all_that_waits(admin_client, monkeypatch):
+    monkeypatch.setattr("tasks.admin.approvals.view.SHOWN", 2)
+    for number in range(3):
+        ask(f"write:/{number}.md")
+    assert "data-waiting-count>3<" in show(admin_client)

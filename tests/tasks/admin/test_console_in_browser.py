@@ -81,6 +81,30 @@ def test_requests_are_decided_and_undone_by_the_keyboard(site, browser):
     assert browser.complaints == []
 
 
+def test_numbers_list_and_decided_agree_at_once(site, browser):
+    first, second = ask(site, "write:/one.md"), ask(site, "write:/two.md")
+    browser.open(f"{site.url}/admin/approvals/?request={first}")
+    numbers = (
+        "[...document.querySelectorAll('[data-waiting-count], .st-badge')]"
+        ".map((one) => one.textContent).join(' ')"
+    )
+    has(browser, f"{numbers} === '2 2'")
+    press(browser, "a", 65)
+    has(browser, f"{CARD} === '{second}'")
+    assert browser.evaluate(numbers) == "1 1"
+    browser.evaluate("document.getElementById('decided').click()")
+    has(browser, "location.search === '?tab=decided'")
+    assert browser.evaluate(
+        "document.querySelector('.st-table').innerText.includes('one.md')"
+    )
+    assert status(site, first) == "allowed"
+    has(browser, f"{numbers} === '1 1'")
+    site.client.post(
+        f"/api/tasks/{_task_of(site, second)}/respond",
+        json={"notificationId": second, "behavior": "deny"},
+    )
+
+
 @pytest.mark.slow
 def test_a_request_comes_by_itself_and_the_title_counts(site, browser):
     browser.open(f"{site.url}/admin/approvals/")

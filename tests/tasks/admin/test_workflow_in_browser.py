@@ -79,7 +79,7 @@ def test_the_graph_follows_a_run_until_a_person_has_allowed_its_end(site, browse
     )
     site.client.post(f"/api/workflows/{workflow_id}/execute")
     browser.open(f"{site.url}/admin/tasks/workflow/{workflow_id}/change/")
-    live.wait_for(lambda: shows(browser, ".st-request", "waits for your approval"))
+    live.wait_for(lambda: shows(browser, ".st-request", "Start the step"))
     assert shows(browser, '[data-state="completed"]', "A")
 
     browser.evaluate("document.querySelector('.st-allow').click()")
