@@ -26,8 +26,9 @@ def find_checkpoint(asked: PermissionRequest) -> Checkpoint | None:
     """Look up what is asked here; None if it is no checkpoint."""
     if not asked.is_checkpoint:
         return None
-    runs = WorkflowRun.objects.filter(pk=asked.task.workflow_run)
-    run = runs.select_related("workflow").first()
+    runs = WorkflowRun.objects.select_related("workflow")
+    run_id = asked.task.workflow_run
+    run = runs.filter(pk=run_id).first() if run_id else None
     try:
         before = steps_before(asked.task_id)
     except InvalidDefinition:

@@ -18,10 +18,12 @@ from ledger.admin.display import format_cents as cents
 from ledger.admin.display import format_money as money
 from ledger.admin.display import show_amount as amount
 from ledger.admin.display import show_moment as moment
+from tasks.models import Run
 from tasks.rules.visible_text import is_plain, name_of
 
 __all__ = ["EMPTY", "amount", "cents", "moment", "money"]
 
+TAKEN_OVER = "Taken over"  # what a person is told of a run that its worker lost
 # unfold's name for the colour of each state.
 TONES = {
     "uploaded": "primary",
@@ -35,7 +37,7 @@ TONES = {
     "stopped": "danger",
     "handed_over": "info",
     "parked": "warning",
-    "lost": "danger",
+    "lost": "info",
     "pending": "warning",
     "active": "info",
     "paused": "warning",
@@ -110,6 +112,12 @@ def label(text: object, tone: str = "") -> SafeString:
 def state(value: str, text: str = "") -> SafeString:
     """Show a status, an effect or an event type in its colour."""
     return label(text or value, TONES.get(value, ""))
+
+
+def run_state(run: Run) -> SafeString:
+    """Show how far a run is. One that is lost has a successor, which went on from it."""
+    is_lost = run.status == Run.Status.LOST
+    return state(run.status, TAKEN_OVER if is_lost else run.get_status_display())
 
 
 def ago(time: datetime | None) -> str:

@@ -27,6 +27,16 @@ class OfTaskAdmin(ReadOnlyAdmin):
         return display.link(obj.task)
 
 
+class RunStatusFilter(admin.ChoicesFieldListFilter):
+    """Runs by status, in the words of the list."""
+
+    def choices(self, changelist: Any) -> Any:
+        lost = str(Run.Status.LOST.label)
+        for choice in super().choices(changelist):
+            is_lost = choice["display"] == lost
+            yield {**choice, "display": display.TAKEN_OVER} if is_lost else choice
+
+
 @admin.register(Run)
 class RunAdmin(OfTaskAdmin):
     """Runs, read-only."""
@@ -50,7 +60,12 @@ class RunAdmin(OfTaskAdmin):
         "short_error",
     )
     list_display_links = ("attempt",)
-    list_filter = ("status", RuntimeFilter, ProfileFilter, "queued_at")
+    list_filter = (
+        ("status", RunStatusFilter),
+        RuntimeFilter,
+        ProfileFilter,
+        "queued_at",
+    )
     ordering = ("-pk",)
     search_fields = ("worker", "error")
     search_help_text = (
@@ -102,7 +117,7 @@ class RunAdmin(OfTaskAdmin):
 
     @admin.display(description="Status", ordering="status")
     def state(self, run: Run) -> str:
-        return display.state(run.status, run.get_status_display())
+        return display.run_state(run)
 
     @admin.display(description="Runtime")
     def runtime_title(self, run: Run) -> str:

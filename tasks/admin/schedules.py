@@ -211,8 +211,8 @@ class ScheduleAdmin(HasTasksAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.do_view))
         do = path("<uuid:schedule_id>/do/<str:name>/", view, name="tasks_schedule_do")
-        view = self.admin_site.admin_view(require_POST(self.preview_view))
-        preview = path("preview/", view, name="tasks_schedule_preview")
+        told = self.admin_site.admin_view(require_POST(self.preview_view))
+        preview = path("preview/", told, name="tasks_schedule_preview")
         return [preview, do, *super().get_urls()]
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:

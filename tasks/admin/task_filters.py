@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from ledger.admin.long_lists import IndexedValuesFilter
 from ledger.models import TaskTotal
 from tasks.admin.base import ProfileFilter, ProjectFilter, RuntimeFilter, TypedFilter
+from tasks.admin.task_chips import CHIPS
 from tasks.models import Project, TaskTag
 from tasks.models.ids import first_id_at
 
@@ -153,6 +154,7 @@ FILTERS = (
     CostFilter,
     CreatedFromFilter,
     CreatedToFilter,
+    *CHIPS,
 )
 _CREATED: tuple[Any, ...] = (CreatedFromFilter, CreatedToFilter)
 # Of the fields above the list: those with choices, and those that are typed into.

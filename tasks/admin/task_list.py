@@ -10,12 +10,14 @@ from django.http import HttpRequest
 
 from ledger.admin.long_lists import LongList
 from tasks.admin import costs
+from tasks.admin.task_chips import list_chips
 from tasks.admin.task_filters import list_fields
 from tasks.models import PermissionRequest, Run, Task
 
 SHOWN_REASON = 300  # characters of an error
 MOST_COUNTED = 999  # of a status
-STATE = ("status__exact", "waiting")
+STATE = ("status__exact", "waiting", "failed")
+_PARAMETERS_OF_STATE = {"status", "waiting", "failed"}
 # What follows each order in its index.
 _THEN = {
     "-priority": "pk",
@@ -35,6 +37,7 @@ class TaskList(LongList):
         """Show no panel of filters: they are above the list."""
         specs, _, *others = super().get_filters(request)
         self.selects, self.inputs = list_fields(request, specs)
+        self.chips = list_chips(request, specs)
         return specs, False, *others
 
     def get_queryset(self, request: HttpRequest, *args: Any) -> QuerySet[Any]:
@@ -76,10 +79,11 @@ class TaskList(LongList):
             task.cost = spent.get(task.pk, costs.Cost())
             task.is_waiting = task.pk in waiting
         self.tabs = self._make_tabs(request)
+        kept = {*STATE, "q", "o", *(chip["parameter"] for chip in self.chips)}
         self.kept = [
             (name, value)
             for name, value in request.GET.items()
-            if value and name in {*STATE, "q", "o"}
+            if value and name in kept
         ]
         self.is_of_newest = self.model_admin.looks_at_newest(request)
 
@@ -97,7 +101,7 @@ class TaskList(LongList):
             {
                 "title": "Waiting for you",
                 "url": self.get_query_string(
-                    {"waiting": "yes"}, ["status__exact", "p"]
+                    {"waiting": "yes"}, ["status__exact", "failed", "p"]
                 ),
                 "is_current": is_waiting,
                 "number": PermissionRequest.objects.pending().count_tasks(),
@@ -109,7 +113,7 @@ class TaskList(LongList):
                 {
                     "title": str(status.label),
                     "url": self.get_query_string(
-                        {"status__exact": status.value}, ["waiting", "p"]
+                        {"status__exact": status.value}, ["waiting", "failed", "p"]
                     ),
                     "is_current": query == status,
                     "number": f"{MOST_COUNTED}+"
@@ -123,14 +127,16 @@ class TaskList(LongList):
         """Count tasks by status: each up to a number, or those among the newest that match."""
         if request.GET.get("q"):
             return {}
-        if not self.model_admin.chosen_filters(request) - set(STATE):
+        chosen = self.model_admin.chosen_filters(request) - set(STATE)
+        if not chosen:
             return count_by_status()
         tasks: Any = Task.objects.all()
         for spec in self.filter_specs:
-            if getattr(spec, "parameter_name", "status") not in {"status", "waiting"}:
+            if getattr(spec, "parameter_name", "status") not in _PARAMETERS_OF_STATE:
                 tasks = spec.queryset(request, tasks)
-        tasks = self.model_admin.filter_newest(request, tasks).order_by()
-        counted = dict(tasks.values_list("status").annotate(Count("pk")))
+        if not chosen & self.model_admin.narrow_filters:
+            tasks = self.model_admin.filter_newest(request, tasks)
+        counted = dict(tasks.order_by().values_list("status").annotate(Count("pk")))
         return {status: counted.get(status, 0) for status in Task.Status.values}
 
 

@@ -85,7 +85,7 @@ class RunRow:
         end = run.finished_at or (timezone.now() if run.is_live else None)
         return cls(
             run=run,
-            status=display.state(run.status, run.get_status_display()),
+            status=display.run_state(run),
             runtime=runtime_title(run.runtime),
             profile=profile_name(run.profile),
             model=_name_models(run, lines),

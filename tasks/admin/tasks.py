@@ -51,7 +51,7 @@ class TaskAdmin(MessageLineAdmin):
         | {"assigned_agent", "agent_profile", "tag"}
     )
     narrow_filters = frozenset(
-        {"workflow__id__exact", "workflow_run", "schedule__id__exact"}
+        {"workflow__id__exact", "workflow_run", "schedule__id__exact", "failed"}
     )
     adds_when_empty = True
     empty_text = (

@@ -56,6 +56,12 @@ class RunQuerySet(models.QuerySet["Run"]):
             .order_by("priority", "id")
         )
 
+    def failed_for_good(self) -> Self:
+        """Those that failed and whose task was not run again since."""
+        return self.filter(
+            status=Run.Status.FAILED, finished_at__isnull=False, task__status="failed"
+        )
+
     def expired(self) -> Self:
         return self.filter(status=Run.Status.RUNNING, lease_expires_at__lt=Now())
 

@@ -30,7 +30,7 @@ def count_waiting(now: datetime) -> Tile:
     pending = PermissionRequest.objects.pending()
     number = pending.count()
     oldest = pending.order_by("created_at").values_list("created_at", flat=True).first()
-    more = f"oldest {display.duration(oldest, now)}" if oldest else "for you"
+    more = f"oldest {display.duration(oldest, now)}" if oldest else "nothing waits"
     return Tile(
         "Waiting for you",
         str(number),
@@ -63,17 +63,18 @@ def count_tasks() -> list[Tile]:
 
 
 def count_failed(now: datetime) -> Tile:
+    """Count the tasks of “Failed lately”. A run that another took up is no failure."""
     day = timedelta(days=1)
-    ended = Run.objects.filter(status__in=[Run.Status.FAILED, Run.Status.LOST])
-    today = ended.filter(finished_at__gte=now - day).count()
-    before = ended.filter(
+    tasks = Run.objects.failed_for_good().order_by().values("task_id").distinct()
+    today = tasks.filter(finished_at__gte=now - day).count()
+    before = tasks.filter(
         finished_at__gte=now - 2 * day, finished_at__lt=now - day
     ).count()
     return Tile(
         "Failed in 24 h",
         str(today),
         f"{before} in the 24 h before",
-        f"{reverse('admin:tasks_task_changelist')}?status__exact=failed",
+        f"{reverse('admin:tasks_task_changelist')}?status__exact=failed&failed=24h",
         WARNING * (today > before),
     )
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -90,6 +91,43 @@ def test_today_is_laid_beside_its_budget(admin_client):
     assert 'style="width: 50%"' in text
     BudgetFactory(scope="project", scope_id="crm", limit_microdollars=USD)
     assert "No project, daily" not in page(admin_client, "index")
+
+
+def test_a_run_that_another_took_up_is_no_failure(admin_client):
+    task = TaskFactory(status=Task.Status.COMPLETED)
+    now = timezone.now()
+    lost = RunFactory(task=task, status=Run.Status.LOST, finished_at=now)
+    RunFactory(task=task, status=Run.Status.COMPLETED, finished_at=now, attempt=2)
+    assert tile(page(admin_client, "index"), "Failed in 24 h").split()[0] == "0"
+    for name, args in (("tasks_run_changelist", ()), ("tasks_task_runs", [task.pk])):
+        shown = page(admin_client, name, *args)
+        assert "Taken over" in shown
+        assert "Lost" not in shown
+    lost.refresh_from_db()
+    assert lost.status == "lost"
+
+
+def test_the_tile_of_failures_counts_what_its_link_lists(admin_client):
+    failed_run(title="Failed today")
+    twice = failed_run(title="Failed twice").task
+    RunFactory(
+        task=twice, attempt=2, status=Run.Status.FAILED, finished_at=timezone.now()
+    )
+    before = failed_run(title="Failed before")
+    Run.objects.filter(pk=before.pk).update(
+        finished_at=timezone.now() - timedelta(hours=25)
+    )
+    again = failed_run(title="Was run again").task
+    Task.objects.filter(pk=again.pk).update(status=Task.Status.COMPLETED)
+
+    text = page(admin_client, "index")
+    assert tile(text, "Failed in 24 h").split()[:2] == ["2", "1"]
+    link = re.search(r'href="([^"]*failed=24h)"', text)[1]
+    listed = unescape(admin_client.get(link).content.decode())
+    titles = re.findall(r"Failed (?:today|twice|before)", listed)
+    assert set(titles) == {"Failed today", "Failed twice"}
+    assert "Was run again" not in listed
+    assert "Failed in 24 h" in listed
 
 
 def test_what_failed_is_run_again_from_here(admin_client):

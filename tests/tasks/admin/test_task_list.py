@@ -19,10 +19,12 @@ from tests.factories import (
     PermissionRequestFactory,
     ProjectFactory,
     RunFactory,
+    ScheduleFactory,
     TaskFactory,
 )
 from tests.ledger.factories import LedgerEntryFactory, UnknownUsageFactory, UsageFactory
 from tests.tasks.admin.pages import login_operator, page, press, select
+from tests.tasks.workflows.running import begin, end, step
 
 pytestmark = pytest.mark.django_db
 
@@ -404,3 +406,25 @@ def test_the_priority_of_selected_tasks_is_set(admin_client):
     assert "P0 for 2 tasks." in text
     priorities = dict(Task.objects.values_list("pk", "priority"))
     assert [priorities[task.pk] for task in (*tasks, other)] == [0, 0, 2]
+
+
+def test_the_tasks_of_one_run_are_named_counted_and_left(admin_client):
+    run = begin(step("a"), step("b"), name="Announcement")
+    end(run, "a")
+    TaskFactory(title="Of nothing", status=Task.Status.COMPLETED)
+    text = page(admin_client, LIST, workflow_run=run.pk)
+    assert "Run 1 of Announcement" in text
+    assert "Of nothing" not in text
+    counts = dict(re.findall(r">(\w+) <span class=\"st-quiet\">(\d+)<", text))
+    assert counts["Completed"] == "1"
+    assert "Of nothing" in page(admin_client, LIST)
+
+
+def test_a_chip_names_the_workflow_or_schedule_that_one_came_from(admin_client):
+    run = begin(step("a"), name="Announcement")
+    schedule = ScheduleFactory(name="Nightly")
+    of_workflow = {"workflow__id__exact": run.workflow_id}
+    assert "Announcement <span" in page(admin_client, LIST, **of_workflow)
+    of_schedule = {"schedule__id__exact": schedule.pk}
+    assert "Nightly <span" in page(admin_client, LIST, **of_schedule)
+    assert "Nothing that is there" in page(admin_client, LIST, workflow_run="none")
