@@ -1,6 +1,7 @@
 """Workers are killed in the middle of a workflow: no step is lost, none is started twice."""
 
 import random
+import re
 import subprocess
 
 import pytest
@@ -111,25 +112,37 @@ def test_an_approval_outlives_every_process(site):
     tasks_of(site, wait_for_completion(site, workflow_id))
 
 
-def test_the_manual_begins_with_a_workflow_that_runs(site):
-    site.serve()
-    manual = (ROOT / "docs" / "workflows.md").read_text()
-    example = manual.partition("```sh\n")[2].partition("```")[0]
+def run_snippet(site, snippet):
+    """Run shell commands of the manual as they stand, against this site; return what they print."""
+    script = snippet.replace("http://localhost:3000", site.url)
     done = subprocess.run(
-        [
-            "bash",
-            "-euo",
-            "pipefail",
-            "-c",
-            example.replace("http://localhost:3000", site.url),
-        ],
+        ["bash", "-euo", "pipefail", "-c", script],
         capture_output=True,
         text=True,
         timeout=200,
     )
-
     assert done.returncode == 0, done.stderr
-    assert '"status":"completed"' in done.stdout.splitlines()[-1]
+    return done.stdout
+
+
+def test_the_manual_begins_with_a_workflow_that_runs(site):
+    site.serve()
+    manual = (ROOT / "docs" / "workflows.md").read_text()
+    printed = run_snippet(site, manual.partition("```sh\n")[2].partition("```")[0])
+    assert '"status":"completed"' in printed.splitlines()[-1]
+
+
+def test_the_readme_makes_a_workflow_and_allows_its_last_step(site):
+    site.serve()
+    readme = (ROOT / "README.md").read_text()
+    snippets = [part.partition("```")[0] for part in readme.split("```sh\n")[1:]]
+    names = [
+        line for line in snippets[0].splitlines() if re.match(r"(api|json)=", line)
+    ]
+    (of_workflows,) = [one for one in snippets if "$api/workflows" in one]
+    run_snippet(site, "\n".join([*names, of_workflows]))
+    (workflow,) = site.client.get("/api/workflows").json()
+    tasks_of(site, wait_for_completion(site, workflow["id"]))
 
 
 def test_a_definition_that_ships_is_added_and_runs(site):

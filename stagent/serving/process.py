@@ -52,6 +52,9 @@ class Process:
         self.say(f"Stagent is on {self.url} (Ctrl-C stops it).")
         if self.hint:
             self.say(self.hint)
+        login = await asyncio.to_thread(admin_login.hint)
+        self.say(f"Admin: {self.url}/admin/ ({login})")
+        self.say(f"API:   {self.url}/api/tasks")
         await self._start_model()
         self.working = asyncio.create_task(self.worker.handle())
         if self.example:
@@ -59,7 +62,11 @@ class Process:
                 "\nThis is the first start: here is an example task, executed for you."
             )
             await example.show(self.example, self.say)
-        await self._say_where()
+        if self.model:
+            self.say(
+                "\nTasks run on the embedded model: it talks nonsense, and proves the road"
+                " without a key. Set ANTHROPIC_API_KEY for a real one."
+            )
 
     async def _start_model(self) -> None:
         if self.model is None:
@@ -69,16 +76,6 @@ class Process:
             await self.model.start()
         except embedded.EmbeddedModelFailed as error:
             self.say(f"{error} Set ANTHROPIC_API_KEY, or start again.")
-
-    async def _say_where(self) -> None:
-        login = await asyncio.to_thread(admin_login.hint)
-        if self.model:
-            self.say(
-                "\nTasks run on the embedded model: it talks nonsense, and proves the road"
-                " without a key. Set ANTHROPIC_API_KEY for a real one."
-            )
-        self.say(f"\nAdmin: {self.url}/admin/ ({login})")
-        self.say(f"API:   {self.url}/api/tasks\n")
 
     def _stop(self) -> None:
         ending.end_by_force(after_seconds=GRACE_SECONDS + ending.MARGIN_SECONDS)

@@ -48,8 +48,10 @@ def test_a_host_is_an_address(site):
 def test_the_first_start_shows_an_example_and_later_ones_do_not(new_site):
     site = new_site
     first = site.start("manage.py", "serve", "--port", str(site.port))
-    live.wait_for(lambda: "Admin: " in site.output)
-    assert "The task is completed" in site.output
+    live.wait_for(lambda: "The task is completed" in site.output)
+    told = site.output
+    login = told.index("(log in as admin with password ")
+    assert told.index("Stagent is on ") < login < told.index("This is the first start")
     assert site.client.get("/api/projects/proj-8f3a-4b2c").status_code == 200
     assert (
         site.client.get("/api/documents/doc-meeting-transcript-001").status_code == 200
