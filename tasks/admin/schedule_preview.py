@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from tasks.models import Schedule
 from tasks.schedules import interval, plan
-from tasks.schedules.checks import problem_with_zone
+from tasks.schedules.checks import find_zone_problem
 from tasks.schedules.clock import zone_names
 
 SHOWN_TIMES = 5
@@ -23,7 +23,7 @@ def preview(form: QueryDict, now: datetime) -> dict[str, str]:
         found = interval.parse(written)
     except interval.IntervalError as error:
         return {"error": str(error)}
-    if problem := problem_with_zone(zone):
+    if problem := find_zone_problem(zone):
         return {"error": f"{problem}."}
     schedule = Schedule(timezone=zone, cron_expression=found.cron)
     _limit_to_active_hours(schedule, form)

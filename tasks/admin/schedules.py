@@ -27,7 +27,7 @@ from tasks.admin import display
 from tasks.admin.auditing import recorded
 from tasks.admin.material import HasTasksAdmin
 from tasks.admin.schedule_form import ScheduleForm
-from tasks.admin.schedule_preview import in_short, describe_moment, preview
+from tasks.admin.schedule_preview import describe_moment, in_short, preview
 from tasks.api.representation.schedules import next_times
 from tasks.exceptions import Conflict, Refused
 from tasks.models import Firing, Schedule, Worker
