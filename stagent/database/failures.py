@@ -1,5 +1,6 @@
 """Telling a database that is away or busy from a statement that is wrong."""
 
+import errno
 import sqlite3
 
 from django.db import InterfaceError, InternalError, OperationalError
@@ -15,7 +16,7 @@ _SQLITE_CODES = {
 }
 
 
-_POSTGRESQL_READ_ONLY = "25006"
+_POSTGRESQL_READ_ONLY, _POSTGRESQL_FULL = "25006", "53100"
 
 
 def is_read_only(error: BaseException) -> bool:
@@ -24,6 +25,16 @@ def is_read_only(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return _get_kind(cause) == sqlite3.SQLITE_READONLY
     return getattr(cause, "sqlstate", None) == _POSTGRESQL_READ_ONLY
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether the disk is full: the database's, or that of our own files."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return _get_kind(cause) == sqlite3.SQLITE_FULL
+    return getattr(cause, "sqlstate", None) == _POSTGRESQL_FULL
 
 
 def is_unavailable(error: BaseException | None) -> bool:

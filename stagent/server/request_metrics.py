@@ -19,6 +19,9 @@ FOLDER = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NO_ROUTE = "none"
 
+# More than the labels of all routes need: what a file grows by is not reserved.
+RESERVED_BYTES = 4 * 2**20
+
 _PROCESS = re.compile(r"_(\d+)\.db$")
 
 
@@ -35,11 +38,23 @@ def _begin_folder() -> None:
                 file.unlink()
 
 
+def _reserve_files() -> None:
+    """Have a place on the disk for what this process counts.
+
+    The files are mapped into memory: where the disk is full, to write to a part that has no
+    place yet ends the process by a signal (SIGBUS).
+    """
+    for kind in ("histogram", "gauge_livesum"):
+        with (FOLDER / f"{kind}_{os.getpid()}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVED_BYTES)
+
+
 def _processes(files: list[Path]) -> set[int]:
     return {int(match[1]) for file in files if (match := _PROCESS.search(file.name))}
 
 
 _begin_folder()
+_reserve_files()
 _own = CollectorRegistry()  # only so that they are in no other
 _SECONDS = Histogram(
     "stagent_http_request_seconds",

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as default_handler
 
 from ledger.budgets import BudgetExceeded
-from stagent.database.failures import is_unavailable
+from stagent.database.failures import is_full, is_unavailable
 from tasks.api.unavailable import unavailable
 from tasks.api.zod import Invalid
 from tasks.exceptions import AlreadyDecided, Conflict, Gone, Refused
@@ -75,7 +75,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     # Django calls this while it handles what was raised, by a view or by middleware.
     error = sys.exception()
-    if error is not None and is_unavailable(error):
+    if error is not None and (is_unavailable(error) or is_full(error)):
         return unavailable(request, error)
     return JsonResponse({"error": "The server failed; its log tells why."}, status=500)
 

@@ -6,7 +6,7 @@ import time
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from stagent.database.failures import is_read_only
+from stagent.database.failures import is_full, is_read_only
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +14,7 @@ RETRY_AFTER_SECONDS = 5
 AWAY = "The database cannot be reached just now. Nothing was changed; try again soon."
 BUSY = "The database is held by another process. Nothing was changed; try again soon."
 READ_ONLY = "The database takes no changes just now: it is read-only. Try again soon."
+FULL = "The server's disk is full. Nothing was changed; try again when it has room."
 SAID_EVERY_SECONDS = 10
 
 _said_at = float("-inf")
@@ -23,8 +24,7 @@ _unsaid = 0
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Answer a request that failed with `error`: a TimeoutError, or `is_unavailable()`."""
     _say(error)
-    is_busy = isinstance(error, TimeoutError) or "lock" in str(error)
-    sentence = READ_ONLY if is_read_only(error) else BUSY if is_busy else AWAY
+    sentence = _choose_sentence(error)
     if request.path_info.startswith("/admin/"):
         page = render_to_string("unavailable.html", {"sentence": sentence})
         response = HttpResponse(page, status=503)
@@ -35,6 +35,15 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     # Django would log each with its traceback.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
+
+
+def _choose_sentence(error: BaseException) -> str:
+    if is_read_only(error):
+        return READ_ONLY
+    if is_full(error):
+        return FULL
+    is_busy = isinstance(error, TimeoutError) or "lock" in str(error)
+    return BUSY if is_busy else AWAY
 
 
 def _say(error: BaseException) -> None:

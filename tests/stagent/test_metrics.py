@@ -1,5 +1,6 @@
 """`/metrics`: the site's numbers, whichever process is asked, and who may see them."""
 
+import os
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ledger.models import LedgerEntry
 from ledger.pricing import Usage
+from stagent.server import request_metrics
 from tasks.lifecycle import runs
 from tasks.models import ApiToken, Run, RunTotal, Task
 from tests import live
@@ -194,3 +196,12 @@ def test_two_web_processes_tell_the_sum_of_both(tmp_path):
             left = parsed(other.client.get("/metrics").text)
             assert left[key(name, "GET", "task", "2xx")] == 6
             assert left.get(key("stagent_stream_clients"), 0) == 0
+
+
+def test_what_a_process_counts_has_its_place_on_the_disk():
+    """On a disk that is full it would else end by a signal."""
+    files = list(request_metrics.FOLDER.glob(f"*_{os.getpid()}.db"))
+    assert len(files) == 2
+    for file in files:
+        found = file.stat()
+        assert found.st_blocks * 512 >= found.st_size == request_metrics.RESERVED_BYTES

@@ -117,6 +117,23 @@ def test_a_database_that_takes_no_changes_is_read_still_and_says_so(api, caplog)
     assert not any(record.exc_info for record in caplog.records)
 
 
+@needs_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_disk_that_is_full_is_named(api):
+    api.raise_request_exception = False
+    with connection.cursor() as cursor:
+        (most,) = cursor.execute("PRAGMA max_page_count").fetchone()
+        cursor.execute("PRAGMA max_page_count = 1")  # as many as there are already
+    try:
+        body = {"title": "x", "description": "x" * 2000}
+        answers = [api.post("/api/tasks", body) for _ in range(40)]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA max_page_count = {most}")
+    assert answers[-1].status_code == 503
+    assert answers[-1].json() == {"error": unavailable.FULL}
+
+
 @needs_postgresql
 @pytest.mark.django_db
 def test_that_it_takes_no_changes_is_no_readiness():

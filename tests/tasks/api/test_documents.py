@@ -1,9 +1,14 @@
 """/api/documents: files come in under any name and go out as downloads only."""
 
+import errno
+import os
+
 import pytest
 from django.conf import settings as django_settings
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from tasks.api import unavailable
 from tasks.models import Document
 from tests.factories import DocumentFactory, ProjectFactory, TaskFactory
 from tests.tasks.api.test_projects import BAD_IDS
@@ -49,6 +54,18 @@ def field_error(answer):
     assert answer.status_code == 400, answer.content
     (name,) = answer.json()["error"]["fieldErrors"]
     return name
+
+
+def test_where_the_disk_is_full_an_upload_says_so_and_leaves_nothing(api, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    api.raise_request_exception = False
+    monkeypatch.setattr(FileSystemStorage, "_save", refuse)
+    answer = upload(api)
+    assert answer.status_code == 503
+    assert answer.json() == {"error": unavailable.FULL}
+    assert not Document.objects.exists()
 
 
 def test_what_was_uploaded_is_what_is_downloaded(api):
