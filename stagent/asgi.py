@@ -1,4 +1,4 @@
-"""The ASGI application: one hop from the event loop into a few lasting threads.
+"""The ASGI application: one crossing from the event loop into a few lasting threads.
 
 Django's own ASGI handler makes a thread and a database connection a request. Here the
 sync handler, with all middleware, runs in threads that keep theirs; only what streams

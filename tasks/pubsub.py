@@ -7,7 +7,6 @@ In one process the rings go from thread to event loop; with REDIS_URL they go ov
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
@@ -31,7 +30,6 @@ WORKERS = "workers"  # the group that every worker joins
 EVENTS_CHANNEL = "events"  # of who follows the outbox
 
 _loop: asyncio.AbstractEventLoop | None = None
-_own_loop = threading.Lock()
 
 
 def use_loop(loop: asyncio.AbstractEventLoop | None) -> None:

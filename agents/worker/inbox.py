@@ -10,6 +10,7 @@ from agents.worker.prompt import AttachedDocument, build_message
 from tasks.models import Document
 from tasks.models import Message as Row
 from tasks.models.message import list_undelivered
+from tasks.observability import log_context
 
 log = logging.getLogger(__name__)
 
@@ -56,5 +57,10 @@ class RunInbox(Inbox):
         except OSError as error:
             # One is deleted just now, or the agent has put something in the way. Neither
             # keeps it from the message, nor other runs from theirs.
-            log.warning("Documents of message %s cannot be copied: %s", row.pk, error)
+            log.warning(
+                "Documents of message %s cannot be copied: %s",
+                row.pk,
+                error,
+                extra=log_context.make_extra("copy_documents"),
+            )
             return []

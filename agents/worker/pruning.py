@@ -25,6 +25,7 @@ from tasks.files.removal import prune_files, remove_folder
 from tasks.models import LogEntry, Run, Task, WorkflowRun
 from tasks.models.task import TaskQuerySet
 from tasks.models.task_status import FINAL
+from tasks.observability import log_context
 
 BATCH = 100
 ENTRIES_AT_ONCE = 1_000
@@ -168,7 +169,11 @@ class NightlyPruning:
             kind, was_there = step
             removed[kind] += was_there
         self._next_at, self._pruned_until = _find_next_night(now), until
-        log.info("Pruned: %s.", describe_counts(removed))
+        log.info(
+            "Pruned: %s.",
+            describe_counts(removed),
+            extra=log_context.make_extra("prune"),
+        )
 
 
 def _find_next_night(after: datetime) -> datetime:

@@ -20,7 +20,6 @@ from tasks import pubsub
 from tasks.exceptions import LeaseLost
 from tasks.lifecycle import budget_notes, messages
 from tasks.models import LogEntry, NewEntry, Run, Task, session
-from tasks.models.task_updates import fetch
 from tasks.observability import log_context
 
 # Errors of counts and names that a provider made up and no database stores.
@@ -29,6 +28,14 @@ UNBOOKABLE = (ValueError, TypeError, ArithmeticError, db.DataError)
 log = logging.getLogger(__name__)
 
 
+_task_facts = CompiledQuery(
+    lambda task_id: (
+        Task.objects.filter(pk=task_id)
+        .order_by()
+        .values_list("project_id", "created_by")
+    ),
+    task_id=UUID,
+)
 _live_task_lock = CompiledQuery(
     lambda task_id, run_id: (
         Task.objects.select_for_update()
@@ -202,9 +209,11 @@ class Recorder:
 
     def _find_task_facts(self) -> dict[str, str]:
         """Return what a ledger entry keeps of its task, which it outlives."""
-        if (task := fetch(self.task_id)) is None:
+        found = _task_facts.first(task_id=self.task_id)
+        if found is None:
             return {}
-        return {"project_id": task.project_id or "", "created_by": task.created_by}
+        project_id, created_by = found
+        return {"project_id": project_id or "", "created_by": created_by}
 
     def lock_task(self) -> None:
         """Lock the task's row in the caller's transaction, or raise LeaseLost."""

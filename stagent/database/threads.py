@@ -1,4 +1,4 @@
-"""The hop from the event loop into the threads that do the sync work, and back.
+"""From the event loop into the threads that do the sync work, and back.
 
 Each crossing wakes a thread that then wants the interpreter's lock, and two threads that
 are awake at once take it from each other at each query. So calls that come in one turn of
@@ -23,8 +23,8 @@ T = TypeVar("T")
 # How long the loop stands still for its thread. The interpreter lets any thread keep its
 # lock as long (`sys.getswitchinterval()`), so nothing waits longer than it may anyway.
 BLOCK_LOOP_SECONDS = 0.005
-# When a thread takes no more calls: so it is mostly done in a standstill, and a slow call
-# is the last one that it took.
+# When a thread takes no more calls: so it is mostly done while the loop is
+# blocked, and a slow call is the last one that it took.
 SHARE_SECONDS = 0.003
 
 

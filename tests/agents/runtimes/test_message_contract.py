@@ -9,6 +9,7 @@ from agents.protocol import events
 from agents.protocol.inbox import Inbox, Message
 from tests.agents.runtimes.direct.performing import Performance, Person, assignment
 from tests.agents.runtimes.drivers.base import Turn, Use
+from tests.waiting import until
 
 # A tool that goes on until the test lets it end.
 LONG = Use("run", command="echo >> started; until [ -e go ]; do sleep 0.02; done")
@@ -44,10 +45,8 @@ class Running:
         self.task = asyncio.create_task(performance.run(given))
 
     async def until(self, condition):
-        async with asyncio.timeout(60):
-            while not condition():
-                await asyncio.sleep(0.01)
-                assert not self.task.done(), (self.performance.failure, self.task)
+        await until(lambda: condition() or self.task.done())
+        assert condition(), (self.performance.failure, self.task)
 
     async def taken(self):
         await self.until(lambda: not self.inbox.has_any)

@@ -93,7 +93,7 @@ async def test_waiting_for_a_person_is_no_silence(settings, tmp_path):
     loop = asyncio.get_running_loop()
 
     async def person(call):
-        until = loop.time() + 0.5
+        until = loop.time() + 0.5  # longer than both
         while loop.time() < until:
             await asyncio.sleep(0.01)
         return Decision(True, {})
@@ -113,7 +113,7 @@ async def test_work_that_shows_nothing_is_no_silence(settings, tmp_path):
     loop = asyncio.get_running_loop()
 
     async def script(given, ask):
-        until = loop.time() + 2.5
+        until = loop.time() + 2.5  # longer than both
         while loop.time() < until:
             yield events.Working()
             await asyncio.sleep(0.01)

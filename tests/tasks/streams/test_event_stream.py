@@ -6,12 +6,15 @@ import json
 import httpx2 as httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django_eventstream.views import get_listener_manager
 
 from tasks import lifecycle
 from tasks.models import OutboxEvent, Task
+from tasks.pubsub import EVENTS_CHANNEL
 from tasks.streams.event_stream import Selection, follow_events, last_sequence
 from tests import live
 from tests.factories import ProjectFactory, TaskFactory
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,6 +44,12 @@ async def take(stream, count):
     return found
 
 
+def is_waiting():
+    """Tell whether a stream has read all there is, and waits for a push."""
+    listeners = get_listener_manager().listeners_by_channel.get(EVENTS_CHANNEL, ())
+    return any(listener.aevent._waiters for listener in listeners)
+
+
 async def test_it_tells_of_all_tasks_as_it_happens():
     stream = follow_events(Selection(), 0)
     tasks = [await make(), await make()]
@@ -48,7 +57,7 @@ async def test_it_tells_of_all_tasks_as_it_happens():
     [(first, event)] = await take(stream, 1)
     assert (first, event["taskId"]) == (1, str(tasks[0].pk))
     waiting = asyncio.create_task(take(stream, 1))
-    await asyncio.sleep(0.05)  # it waits now
+    await until(is_waiting)
     await queue(tasks[1])
     [(second, event)] = await waiting
     assert (second, event["type"]) == (2, "task.queued")
@@ -81,7 +90,7 @@ async def test_of_a_project_it_tells_no_others():
 async def test_a_lost_push_costs_a_moment_and_no_event(monkeypatch):
     stream = follow_events(Selection(), 0)
     waiting = asyncio.create_task(take(stream, 1))
-    await asyncio.sleep(0.05)
+    await until(is_waiting)
     with monkeypatch.context() as patch:
         patch.setattr("tasks.pubsub._publish", lambda channel, data: None)
         await queue(await make())

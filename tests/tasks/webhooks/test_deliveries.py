@@ -22,6 +22,7 @@ from tasks.webhooks.retention import remove_old_events
 from tasks.webhooks.sending import Outcome
 from tests.factories import PermissionRequestFactory, ProjectFactory, TaskFactory
 from tests.servers import receiver as receivers
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -159,9 +160,12 @@ def test_of_two_workers_at_once_each_sends_others(webhook, receiver):
 
     async def work():
         senders = [worker.WebhookSender() for _ in range(3)]
-        while await sync_to_async(Delivery.objects.pending().count)():
+
+        async def all_is_sent():
             await asyncio.gather(*(sender.look() for sender in senders))
-            await asyncio.sleep(0.02)
+            return not await sync_to_async(Delivery.objects.pending().count)()
+
+        await until(all_is_sent)
 
     asyncio.run(work())
     ids = [request.headers["webhook-id"] for request in receiver.requests]
@@ -178,11 +182,12 @@ def test_a_slow_receiver_leaves_room_for_others(webhook, receiver):
 
         async def work():
             sender = worker.WebhookSender()
-            await sender.look()
-            async with asyncio.timeout(20):
-                while not quick.requests:
-                    await sender.look()
-                    await asyncio.sleep(0.02)
+
+            async def quick_has_it():
+                await sender.look()
+                return quick.requests
+
+            await until(quick_has_it)
             await sender.close()
 
         asyncio.run(work())
