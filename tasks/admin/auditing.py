@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 
 from ledger.admin.long_lists import Admin
 from ledger.admin.writes import Writes
@@ -12,6 +14,7 @@ from tasks import audit
 from tasks.access.author import author_of_page
 from tasks.models import PermissionRequest
 from tasks.models.permission import Decision
+from tasks.observability.credentials import HIDDEN
 
 JSON = dict[str, Any]
 
@@ -67,4 +70,25 @@ def decide(request: HttpRequest, asked: PermissionRequest, given: Decision) -> N
         asked.decide(given)
 
 
+_page = admin.site.password_change
+
+
+def password_page(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Let somebody change their own password, of which Django logs nothing."""
+    with transaction.atomic():
+        response: HttpResponse = _page(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            author, new = author_of_page(request), {"password": HIDDEN}
+            audit.recorded_now(
+                author,
+                *("change", "user"),
+                object_id=author.user_id,
+                title=author.name,
+                before=new,
+                after=new,
+            )
+    return response
+
+
+admin.site.password_change = password_page  # type: ignore[method-assign, assignment]
 Admin.writes = AuditedPages()

@@ -6,7 +6,8 @@ from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
 from stagent.backup import archive
-from tasks.management.command import AdministratorCommand
+from tasks.audit import recorded_now
+from tasks.management.command import AdministratorCommand, author
 from tasks.management.output import Error, ExitCode
 from tasks.models import Task, Worker
 
@@ -35,6 +36,7 @@ class Command(AdministratorCommand):
             about = archive.restore(file)
         except archive.NoBackup as reason:
             raise Error(f"{file}: {reason}", ExitCode.REFUSED) from reason
+        recorded_now(author(), "restore", "database", title=file.name)
         self.hint(f"Restored what was there at {about.made_at}.")
 
     def _refuse_what_is_in_use(self, *, is_to_be_replaced: bool) -> None:

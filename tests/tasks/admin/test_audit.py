@@ -131,6 +131,20 @@ def test_a_password_is_told_as_changed_and_never_shown(admin_client):
     assert entry.before == {"password": "***"}
 
 
+def test_ones_own_password_is_told_as_changed(client):
+    user = UserFactory(is_staff=True)
+    user.set_password("old-Secret-1")
+    user.save()
+    client.force_login(user)
+    data = {"old_password": "old-Secret-1", "new_password1": "short"}
+    client.post(reverse("admin:password_change"), data)
+    assert not AuditEntry.objects.exists()
+    data |= {"new_password1": "a-Long-secret-1", "new_password2": "a-Long-secret-1"}
+    client.post(reverse("admin:password_change"), data)
+    assert (only().user_name, only().after) == (user.username, {"password": "***"})
+    assert (only().object_type, only().object_id) == ("user", str(user.pk))
+
+
 def test_the_groups_of_a_user_are_told(admin_client):
     user, group = UserFactory(), Group.objects.create(name="Team")
     form = admin_client.get(reverse("admin:auth_user_change", args=[user.pk]))
