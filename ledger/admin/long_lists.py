@@ -1,5 +1,6 @@
 """Pages of the admin over tables that only grow: what they show costs the same at any size."""
 
+import re
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
@@ -20,6 +22,9 @@ SEARCHED_ROWS = 20_000
 LAST_PAGE = 100
 # Of the query string: what does not choose rows.
 _PRESENTATION = frozenset({"o", "p", "all", "e", "q"})
+
+
+_FILLS_FIELDS = re.compile(r"/(xregexp|urlify|prepopulate)\b")
 
 
 class LongPaginator(InfinitePaginator):
@@ -40,6 +45,13 @@ class Admin(ModelAdmin):
     empty_text = ""
     adds_when_empty = False
     warn_unsaved_form = True
+
+    @property
+    def media(self) -> Media:
+        """Leave out a sixth of what a form loads: no field here is filled from another."""
+        media = super().media
+        files = [file for file in media._js if not _FILLS_FIELDS.search(str(file))]
+        return Media(css=media._css, js=files)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

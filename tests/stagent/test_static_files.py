@@ -6,7 +6,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.staticfiles import finders
+from django.urls import reverse
 
 from stagent.admin_theme import UNFOLD
 from tests.factories import PermissionRequestFactory, TaskFactory
@@ -53,6 +55,21 @@ def test_no_page_loads_more_than_300_kb(admin_client, path):
     files = [fetch(admin_client, file)[1] for file in files_of(admin_client, path)]
     weight = len(page) + FONTS + sum(map(len, files))
     assert weight <= MOST
+
+
+def test_no_list_and_no_form_loads_more(admin_client):
+    weights = {}
+    for model in site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        for kind in ("changelist", "add"):
+            path = reverse(f"{name}_{kind}")
+            if admin_client.get(path).status_code == 200:
+                page = fetch(admin_client, path)[1]
+                files = files_of(admin_client, path)
+                loaded = sum(len(fetch(admin_client, file)[1]) for file in files)
+                weights[path] = len(page) + FONTS + loaded
+    assert len(weights) > 20
+    assert {path: size for path, size in weights.items() if size > MOST} == {}
 
 
 def test_files_are_compressed_and_kept_for_good(admin_client):
