@@ -328,7 +328,7 @@ def ask_to_publish(draft="The figures are up."):
 def test_a_step_that_waits_is_shown_with_what_it_goes_on_from(admin_client):
     asked = ask_to_publish("The figures <b>are up</b>.")
     text = show(admin_client)
-    page = display.page_of(asked.task.workflow)
+    page = display.find_page(asked.task.workflow)
     workflow = f'<a class="st-link" href="{page}">Announcement</a>'
     assert f"Start the step “Publish” of the workflow “{workflow}” (run 1)?" in text
     assert "It goes on from:" in text
@@ -346,7 +346,7 @@ def test_what_became_of_a_step_is_told_by_its_name(admin_client):
 
 def test_the_page_of_its_workflow_asks_first_and_says_what_was_allowed(admin_client):
     asked = ask_to_publish()
-    text = admin_client.get(display.page_of(asked.task.workflow)).content.decode()
+    text = admin_client.get(display.find_page(asked.task.workflow)).content.decode()
     assert text.index("Start the step") < text.index('data-section="workflow-summary"')
     assert text.index('value="allow"') < text.index("It goes on from:")
     assert "The figures are up." in text
