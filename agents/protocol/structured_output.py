@@ -4,6 +4,7 @@ Every runtime asks by its provider's own means where there are any. Those are no
 the answer is always held against the schema here, and once a run the model may mend it.
 """
 
+import asyncio
 import re
 from typing import Any
 
@@ -39,9 +40,10 @@ class StructuredOutput:
             + orjson.dumps(self.schema).decode()
         )
 
-    def describe_problems(self, text: str) -> str:
+    async def describe_problems(self, text: str) -> str:
         """Return what to tell a model whose last message is `text`; nothing if it is right."""
-        if not (problems := self._read(text)[1]):
+        _, problems = await asyncio.to_thread(self._read, text)
+        if not problems:
             return ""
         listed = "".join(f"\n- {problem}" for problem in problems)
         return (
@@ -49,9 +51,9 @@ class StructuredOutput:
             f"{listed}\n\nAnswer with the corrected JSON object only."
         )
 
-    def extract_result(self, text: str) -> str:
+    async def extract_result(self, text: str) -> str:
         """Return the JSON in an agent's last message, or raise OutputMismatched."""
-        value, problems = self._read(text)
+        value, problems = await asyncio.to_thread(self._read, text)
         if problems:
             raise OutputMismatched(problems, text)
         return orjson.dumps(value).decode()

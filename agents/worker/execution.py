@@ -237,7 +237,7 @@ class Execution:
         async with aclosing(performance):
             async for event in performance:
                 if isinstance(event, events.Finished):
-                    return _result(event.text, assignment.output_schema)
+                    return await _find_result(event.text, assignment.output_schema)
                 if isinstance(event, events.UsageEvent):
                     self.recorder.remember_usage(event)
                 if isinstance(event, events.UsageSoFar):
@@ -283,9 +283,11 @@ class Execution:
             spending.require_budget()
 
 
-def _result(text: str, schema: events.JSON | None) -> str:
+async def _find_result(text: str, schema: events.JSON | None) -> str:
     """Return what is written with the end of the run, or raise OutputMismatched."""
-    return text if schema is None else StructuredOutput(schema).extract_result(text)
+    if schema is None:
+        return text
+    return await StructuredOutput(schema).extract_result(text)
 
 
 def _make_storable(outcome: Outcome) -> Outcome:

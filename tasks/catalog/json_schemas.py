@@ -4,6 +4,9 @@ By a library that fetches nothing and whose patterns take no exponential time, s
 values come from people and from models.
 """
 
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -17,6 +20,15 @@ VERSION = "https://json-schema.org/draft/2020-12/schema"
 MAX_BYTES = 64 * 2**10
 MAX_DEPTH = 32
 MOST_TOLD = 10
+# Of a check in a process of its own.
+MAX_SECONDS = 5
+MAX_MEMORY_BYTES = 2**30
+TOO_MUCH = (
+    f"$: it cannot be held against the schema in {MAX_SECONDS} seconds and 1 GB: the schema"
+    " branches too often, or the result is too long for it"
+)
+# What is checked here: bytes of the schema times bytes of the value.
+MAX_WORK = 20_000_000
 MAX_TOLD_CHARACTERS = 300
 
 
@@ -43,12 +55,60 @@ def find_problems(schema: Any) -> list[str]:
 
 
 def mismatches(schema: JSON, value: Any) -> list[str]:
-    """Say where `value` does not satisfy a schema: `$.items[0].name: 3 is not of type "string"`."""
+    """Say where `value` does not satisfy a schema: `$.items[0].name: 3 is not of type "string"`.
+
+    What refers to itself may branch without end, and each part of a long value be wrong in as
+    many ways as a schema has parts. Both are checked in a process that is bounded, which takes
+    a while: not for an event loop.
+    """
+    given = orjson.dumps([schema, value])
+    has_references = any(_REFERENCES & node.keys() for node in _objects(schema))
+    size = len(orjson.dumps(schema))
+    if has_references or size * (len(given) - size) > MAX_WORK:
+        return _check_apart(given)
+    return _check(schema, value)
+
+
+def _check_apart(given: bytes) -> list[str]:
+    try:
+        done = subprocess.run(  # noqa: S603  all ours
+            [sys.executable, "-I", __file__],
+            input=given,
+            capture_output=True,
+            timeout=4 * MAX_SECONDS,  # of a machine that is busy with other things
+            check=True,
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        return [TOO_MUCH]
+    told: list[str] = orjson.loads(done.stdout)
+    return told
+
+
+def main() -> None:
+    """Check what standard input holds, `[schema, value]`, and write what is wrong."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    schema, value = orjson.loads(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(orjson.dumps(_check(schema, value)))
+
+
+def _objects(value: Any) -> Iterator[JSON]:
+    if isinstance(value, dict):
+        yield value
+    for item in _items(value):
+        yield from _objects(item)
+
+
+def _check(schema: JSON, value: Any) -> list[str]:
     errors = _validator(orjson.dumps(schema)).iter_errors(value)
     told = [
         _describe(error) for error, _ in zip(errors, range(MOST_TOLD), strict=False)
     ]
     return told
+
+
+_REFERENCES = {"$ref", "$dynamicRef"}
 
 
 @lru_cache(maxsize=32)
@@ -130,3 +190,7 @@ def iterate_nodes(schema: Any) -> Iterator[JSON]:
     for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
         for inner in schema.get(name) or ():
             yield from iterate_nodes(inner)
+
+
+if __name__ == "__main__":
+    main()

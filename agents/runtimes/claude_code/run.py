@@ -104,7 +104,7 @@ class AgentRun:
         finally:
             await run_to_end(asyncio.to_thread(confinement.end, None))
         text = self._find_result()
-        if not (self._output and self._output.describe_problems(text)):
+        if not (self._output and await self._output.describe_problems(text)):
             self._session.result = text
             yield self._session.make_checkpoint()
         yield events.Finished(text)

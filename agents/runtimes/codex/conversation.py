@@ -117,7 +117,7 @@ class Conversation:
         if not result:
             cause = find_cause_of_silence(self._items.thought)
             raise make_failure(cause, self._endpoint, NOTHING_READABLE)
-        if not (self._output and self._output.describe_problems(result)):
+        if not (self._output and await self._output.describe_problems(result)):
             yield events.CheckpointReached(
                 self._thread.rollout.make_state(result=result)
             )
@@ -133,7 +133,7 @@ class Conversation:
                 async for event in turns:
                     yield event
             if not self._output or not (
-                problems := self._output.describe_problems(self._items.text)
+                problems := await self._output.describe_problems(self._items.text)
             ):
                 return
             given = [make_text_item(problems)]

@@ -68,7 +68,7 @@ class AgentLoop:
             # The limit may come in the very first request: a resume is to have what to go on from.
             yield self._conversation.make_checkpoint(will_continue=False)
         try:
-            while not self._is_done():
+            while not await self._is_done():
                 in_tools = self._conversation.phase == "tools"
                 for event in () if in_tools else self._take_in_messages():
                     yield event
@@ -96,13 +96,14 @@ class AgentLoop:
         afresh = Conversation(self._wire.name, history, skipped=len(kept.items))
         return afresh, "The kept conversation cannot be read: starting afresh."
 
-    def _is_done(self) -> bool:
+    async def _is_done(self) -> bool:
         """Tell if there is no more to do; let the model mend its result, once a run."""
         if self._conversation.phase != "done" or self._inbox.has_any:
             return False
         if self._output is None or self._is_repair:
             return True
-        if not (problems := self._output.describe_problems(self._conversation.text)):
+        said = self._conversation.text
+        if not (problems := await self._output.describe_problems(said)):
             return True
         self._is_repair = True
         self._conversation.ask_again(self._wire.make_user_item(problems))

@@ -216,7 +216,7 @@ async def test_its_grammar_makes_an_answer_to_an_assist_of_the_right_form(
         seen = await performance.run(given)
     assert not performance.failure
     assert isinstance(seen[-1], Finished)
-    text = StructuredOutput(schema).extract_result(seen[-1].text)
+    text = await StructuredOutput(schema).extract_result(seen[-1].text)
     answer = clean_answer(json.loads(text))
     await sync_to_async(make_definition)(answer)  # whatever it is, it is read
     assert len([e for e in seen if isinstance(e, UsageReported)]) == 1

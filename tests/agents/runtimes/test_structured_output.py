@@ -75,7 +75,7 @@ async def test_a_result_that_stays_wrong_comes_with_the_places_that_are(
     seen, bodies, _ = await perform(driver, Turn(result=WRONG))
     assert len(bodies) == (5 if driver is CLAUDE_CODE else 2)
     with pytest.raises(OutputMismatched, match=r"\$\.n: 0 is less than the minimum"):
-        StructuredOutput(STRICT).extract_result(seen[-1].text)
+        await StructuredOutput(STRICT).extract_result(seen[-1].text)
 
 
 async def test_an_agent_works_with_its_tools_before_its_result(
@@ -149,8 +149,8 @@ async def test_ollama_is_held_to_the_schema_only_where_no_tools_are_offered(perf
         '\n {"n": 3.0, "name": "Ann"}\n',
     ],
 )
-def test_a_result_is_the_text_or_the_one_block_in_it(said):
-    assert json.loads(StructuredOutput(STRICT).extract_result(said)) == RIGHT
+async def test_a_result_is_the_text_or_the_one_block_in_it(said):
+    assert json.loads(await StructuredOutput(STRICT).extract_result(said)) == RIGHT
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_result_is_the_text_or_the_one_block_in_it(said):
         ('{"n": 1, "name": "x", "a b": 1}', r"\$: Additional properties"),
     ],
 )
-def test_what_does_not_satisfy_the_schema_is_told_with_its_place(said, problem):
+async def test_what_does_not_satisfy_the_schema_is_told_with_its_place(said, problem):
     with pytest.raises(OutputMismatched, match=problem) as raised:
-        StructuredOutput(STRICT).extract_result(said)
+        await StructuredOutput(STRICT).extract_result(said)
     assert raised.value.text == said

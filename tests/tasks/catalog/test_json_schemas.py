@@ -4,7 +4,13 @@ import time
 
 import pytest
 
-from tasks.catalog.json_schemas import MAX_DEPTH, find_problems, is_strict, mismatches
+from tasks.catalog.json_schemas import (
+    MAX_DEPTH,
+    TOO_MUCH,
+    find_problems,
+    is_strict,
+    mismatches,
+)
 
 
 def nested(levels):
@@ -84,6 +90,47 @@ def test_a_schema_that_refers_to_itself_ends():
     schema = {"type": "object", "$ref": "#/$defs/a", "$defs": {"a": loop}}
     assert find_problems(schema) == []
     mismatches(schema, {"a": 1})
+
+
+def branch(levels):
+    """Return a schema that refers to its last part by twice as many ways a level."""
+    parts = {"a0": {"type": "string"}}
+    for level in range(1, levels):
+        below = {"$ref": f"#/$defs/a{level - 1}"}
+        parts[f"a{level}"] = {"anyOf": [below, below]}
+    last = {"$ref": f"#/$defs/a{levels - 1}"}
+    return {"type": "object", "$defs": parts, "properties": {"v": last}}
+
+
+def test_one_that_branches_without_end_is_given_up_in_a_process_of_its_own():
+    schema = branch(40)
+    assert find_problems(schema) == []
+    begun = time.process_time()
+    assert mismatches(schema, {"v": 1}) == [TOO_MUCH]
+    assert time.process_time() - begun < 2
+
+
+def test_one_that_branches_with_each_level_of_the_value_is_given_up_too():
+    step = {"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/$defs/n"}]}
+    node = {"type": "object", "properties": {"n": step}, "required": ["x"]}
+    schema = {"type": "object", "$ref": "#/$defs/n", "$defs": {"n": node}}
+    value = {}
+    for _ in range(60):
+        value = {"n": value}
+    assert mismatches(schema, value) == [TOO_MUCH]
+
+
+def test_a_long_value_that_is_wrong_in_many_ways_fills_no_memory():
+    texts = {"items": {"anyOf": [{"type": "string"}] * 2_000}}
+    schema = {"type": "object", "additionalProperties": texts}
+    assert mismatches(schema, {"v": list(range(20_000))}) == [TOO_MUCH]
+    assert mismatches(schema, {"v": ["text"] * 20_000}) == []
+
+
+def test_references_are_held_against_as_all_else():
+    assert mismatches(branch(4), {"v": "text"}) == []
+    (problem,) = mismatches(branch(1), {"v": 1})
+    assert problem == '$.v: 1 is not of type "string"'
 
 
 def test_strict_is_what_requires_all_and_allows_no_more():
