@@ -1,48 +1,21 @@
-"""The runtimes by name, imported when first asked for: providers' libraries are slow to load."""
+"""The runtimes by name, imported when first asked for: providers' libraries are slow to load.
+
+What is imported for each stands in its entry in `tasks.catalog.runtimes`.
+"""
 
 import asyncio
 import gc
-from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 
 from agents.protocol.events import UsageReported
 from agents.protocol.runtime import Runtime
-from agents.workspaces import probes
-from agents.workspaces.probes import Probe
-from tasks.catalog.runtimes import register_probe
+from tasks.catalog.runtimes import ECHO, RUNTIMES, register_probe
 
+_FACTS = {facts.name: facts for facts in (*RUNTIMES.values(), ECHO)}
 
-@dataclass(frozen=True)
-class Entry:
-    """Where a runtime is implemented, without importing it."""
-
-    module: str
-    class_name: str
-    probe: Probe | None = None  # of an agent that may not work on this machine
-    # Of an agent that itself writes down what it used, in files that outlive a worker that
-    # is killed: the module whose `read_left_behind` reads them.
-    usage_module: str = ""
-
-
-ENTRIES = {
-    "claude-code": Entry(
-        "agents.runtimes.claude_code", "ClaudeCode", probe=probes.CLAUDE_CODE
-    ),
-    "anthropic-direct": Entry("agents.runtimes.direct.anthropic", "AnthropicDirect"),
-    "openai-codex-app-server": Entry(
-        "agents.runtimes.codex",
-        "Codex",
-        probe=probes.CODEX,
-        usage_module="agents.runtimes.codex.left_behind",
-    ),
-    "openai-direct": Entry("agents.runtimes.direct.openai", "OpenAIDirect"),
-    "ollama": Entry("agents.runtimes.direct.ollama", "Ollama"),
-    "echo": Entry("agents.runtimes.echo", "Echo"),
-}
-
-for name, entry in ENTRIES.items():
-    if entry.probe:
-        register_probe(name, entry.probe.find_obstacle)
+for facts in _FACTS.values():
+    if facts.probe:
+        register_probe(facts.name, resolve_name(facts.probe).find_obstacle)
 
 _loaded: dict[str, Runtime] = {}
 
@@ -50,8 +23,7 @@ _loaded: dict[str, Runtime] = {}
 def get_runtime(name: str) -> Runtime:
     """Return the one instance of a runtime; KeyError if there is none of that name."""
     if name not in _loaded:
-        entry = ENTRIES[name]
-        runtime_class = getattr(import_module(entry.module), entry.class_name)
+        runtime_class = resolve_name(_FACTS[name].implementation)
         # Of two threads that import it at once, both get the first one's.
         _loaded.setdefault(name, runtime_class())
         # A provider's library is 100,000 objects that stay: without this, the garbage
@@ -76,21 +48,19 @@ async def close_runtimes() -> None:
 
 def list_writing_usage() -> list[str]:
     """List the runtimes whose agents write down what they used: see `read_left_behind`."""
-    return [name for name, entry in ENTRIES.items() if entry.usage_module]
+    return [name for name, facts in _FACTS.items() if facts.usage_reader]
 
 
 def read_left_behind(
     name: str, open_key: str, *, provider: str, model: str
 ) -> list[UsageReported]:
     """Return what an agent wrote down of its requests, `open_key` being the last it made."""
-    entry = ENTRIES.get(name)
-    if entry is None or not entry.usage_module:
+    facts = _FACTS.get(name)
+    if facts is None or not facts.usage_reader:
         return []
     try:
-        module = import_module(entry.usage_module)
+        read = resolve_name(facts.usage_reader)
     except ImportError:  # it is not installed here, and has left nothing behind
         return []
-    found: list[UsageReported] = module.read_left_behind(
-        open_key, provider=provider, model=model
-    )
+    found: list[UsageReported] = read(open_key, provider=provider, model=model)
     return found

@@ -15,15 +15,6 @@ from django.conf import settings
 
 from tasks.catalog import credentials
 
-RUNTIME_NAMES: tuple[str, ...] = (
-    "claude-code",
-    "openai-codex-app-server",
-    "anthropic-direct",
-    "openai-direct",
-    "ollama",
-)
-
-
 # By a runtime's name: asks the machine what that lacks. Only the app that runs them can.
 _probes: dict[str, Callable[[], tuple[str, str]]] = {}
 
@@ -46,6 +37,12 @@ class RuntimeFacts:
     title: str
     provider: str
     description: str
+    # What is imported where agents run, as `pkgutil.resolve_name` takes it: the class; the probe of
+    # one that may not work on this machine; what reads the usage that an agent itself wrote
+    # down, in files that outlive a worker that is killed.
+    implementation: str
+    probe: str = ""
+    usage_reader: str = ""
     package: str = ""  # the module that must be importable
     distribution: str = ""  # its name for pip
     extra: str = ""  # the extra of ours that installs it; empty: it comes with the base
@@ -166,6 +163,8 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             title="Claude Code",
             provider="Anthropic",
             description="Anthropic's coding agent with its own tools, driven by its SDK.",
+            implementation="agents.runtimes.claude_code:ClaudeCode",
+            probe="agents.workspaces.probes:CLAUDE_CODE",
             package="claude_agent_sdk",
             distribution="claude-agent-sdk",
             extra="claude-code",
@@ -182,6 +181,9 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             title="OpenAI Codex",
             provider="OpenAI",
             description="OpenAI's coding agent with its own tools, driven by its app server.",
+            implementation="agents.runtimes.codex:Codex",
+            probe="agents.workspaces.probes:CODEX",
+            usage_reader="agents.runtimes.codex.left_behind:read_left_behind",
             package="codex_cli_bin",
             distribution="openai-codex-cli-bin",
             extra="codex",
@@ -198,6 +200,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             title="Anthropic API",
             provider="Anthropic",
             description="Claude over the Messages API, with this server's own tools.",
+            implementation="agents.runtimes.direct.anthropic:AnthropicDirect",
             package="anthropic",
             distribution="anthropic",
             credentials=credentials.ANTHROPIC,
@@ -212,6 +215,7 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             title="OpenAI API",
             provider="OpenAI",
             description="GPT over the Responses API, with this server's own tools.",
+            implementation="agents.runtimes.direct.openai:OpenAIDirect",
             package="openai",
             distribution="openai",
             credentials=credentials.OPENAI,
@@ -224,10 +228,12 @@ RUNTIMES: dict[str, RuntimeFacts] = {
             title="Ollama",
             provider="Ollama",
             description="A model on a machine of yours, with this server's own tools.",
+            implementation="agents.runtimes.direct.ollama:Ollama",
             credentials=("OLLAMA_HOST",),
         ),
     )
 }
+RUNTIME_NAMES: tuple[str, ...] = tuple(RUNTIMES)
 PROCESS_RUNTIMES: tuple[str, ...] = tuple(
     facts.name for facts in RUNTIMES.values() if facts.is_a_process
 )
@@ -237,4 +243,5 @@ ECHO = RuntimeFacts(
     title="Echo",
     provider="Stagent",
     description="Plays a scripted agent: no key, no network, no cost.",
+    implementation="agents.runtimes.echo:Echo",
 )

@@ -1,17 +1,34 @@
-"""The runtimes as `test_runtimes.py` sees them, one driver a file.
+"""The runtimes as the contract suites see them: the drivers in the files of this folder.
 
-To add a runtime to the contract suite, write a driver for it and name it in `DRIVERS`. A
-driver says a script of turns in its provider's format: what the model says, which of the
+To add a runtime to the contract suites, write a driver for it: it is found here. A driver says a script of turns in its provider's format: what the model says, which of the
 three tools `write`, `run` and `list` it uses, and how a request fails.
 """
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
 from tests.agents.runtimes.drivers.claude_code import CLAUDE_CODE
 from tests.agents.runtimes.drivers.codex import CODEX
-from tests.agents.runtimes.drivers.direct import ANTHROPIC, OLLAMA, OPENAI
+from tests.agents.runtimes.drivers.direct import ANTHROPIC, DirectDriver
 
-DRIVERS = (ANTHROPIC, OPENAI, OLLAMA, CLAUDE_CODE, CODEX)
+
+def _find_drivers():
+    """Return the drivers of all files, those of our own loop first."""
+    modules = [
+        import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__)
+    ]
+    found = {
+        value.name: value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, DirectDriver)
+    }
+    return tuple(sorted(found.values(), key=lambda one: type(one) is not DirectDriver))
+
+
+DRIVERS = _find_drivers()
 
 
 def parametrize(drivers=DRIVERS):
@@ -29,4 +46,4 @@ def parametrize(drivers=DRIVERS):
     ]
 
 
-__all__ = ["CLAUDE_CODE", "CODEX", "DRIVERS", "parametrize"]
+__all__ = ["ANTHROPIC", "CLAUDE_CODE", "CODEX", "DRIVERS", "parametrize"]
