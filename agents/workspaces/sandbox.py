@@ -49,6 +49,8 @@ SECRETS_OF_THE_KERNEL = (
     "/proc/sched_debug",
 )
 
+SERVICES = ("/run",)  # where sockets of the machine's services are
+
 # A folder that looks like a bare repository brings a configuration that runs programs, and
 # none of its files has a name by which a rule could tell it from others.
 GIT = {
@@ -90,6 +92,9 @@ class Confinement:
         bubblewrap = None if has_own_sandbox else find_bubblewrap()
         shown = [self.workspace, self.scratch, *programs]
         hidden = supervision.find_blocked(shown) if self.user is not None else []
+        if self.user is not None and not bubblewrap and supervision.can_isolate():
+            # Its sockets lead to services whatever the network is; the resolver's file may be there.
+            hidden, shown = [*hidden, *SERVICES], [*shown, *_find_resolver()]
         # Bubblewrap makes networks too, but none with a way out to the provider.
         is_networked = self.has_network or bool(bubblewrap and not provider)
         start = supervision.make_argv(
@@ -260,6 +265,13 @@ def _show_machine(user: int | None = None) -> list[str]:
     ]
 
 
+def _find_resolver() -> list[str]:
+    """Return the file that says who resolves names, where it is among what is hidden."""
+    resolver = os.path.realpath("/etc/resolv.conf")
+    is_hidden = any(resolver.startswith(f"{folder}/") for folder in SERVICES)
+    return [resolver] if is_hidden and os.path.exists(resolver) else []
+
+
 def _become(user: int | None) -> list[str]:
     """Return what starts a program as `user`, with no way back to more rights."""
     setpriv = shutil.which("setpriv")
@@ -274,6 +286,12 @@ def _become(user: int | None) -> list[str]:
 
 def list_hidden_folders() -> list[str]:
     """List what commands shall not see: our data, other tasks' folders, people's keys."""
-    folders = ["/home", "/root", "/run", str(Path.home()), str(settings.STAGENT_HOME)]
+    folders = [
+        "/home",
+        "/root",
+        *SERVICES,
+        str(Path.home()),
+        str(settings.STAGENT_HOME),
+    ]
     resolved = {os.path.realpath(folder) for folder in folders} - {"/"}
     return sorted(folder for folder in resolved if os.path.isdir(folder))

@@ -5,6 +5,7 @@ As root and as an ordinary user, with bubblewrap and without.
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ OF_ANOTHER = {
     "another workspace": "cat {home}/workspaces/other/theirs",
     "keys of the session": "grep stagent-test /proc/keys",
     "the worker": "kill -0 {worker}",
+    "a socket of a service": "test -S {socket}",
     "the environment of the worker": "cat /proc/{worker}/environ",
 }
 
@@ -101,13 +103,25 @@ def site(tmp_path):
     return tmp_path
 
 
-def attempt(site, kind, is_user, ways):
+@pytest.fixture
+def service():
+    """Listen as PostgreSQL does, in /run; a user of the machine may not."""
+    path = Path(f"/run/stagent-test-{os.getpid()}")
+    with socket.socket(socket.AF_UNIX) as listening:
+        if os.geteuid() == 0:
+            listening.bind(str(path))
+        yield path
+    path.unlink(missing_ok=True)
+
+
+def attempt(site, kind, is_user, ways, socket_of_a_service=""):
     """Try each of the ways; return those that lead out."""
     disk = os.stat("/").st_dev
     names = {
         "workspace": site / "workspaces" / "mine",
         "home": site,
         "worker": "{worker}",
+        "socket": socket_of_a_service,
         "major": os.major(disk),
         "minor": os.minor(disk),
     }
@@ -146,7 +160,7 @@ def test_a_way_out_would_be_seen(site, kind, is_user):
     assert attempt(site, kind, is_user, ways) == ["open", "open too"]
 
 
-def test_no_command_reaches_the_server(site, kind, is_user):
+def test_no_command_reaches_the_server(site, kind, is_user, service):
     if kind == "bare" and is_user:
         pytest.skip("Without bubblewrap a user's commands can do what the user can.")
-    assert attempt(site, kind, is_user, OF_ANOTHER) == []
+    assert attempt(site, kind, is_user, OF_ANOTHER, service) == []
