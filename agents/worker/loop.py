@@ -81,7 +81,7 @@ class Worker(ChannelsWorker):
         self._workflows = WorkflowSweep()
         self._pruning = NightlyPruning()
         self._webhooks = webhooks.WebhookSender()
-        self._presence = Presence(
+        self.presence = Presence(
             self.name, lease_seconds=self.lease, concurrency=self.concurrency
         )
 
@@ -109,7 +109,7 @@ class Worker(ChannelsWorker):
             await self._chores.end()
             await self._webhooks.close()
             await self._chores.try_once(
-                "record that this worker is gone", self._presence.leave
+                "record that this worker is gone", self.presence.leave
             )
             await runtimes.close_runtimes()
 
@@ -117,7 +117,7 @@ class Worker(ChannelsWorker):
         self._keep_leases()
         self._chores.repeat(
             "record that this worker is here",
-            self._presence.announce,
+            self.presence.announce,
             every_seconds=self.lease / 3,
         )
         self._chores.repeat(

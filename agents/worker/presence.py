@@ -14,11 +14,12 @@ class Presence:
 
     async def announce(self) -> None:
         """Write or renew the row."""
-        await run_for_leases(
-            Worker.objects.announce,
-            self._name,
-            for_seconds=self._seconds,
-            concurrency=self._concurrency,
+        await run_for_leases(self.announce_now)
+
+    def announce_now(self) -> None:
+        """Do the same before there is an event loop."""
+        Worker.objects.announce(
+            self._name, for_seconds=self._seconds, concurrency=self._concurrency
         )
 
     async def leave(self) -> None:

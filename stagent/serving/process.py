@@ -39,6 +39,8 @@ class Process:
         self.stopping: asyncio.Task[None] | None = None
 
     def run(self) -> None:
+        # Before the first request: whoever executes a task then is not told that nobody works.
+        self.worker.presence.announce_now()
         self.server.run(self._begin)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -87,6 +87,7 @@ def test_a_runtime_whose_package_is_missing_says_how_to_install_it():
         title="New",
         provider="Nobody",
         description="",
+        implementation="",
         package="no_such_package",
         distribution="no-such-package",
         extra="new",
