@@ -338,7 +338,7 @@ def test_costs_are_filtered_and_read_as_a_table_by_the_keyboard(site, browser):
 
 
 def test_the_audit_of_one_person_is_read_by_the_keyboard(site, browser):
-    request = ask(site, "write:/audited.md")
+    request = ask(site, "write:/audited.md", title="Audited")
     browser.open(f"{site.url}/admin/approvals/?request={request}")
     press(browser, "a", 65)
     audit = f"{site.url}/admin/tasks/auditentry/"
@@ -347,10 +347,13 @@ def test_the_audit_of_one_person_is_read_by_the_keyboard(site, browser):
     browser.open(audit)
     enter_content(browser)
     tab_to(browser, "#searchbar")
-    browser.call("Input.insertText", text="audited.md")
+    browser.call("Input.insertText", text="Audited")
     press(browser, "Enter", 13)
-    has(browser, "location.search.includes('q=audited.md')")
+    has(browser, "location.search.includes('q=Audited')")
     row = "document.querySelector('#result_list tbody tr')?.innerText"
-    has(browser, f"{row}?.includes('/audited.md')")
+    has(browser, f"{row}?.includes('respond')")
     assert "admin" in browser.evaluate(row)
+    tab_to(browser, "#result_list tbody a")
+    press(browser, "Enter", 13)
+    has(browser, "document.body?.innerText.includes('write:/audited.md')")
     assert browser.complaints == []
