@@ -11,19 +11,33 @@
   }
   const notes = card.querySelector("textarea");
   const button = card.querySelector("button");
+  const cancel = card.querySelector("[data-cancel]");
   const told = card.querySelector("[role=status]");
   button.addEventListener("click", suggest);
+  let asking = null;
+  cancel.addEventListener("click", () => asking?.abort());
+
+  // A form that was refused comes back without them.
+  if (document.querySelector(".errornote")) {
+    notes.value = window.drafts.find("notes") ?? "";
+    const assist = window.drafts.find("assist");
+    if (assist) hidden("assist").value = assist;
+  }
+  area.form.addEventListener("submit", () => window.drafts.keep("notes", notes.value));
 
   async function suggest() {
     button.disabled = true;
+    cancel.hidden = false;
+    asking = new AbortController();
     tell("A model is asked; this may take a minute.");
     try {
       const answer = await ask();
       write(answer);
     } catch (error) {
-      tell(error.message);
+      tell(asking.signal.aborted ? "Cancelled." : error.message);
     } finally {
       button.disabled = false;
+      cancel.hidden = true;
     }
   }
 
@@ -33,6 +47,7 @@
       method: "POST",
       headers: { "X-CSRFToken": token, "Content-Type": "application/json" },
       body: JSON.stringify({ description: notes.value }),
+      signal: asking.signal, // who goes away stops it
     }).catch(() => null);
     const answer = await response?.json().catch(() => null);
     if (response?.ok && answer) return answer;
@@ -41,7 +56,8 @@
   }
 
   function write(answer) {
-    const more = [answer.reasoning, answer.notice].filter(Boolean).join(" ");
+    const reason = answer.reasoning && `The model says why: \u201c${answer.reasoning}\u201d`;
+    const more = [reason, answer.notice].filter(Boolean).join(" ");
     if (!answer.definition) {
       tell(`One task does it all. ${more}`, taskLink(answer));
       return;
@@ -49,6 +65,7 @@
     area.value = JSON.stringify(answer.definition, null, 2);
     area.dispatchEvent(new Event("input", { bubbles: true })); // so that it is checked and drawn
     hidden("assist").value = answer.assistId;
+    window.drafts.keep("assist", answer.assistId);
     tell(`It is in the form: look it through, then save. ${more}`);
   }
 
@@ -67,6 +84,7 @@
     const link = document.createElement("a");
     const query = new URLSearchParams({ description: answer.improvedDescription });
     link.href = `${card.dataset.task}?${query}`;
+    link.className = "st-link";
     link.textContent = "Add the task";
     return link;
   }

@@ -20,21 +20,24 @@
   function watchEditor() {
     const told = check.querySelector(".st-check");
     const graph = check.querySelector(".st-check-graph");
-    const key = `stagent-definition:${location.pathname}`;
     const asLoaded = area.value;
     let timer = null;
     let latest = 0;
 
     // What was typed and not saved when the page went, as after a login that ran out.
-    const kept = window.sessionStorage.getItem(key);
-    if (kept !== null && kept !== asLoaded) offer(kept);
+    window.drafts.settle(asLoaded);
+    const kept = window.drafts.find("definition");
+    if (kept !== null && window.drafts.meaning(kept) !== window.drafts.meaning(asLoaded)) offer(kept);
 
     area.addEventListener("input", () => {
-      window.sessionStorage.setItem(key, area.value);
+      window.drafts.keep("definition", area.value);
       window.clearTimeout(timer);
       timer = window.setTimeout(validate, PAUSE);
     });
-    area.form.addEventListener("submit", () => window.sessionStorage.setItem(key, area.value));
+    area.form.addEventListener("submit", () => {
+      window.drafts.keep("definition", area.value);
+      window.drafts.send(area.value, ["definition", "notes", "assist"]);
+    });
     validate();
 
     function offer(text) {

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from tasks import catalog
+from tasks.admin.base import title_to_offer
 
 Choices = list[tuple[str, str]]
 
@@ -26,14 +27,16 @@ def _offer(form: forms.BaseForm, name: str, choices: Choices, current: str) -> N
 
 def _runtimes() -> Choices:
     default = catalog.default_runtime()
-    name = f" ({default.title})" if default else ""
+    name = f" ({title_to_offer(default)})" if default else ""
     known = list(catalog.RUNTIMES.values())
     if default and default not in known:
         known.append(default)
     return [("", f"The default one{name}")] + [
         (
             facts.name,
-            facts.title if facts.readiness().is_ready else f"{facts.title} (not ready)",
+            title_to_offer(facts)
+            if facts.readiness().is_ready
+            else f"{facts.title} (not ready)",
         )
         for facts in known
     ]

@@ -64,6 +64,16 @@ class ProfileFilter(ChoiceFilter):
         return [(one.id, one.name) for one in catalog.profiles().values()]
 
 
+def is_embedded(facts: catalog.RuntimeFacts | None) -> bool:
+    """Tell whether a runtime has no key, and the tiny local model in its place."""
+    return bool(facts and facts.can_use_embedded_model and not facts.has_credential())
+
+
+def title_to_offer(facts: catalog.RuntimeFacts) -> str:
+    """Name a runtime with what one would get of it now."""
+    return f"{facts.title} (embedded model)" if is_embedded(facts) else facts.title
+
+
 def runtime_title(name: str, default: str = "Default") -> str:
     facts = catalog.runtime(name) if name else None
     return facts.title if facts else name or default

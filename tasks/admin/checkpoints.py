@@ -60,7 +60,7 @@ def _make(
         run_number=run.number if run else None,
         results=[
             (
-                display.link_to(display.page_of_task(one.task_id), one.name),
+                display.link_to(display.find_task_page(one.task_id), one.name),
                 _begin(one.text),
             )
             for one in before

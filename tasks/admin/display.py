@@ -180,7 +180,7 @@ def find_page(obj: Model) -> str:
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
 
 
-def page_of_task(task_id: UUID) -> str:
+def find_task_page(task_id: UUID) -> str:
     return reverse("admin:tasks_task_change", args=[task_id])
 
 

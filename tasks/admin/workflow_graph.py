@@ -30,6 +30,7 @@ class Box:
     name: str
     status: str
     url: str = ""  # of its task's page
+    words: str = ""  # that say how far it is; else the status does
 
 
 def draw(graph: Graph, boxes: Mapping[str, Box], *, title: str) -> SafeString:
@@ -107,14 +108,14 @@ def _boxes(
 
 
 def _box(box: Box, x: int, y: int) -> SafeString:
-    words = box.status.replace("_", " ")
+    words = box.words or box.status.replace("_", " ")
     shown = format_html(
         '<g class="st-node" data-state="{}"><title>{}: {}</title>'
         '<rect x="{}" y="{}" width="{}" height="{}" rx="6"/>'
         '<text x="{}" y="{}">{}</text><text class="st-node-state" x="{}" y="{}">{} {}</text></g>',
         box.status,
         display.reveal(box.name),
-        words,
+        display.reveal(words),
         x,
         y,
         WIDTH,
@@ -125,7 +126,7 @@ def _box(box: Box, x: int, y: int) -> SafeString:
         x + 12,
         y + 44,
         SYMBOLS.get(box.status, "·"),
-        words,
+        display.reveal(_cut(words)),
     )
     return format_html('<a href="{}">{}</a>', box.url, shown) if box.url else shown
 

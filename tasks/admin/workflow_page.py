@@ -9,40 +9,17 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from tasks.admin import costs, display
-from tasks.admin.base import profile_name, runtime_title
 from tasks.admin.checkpoints import checkpoint_of_run
 from tasks.admin.task_page import RequestCard
 from tasks.admin.workflow_graph import Box, draw
-from tasks.api.representation.workflow_status import (
-    run_to_show,
-    status_of_step,
-    step_states,
-    steps_with_results,
-)
+from tasks.admin.workflow_steps import Steps
+from tasks.api.representation.workflow_status import run_to_show, steps_with_results
 from tasks.models import PermissionRequest, StepRun, Task, Worker, Workflow, WorkflowRun
-from tasks.workflows.definition import Definition, InvalidDefinition, Step
+from tasks.workflows.definition import Definition, InvalidDefinition
 from tasks.workflows.definition_reader import parse
-from tasks.workflows.engine import Key, StepState
-from tasks.workflows.graph import Graph, make_graph
+from tasks.workflows.graph import make_graph
 
 SHOWN_RUNS = 20
-
-
-@dataclass(frozen=True)
-class StepRow:
-    """One step, or one iteration of a loop's step."""
-
-    name: SafeString
-    step_id: str
-    status: SafeString
-    task: str
-    agent: str
-    error: SafeString
-    began: str
-    took: str
-    cost: str
-    attempt: int
-    can_retry: bool
 
 
 @dataclass(frozen=True)
@@ -63,6 +40,7 @@ def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
     run = run_to_show(workflow)
     steps = steps_with_results(run) if run else []
     definition = _parse(run.definition if run else workflow.definition)
+    shown = Steps(definition, steps) if definition else None
     runs = list(workflow.runs.order_by("-number")[:SHOWN_RUNS])
     spent = _costs(runs)
     return {
@@ -73,8 +51,8 @@ def sections(workflow: Workflow, *, may_change: bool) -> dict[str, Any]:
         "reason": display.reveal(run.reason) if run else "",
         "stop_reason": run.get_stop_reason_display() if run else "",
         "actions": _actions(workflow) if may_change else [],
-        "graph": _graph(definition, steps) if definition else "",
-        "steps": _steps(workflow, definition, steps) if definition else [],
+        "graph": shown.draw() if shown else "",
+        "steps": shown.list_rows() if shown else [],
         "runs": [_run_row(one, spent) for one in runs],
         "cost": str(spent.get(run.pk, "-")) if run else "-",
         "cards": _cards(run, definition, steps) if run and definition else [],
@@ -134,67 +112,6 @@ def _actions(workflow: Workflow) -> list[dict[str, str]]:
         }
         for name in names
     ]
-
-
-def _graph(definition: Definition, steps: list[StepRun]) -> SafeString:
-    graph = make_graph(definition)
-    now = step_states(steps)
-    latest = {step.step_id: step for step in steps}
-    boxes = {
-        step.id: _box(graph, step, latest.get(step.id), now)
-        for step in definition.steps
-    }
-    return draw(graph, boxes, title="The steps and their states")
-
-
-def _box(
-    graph: Graph, step: Step, row: StepRun | None, now: dict[Key, StepState]
-) -> Box:
-    url = display.find_page(row.task) if row and row.task else ""
-    return Box(step.name, status_of_step(graph, step.id, row, now), url)
-
-
-def _steps(
-    workflow: Workflow, definition: Definition, steps: list[StepRun]
-) -> list[StepRow]:
-    graph = make_graph(definition)
-    now = step_states(steps)
-    by_step: dict[str, list[StepRun]] = {}
-    for step in steps:
-        by_step.setdefault(step.step_id, []).append(step)
-    spent = costs.sum_of_tasks(step.task_id for step in steps if step.task_id)
-    return [
-        _step_row(graph, own, row, now, spent)
-        for own in definition.steps
-        for row in by_step.get(own.id, [None])
-    ]
-
-
-def _step_row(
-    graph: Graph,
-    own: Step,
-    row: StepRun | None,
-    now: dict[Key, StepState],
-    spent: dict[UUID, costs.Cost],
-) -> StepRow:
-    shown = status_of_step(graph, own.id, row, now)
-    task: Task | None = row.task if row else None
-    name = f"{own.name} ({row.iteration + 1})" if row and row.iteration else own.name
-    return StepRow(
-        name=display.reveal(name),
-        step_id=own.id,
-        status=display.state(shown, shown.replace("_", " ")),
-        task=display.link(task) if task else display.EMPTY,
-        agent=f"{runtime_title(own.assigned_agent)}, {profile_name(own.agent_profile)}",
-        error=display.reveal(row.error if row else ""),
-        began=display.ago(row.started_at) if row else display.EMPTY,
-        took=display.duration(row.started_at, row.finished_at)
-        if row
-        else display.EMPTY,
-        cost=str(spent.get(task.pk, display.EMPTY)) if task else display.EMPTY,
-        attempt=row.attempt if row else 0,
-        can_retry=shown == "failed",
-    )
 
 
 def _run_row(run: WorkflowRun, spent: dict[UUID, costs.Cost]) -> RunRow:

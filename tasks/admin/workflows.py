@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
     Http404,
@@ -19,76 +18,19 @@ from django.http import (
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminTextareaWidget
 
-from tasks import assist
+from tasks import assist, catalog
 from tasks.access import rights
 from tasks.admin import display, workflow_page
 from tasks.admin.auditing import recorded
-from tasks.admin.base import ProjectFilter
+from tasks.admin.base import ProjectFilter, is_embedded
 from tasks.admin.material import HasTasksAdmin
+from tasks.admin.workflow_form import WorkflowForm, find_problems
 from tasks.exceptions import Conflict
 from tasks.models import Workflow
-from tasks.workflows import control, references
+from tasks.workflows import control
 from tasks.workflows.definition import InvalidDefinition
-from tasks.workflows.definition_reader import parse
-from tasks.workflows.examples import BLANK
-from tasks.workflows.graph import make_graph
 from tasks.workflows.start import start
-
-if TYPE_CHECKING:
-    BaseForm = forms.ModelForm[Workflow]
-else:
-    BaseForm = forms.ModelForm  # which takes no parameter when it runs
-
-IN_HAND = (
-    "A workflow in hand cannot be edited: stop it first. What you wrote is kept here."
-)
-
-
-class WorkflowForm(BaseForm):
-    """A workflow; what is wrong with its definition is said, and what was written stays."""
-
-    class Meta:
-        model = Workflow
-        fields = ("name", "project", "definition")
-        widgets = {
-            "definition": UnfoldAdminTextareaWidget(
-                {"rows": 24, "spellcheck": "false", "class": "st-code"}
-            )
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "definition" in self.fields:
-            self.fields["definition"].strip = False  # type: ignore[attr-defined]
-            self.fields["definition"].required = True
-            if not self.instance.definition:
-                self.initial.setdefault("definition", BLANK)
-
-    def clean_definition(self) -> str:
-        text: str = self.cleaned_data["definition"]
-        if problems := find_problems(text):
-            raise ValidationError(problems)
-        return text
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        if self.changed_data and self.instance.pk:
-            now = Workflow.objects.filter(pk=self.instance.pk).first()
-            if now and now.is_in_hand:
-                raise ValidationError(IN_HAND)
-        return data
-
-
-def find_problems(text: str) -> list[str]:
-    """Say what is wrong with a definition, and with what it refers to."""
-    try:
-        definition = parse(text)
-        make_graph(definition)
-    except InvalidDefinition as error:
-        return error.problems
-    return references.find_problems(definition)
 
 
 @admin.register(Workflow)
@@ -128,7 +70,28 @@ class WorkflowAdmin(HasTasksAdmin):
                 rights.may(request.user, right)
                 for right in (rights.ADD_TASK, rights.CHANGE_TASK)
             )
+            context["suggests_nonsense"] = is_embedded(catalog.default_runtime())
+        may_save = self.has_add_permission(request) if workflow is None else may_change
+        context["show_execute"] = may_save and not (workflow and workflow.is_in_hand)
+        context["show_save_and_continue"] = context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_add(
+        self, request: HttpRequest, obj: Workflow, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go on to its page, which executes and watches it."""
+        return self._go_on(request, obj) or super().response_add(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Workflow) -> HttpResponse:
+        return self._go_on(request, obj) or super().response_change(request, obj)
+
+    def _go_on(self, request: HttpRequest, workflow: Workflow) -> HttpResponse | None:
+        if "_execute" in request.POST:
+            return self._perform(request, workflow, "execute")
+        if "_popup" in request.POST:
+            return None  # the form that opened it takes it
+        self.message_user(request, f"Saved: {workflow}.", messages.SUCCESS)
+        return HttpResponseRedirect(display.find_page(workflow))
 
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from tasks import catalog
 from tasks.admin import display
+from tasks.admin.base import title_to_offer
 from tasks.admin.checkpoints import name_request
 from tasks.models import PermissionRequest, Run, Schedule, Task
 
@@ -86,7 +87,9 @@ def newest() -> list[dict[str, Any]]:
 def first_steps() -> list[tuple[bool, str]]:
     """Say what somebody does first on a new server: whether it is done, and how."""
     ready = [
-        facts.title for facts in catalog.RUNTIMES.values() if facts.readiness().is_ready
+        title_to_offer(facts)
+        for facts in catalog.RUNTIMES.values()
+        if facts.readiness().is_ready
     ]
     return [
         (

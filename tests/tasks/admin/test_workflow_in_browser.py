@@ -73,6 +73,38 @@ def test_what_is_written_is_checked_drawn_and_kept(site, browser):
     live.wait_for(lambda: shows(browser, ".st-check", "at least one step"))
 
 
+SAVE = "document.querySelector('[name=_save]').click()"
+NAME = "document.querySelector('[name=name]').value = 'Saved'"
+
+
+def test_what_was_saved_is_not_offered_again(site, browser):
+    url = f"{site.url}/admin/tasks/workflow/add/"
+    browser.open(url)
+    steps = [step("a", name="Only this")]
+    type_definition(browser, json.dumps({"pattern": "sequence", "steps": steps}))
+    browser.evaluate(f"{NAME}; {SAVE}")
+    live.wait_for(lambda: shows(browser, "#workflow-sections", "Only this"))
+    browser.open(url)
+    live.wait_for(lambda: shows(browser, ".st-check", "Nothing is wrong with it."))
+    assert not shows(browser, "#workflow-check button", "Bring back")
+
+
+def test_notes_outlive_a_refusal(site, browser):
+    browser.open(f"{site.url}/admin/tasks/workflow/add/")
+    browser.evaluate(
+        "document.getElementById('workflow-notes').value = 'Look, then write'"
+    )
+    type_definition(browser, "{")
+    browser.evaluate(f"{NAME}; {SAVE}")
+    live.wait_for(lambda: browser.evaluate("!!document.querySelector('.errornote')"))
+    live.wait_for(
+        lambda: (
+            browser.evaluate("document.getElementById('workflow-notes').value")
+            == "Look, then write"
+        )
+    )
+
+
 def test_the_graph_follows_a_run_until_a_person_has_allowed_its_end(site, browser):
     workflow_id = create(
         site, step("a", prompt="sleep: 1\nfinish: x"), step("b", requiresApproval=True)

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.urls import reverse
 
+from tasks.catalog.credentials import ANTHROPIC
 from tasks.models import Task, Workflow
 from tasks.workflows import control
 from tasks.workflows.advance import sweep
@@ -39,7 +40,7 @@ def test_the_graph_shows_each_step_in_the_colour_of_its_state(admin_client):
     for name, state in (
         ("A", "failed"),
         ("B", "running"),
-        ("C", "waiting dependencies"),
+        ("C", "waits for A, B"),
     ):
         assert f"<title>{name}: {state}</title>" in text
     assert 'data-state="failed"' in text
@@ -130,7 +131,9 @@ def test_what_is_written_is_checked_and_drawn(admin_client):
 
     bad = json.dumps({"pattern": "sequence", "steps": [step("a", dependsOn=["x"])]})
     answer = admin_client.post(url, {"definition": bad}).json()
-    assert answer["problems"] == ["steps.0.dependsOn: There is no step with the id x"]
+    assert answer["problems"] == [
+        "steps.0.dependsOn (“A”): There is no step with the id x"
+    ]
     assert answer["graph"] == ""
 
 
@@ -222,3 +225,60 @@ def test_a_suggested_workflow_names_the_assist_that_it_came_from(
     data = form(WorkflowFactory.build(), assist=str(task.pk))
     admin_client.post(reverse("admin:tasks_workflow_add"), data)
     assert Workflow.objects.get().assist == (task if is_assist else None)
+
+
+def save(client, name="_save", **form):
+    """Send the form of a new workflow; return where it leads."""
+    definition = json.dumps({"pattern": "sequence", "steps": [step("a")]})
+    form = {"name": "W", "definition": definition, name: "", **form}
+    return client.post(reverse("admin:tasks_workflow_add"), form)
+
+
+def test_after_saving_one_is_on_its_page(admin_client):
+    answer = save(admin_client)
+    workflow = Workflow.objects.get()
+    own_page = reverse("admin:tasks_workflow_change", args=[workflow.pk])
+    assert answer.url == own_page
+    changed = {"name": "Other", "definition": workflow.definition, "_save": ""}
+    assert admin_client.post(own_page, changed).url == own_page
+    assert Workflow.objects.get().name == "Other"
+
+
+def test_it_is_saved_and_executed_by_one_button(admin_client):
+    assert "Save and execute" in page(admin_client, "tasks_workflow_add")
+    answer = save(admin_client, "_execute")
+    workflow = Workflow.objects.get()
+    assert workflow.status == Workflow.Status.ACTIVE
+    shown = admin_client.get(answer.url).content.decode()
+    assert "Save and execute" not in shown
+
+
+def test_a_step_that_ran_shows_on_what_and_its_result(admin_client):
+    run = begin(step("a"), step("b", name="Publish"))
+    task = task_of(run, "a")
+    task.runs.update(runtime="ollama", profile="data-analyst")
+    text = page(admin_client, "tasks_workflow_change", run.workflow_id)
+    assert "Ollama, Data analyst" in text
+    end(run, "a", result="The figures are up.\nBy a lot.")
+    text = page(admin_client, "tasks_workflow_change", run.workflow_id)
+    assert "The figures are up. …" in text
+
+
+def test_steps_say_for_what_they_wait(admin_client):
+    run = begin(step("a", name="Draft", requiresApproval=True), step("b"))
+    text = page(admin_client, "tasks_workflow_change", run.workflow_id)
+    assert "waits for you" in text
+    assert "waits for Draft" in text
+    assert "waiting dependencies" not in text
+
+
+def test_who_has_no_key_is_told_before_asking(admin_client, monkeypatch, settings):
+    settings.STAGENT_DEFAULT_RUNTIME = "anthropic-direct"
+    for name in ANTHROPIC:
+        monkeypatch.delenv(name, raising=False)
+    shown = page(admin_client, "tasks_workflow_add")
+    assert "what it says is nonsense" in shown
+    assert "Anthropic API (embedded model)" in page(admin_client, "tasks_task_add")
+    monkeypatch.setenv(ANTHROPIC[0], "key")
+    assert "nonsense" not in page(admin_client, "tasks_workflow_add")
+    assert "(embedded model)" not in page(admin_client, "tasks_task_add")
