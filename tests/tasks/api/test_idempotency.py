@@ -135,7 +135,9 @@ class TestOneAfterTheOther:
 
     def test_what_each_costs(self, api, django_assert_num_queries):
         api.post("/api/tasks", {"title": "Warm"}, HTTP_IDEMPOTENCY_KEY="warm")
-        with django_assert_num_queries(11):
+        # On PostgreSQL the audit's entry comes in the statement that makes the task.
+        count = 10 if connection.vendor == "postgresql" else 11
+        with django_assert_num_queries(count):
             api.post("/api/tasks", {"title": "Buy"}, **KEY)
 
     def test_a_key_is_its_users_own(self, api):
