@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests import live
 
 PROGRAM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(
+    PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
+)
 
 
 class Chromium:

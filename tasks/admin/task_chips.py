@@ -1,5 +1,6 @@
 """Filters of the list of tasks that other pages lead to; each is shown as a chip, to be taken off."""
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from tasks.admin.base import TypedFilter
 from tasks.models import Run, Schedule, Workflow, WorkflowRun
 
 
-class ChipFilter(TypedFilter):
+class ChipFilter(TypedFilter, ABC):
     """A filter that is named in a chip."""
 
     column: str
@@ -23,8 +24,9 @@ class ChipFilter(TypedFilter):
         found = parse_uuid(self.value() or "")
         return (self.name_of(found) if found else None) or "Nothing that is there"
 
+    @abstractmethod
     def name_of(self, wanted: UUID) -> str | None:
-        raise NotImplementedError
+        """Return what people call it; None where it is gone."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import live
-from tests.chromium import PROGRAM, chromium
+from tests.chromium import chromium, needs_chromium
 
 SWAGGER = "/api/docs"
 REDOC = "/api/docs/redoc"
@@ -25,7 +25,7 @@ class TestWhoMayRead:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PROGRAM, reason="needs chromium")
+@needs_chromium
 @pytest.mark.once
 def test_both_show_every_route_and_load_nothing_from_elsewhere(tmp_path):
     with live.site(tmp_path) as site, chromium(tmp_path) as browser:

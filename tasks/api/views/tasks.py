@@ -18,7 +18,6 @@ from tasks.api import etags, paging, responses
 from tasks.api.bodies import json_body
 from tasks.api.json import Response
 from tasks.api.representation import provenance
-from tasks.api.representation.task_filters import TaskFilters
 from tasks.api.representation.task_list import page_rows, whole_list
 from tasks.api.representation.tasks import represent_new_task, represent_task
 from tasks.api.requests.tasks import CreateTask, TaskListQuery, UpdateTask
@@ -33,6 +32,7 @@ from tasks.api.views.task_bodies import (
     find_sources,
     read_changes,
 )
+from tasks.api.views.task_queries import read_filters
 from tasks.api.whole_lists import AnyResponse
 from tasks.exceptions import Refused
 from tasks.models import AuditEntry, Document, Task
@@ -75,7 +75,7 @@ class TaskViewSet(ApiViewSet):
     def list(self, request: Request) -> AnyResponse:
         """List tasks, the most urgent and then the newest first."""
         query = self.list_query(request.query_params)
-        filters, limit = _filters(query), paging.read_limit(query)
+        filters, limit = read_filters(query), paging.read_limit(query)
         if limit is None:
             return whole_list(filters).respond()
         rows = page_rows(limit + 1, filters, after=_place(query))
@@ -259,44 +259,6 @@ def _sources(task: Task, changes: JSON) -> tuple[Task.Status, ...]:
     if task.status == Task.Status.RUNNING:
         raise Refused("The project of a running task cannot be changed.")
     return tuple(status for status in Task.Status if status != Task.Status.RUNNING)
-
-
-# What the list may be filtered by -> the field of TaskFilters.
-_FILTERS = {
-    "projectId": "project_id",
-    "runtime": "runtime",
-    "profile": "profile",
-    "search": "search",
-    "createdFrom": "created_from",
-    "createdUntil": "created_until",
-    "updatedFrom": "updated_from",
-    "updatedUntil": "updated_until",
-}
-
-
-def _filters(query: JSON) -> TaskFilters:
-    """Return which tasks a query asks for."""
-    found = {field: query[name] for name, field in _FILTERS.items() if name in query}
-    if "scheduleId" in query:
-        found["schedule_id"] = _uuid_or_none(query["scheduleId"])
-    return TaskFilters(
-        statuses=_list_statuses(query),
-        tags=tuple(query.get("tags", ())),
-        **found,
-    )
-
-
-def _list_statuses(query: JSON) -> tuple[str, ...]:
-    found: str | list[str] = query.get("status", [])
-    return (found,) if isinstance(found, str) else tuple(found)
-
-
-def _uuid_or_none(text: str) -> UUID:
-    """Return what an id says; what is none becomes one that nothing has."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
 
 
 def _place(query: JSON) -> paging.Place | None:

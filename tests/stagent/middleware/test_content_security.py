@@ -4,13 +4,9 @@ import pytest
 
 from stagent.middleware.content_security import DATA, PAGE
 from tests import live
-from tests.chromium import PROGRAM, chromium
+from tests.chromium import chromium, needs_chromium
 
 pytestmark = pytest.mark.once
-
-needs_chromium = pytest.mark.skipif(
-    PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
-)
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests import live
-from tests.chromium import PROGRAM, chromium
+from tests.chromium import chromium, needs_chromium
 from tests.tasks.admin.accessibility.pages import log_in, press, resize, tab
 
 pytestmark = [
     pytest.mark.once,  # what a script does in a page is the same on every database
     pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
-    ),
+    needs_chromium,
 ]
 
 CARD = "document.querySelector('.st-approval:not([hidden])')?.dataset.request"

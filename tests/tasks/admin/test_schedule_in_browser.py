@@ -5,12 +5,12 @@ import json
 import pytest
 
 from tests import live
-from tests.chromium import PROGRAM, chromium
+from tests.chromium import chromium, needs_chromium
 from tests.tasks.admin.accessibility.pages import log_in
 
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.skipif(not PROGRAM, reason="needs chromium"),
+    needs_chromium,
 ]
 
 WRITE = """(name, text) => {

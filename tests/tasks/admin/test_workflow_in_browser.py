@@ -5,14 +5,14 @@ import json
 import pytest
 
 from tests import live
-from tests.chromium import PROGRAM, chromium
+from tests.chromium import chromium, needs_chromium
 from tests.tasks.admin.accessibility.pages import log_in
 from tests.tasks.assist.answers import answer
 from tests.tasks.workflows.running import step
 
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.skipif(not PROGRAM, reason="needs chromium"),
+    needs_chromium,
 ]
 
 TYPE = """(text) => {

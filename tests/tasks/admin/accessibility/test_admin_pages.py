@@ -3,7 +3,7 @@
 import pytest
 
 from tests import live
-from tests.chromium import PROGRAM, chromium
+from tests.chromium import chromium, needs_chromium
 from tests.tasks.admin.accessibility.pages import (
     SIZES,
     Pages,
@@ -18,9 +18,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        PROGRAM is None, reason="install Chromium (Debian: apt-get install chromium)"
-    ),
+    needs_chromium,
 ]
 
 NAMES = [
